@@ -1,0 +1,13 @@
+//! The spine: what a plugin is, and the handles it is given. It knows neither GraphQL nor HTTP.
+
+pub mod blob;
+pub mod bus;
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod events;
+pub mod jobs;
+pub mod plugin;
+pub mod store;
+pub mod telemetry;
