@@ -115,7 +115,7 @@ impl Store {
             let mut options = ConnectOptions::new(&config.url);
             options.max_connections(config.connections.max(4)).sqlx_logging(false).test_before_acquire(false);
             options.acquire_timeout(Duration::from_secs(10)).statement_timeout(config.statement_timeout);
-            options.application_name("vitagraph");
+            options.set_application_name("vitagraph");
             let pool = counted(Database::connect(options).await?, config, &counts);
             (pool.clone(), pool)
         };

@@ -1,0 +1,72 @@
+# Two commands do everything: `make run` and `make test`. The rest are their parts.
+#
+#   make run [MEDIA=/path] [DATA=dir] [LISTEN=addr:port]   install, build, start on MEDIA or on a demo library
+#   make test                                              everything CI checks, on SQLite and PostgreSQL
+#   make build | check | bench | sdl | clean-demo
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+
+DATA ?= data
+LISTEN ?= 127.0.0.1:8080
+MEDIA ?=
+
+BIN := target/release/vitagraph
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# What a fresh Debian 12 lacks: FFmpeg's libraries and headers, and what builds the bindings.
+BUILD_PACKAGES := clang libclang-dev lld pkg-config ca-certificates curl \
+	libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) postgresql chromium strace
+
+.PHONY: run test build web check bench sdl packages test-packages clean-demo
+
+run: build
+	@MEDIA='$(MEDIA)' DATA='$(DATA)' LISTEN='$(LISTEN)' BIN='$(BIN)' ./server/first-run
+
+build: packages web
+	cargo build --release --locked -p server -p media-worker
+
+web: web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+# Installs only what is missing, so that a second run needs neither network nor root.
+packages:
+	@$(call install,$(BUILD_PACKAGES))
+
+test-packages:
+	@$(call install,$(TEST_PACKAGES))
+
+define install
+missing=$$(dpkg-query -W -f '$${Status} $${Package}\n' $(1) 2>/dev/null | awk '$$3 == "installed" { print $$4 }' \
+	| sort | comm -13 - <(printf '%s\n' $(1) | sort) | tr '\n' ' '); \
+if [ -n "$${missing// /}" ]; then \
+	echo "installing $$missing"; \
+	$(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+test: test-packages web
+	tests/run
+
+# The quick part of `make test`: formats, lints and types, no tests.
+check: packages web
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd web && npm run --silent check && npm run --silent lint
+
+bench: build
+	tests/bench/run
+
+# Rewrites the checked-in SDL from the code.
+sdl:
+	cargo run --quiet -p server -- schema > schema/schema.graphql.new
+	mv schema/schema.graphql.new schema/schema.graphql
+
+clean-demo:
+	rm -rf data/demo

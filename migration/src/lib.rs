@@ -1,0 +1,16 @@
+//! Core migrations, frozen once merged. They spell out their DDL and never import `entities`.
+
+pub mod ddl;
+mod m20261121_000001_core;
+mod m20261121_000002_jobs;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// The core tables. Each plugin has a migrator, and a bookkeeping table, of its own.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_core::Migration), Box::new(m20261121_000002_jobs::Migration)]
+    }
+}
