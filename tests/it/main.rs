@@ -1,0 +1,3 @@
+//! The one integration binary: features through GraphQL and HTTP only, and the invariants of ARCHITECTURE.md.
+
+mod tidy;

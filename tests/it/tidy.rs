@@ -1,0 +1,298 @@
+//! The invariants of ARCHITECTURE.md that can be read off the code: who may depend on whom, who owns a field, who has a
+//! guard, which lists have an end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+use async_graphql::parser::{
+    parse_schema,
+    types::{BaseType, FieldDefinition, ServiceDocument, TypeDefinition, TypeKind, TypeSystemDefinition},
+};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// Our crates and what each depends on: directly, and in all.
+struct Graph {
+    direct: BTreeMap<String, BTreeSet<String>>,
+    ours: BTreeSet<String>,
+}
+
+impl Graph {
+    fn read() -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a test asks cargo about the workspace; the product does not")]
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+            .current_dir(root())
+            .output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Value = serde_json::from_slice(&output.stdout)?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let names: BTreeMap<String, String> = list(&metadata["packages"])
+            .iter()
+            .map(|package| (text(&package["id"]), text(&package["name"])))
+            .collect();
+        let members: BTreeSet<String> = list(&metadata["workspace_members"]).iter().map(text).collect();
+        let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for node in list(&metadata["resolve"]["nodes"]) {
+            let own = direct.entry(names[&text(&node["id"])].clone()).or_default();
+            for dependency in list(&node["deps"]) {
+                // What only tests or build scripts need is not in the product.
+                if list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null()) {
+                    own.insert(names[&text(&dependency["pkg"])].clone());
+                }
+            }
+        }
+        let ours = members.iter().map(|id| names[id].clone()).collect();
+        Ok(Self { direct, ours })
+    }
+
+    fn all(&self, of: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![of.to_owned()];
+        while let Some(name) = open.pop() {
+            for dependency in self.direct.get(&name).into_iter().flatten() {
+                if found.insert(dependency.clone()) {
+                    open.push(dependency.clone());
+                }
+            }
+        }
+        found
+    }
+
+    fn ours_of(&self, of: &str) -> BTreeSet<String> {
+        self.all(of).intersection(&self.ours).cloned().collect()
+    }
+
+    fn plugins(&self) -> Vec<&String> {
+        self.ours.iter().filter(|name| name.starts_with("plugin-")).collect()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn entities_and_migration_depend_on_no_crate_of_ours() -> anyhow::Result<()> {
+    let graph = Graph::read()?;
+    for name in ["entities", "migration", "media-proto"] {
+        assert_eq!(graph.ours_of(name), BTreeSet::new(), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_kernel_knows_neither_graphql_nor_http() -> anyhow::Result<()> {
+    let all = Graph::read()?.all("kernel");
+    for foreign in ["async-graphql", "axum", "hyper", "media-engine"] {
+        assert!(!all.contains(foreign), "kernel depends on {foreign}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_plugin_depends_on_another_and_only_the_server_names_them() -> anyhow::Result<()> {
+    let graph = Graph::read()?;
+    assert!(graph.plugins().len() >= 2, "the plugins were not found");
+    for plugin in graph.plugins() {
+        let others: Vec<_> = graph.ours_of(plugin).into_iter().filter(|name| name.starts_with("plugin-")).collect();
+        assert!(others.is_empty(), "{plugin} depends on {others:?}");
+        let users: Vec<_> = graph.ours.iter().filter(|name| graph.direct[*name].contains(plugin)).collect();
+        assert!(users.iter().all(|user| *user == "server" || *user == "tests"), "{plugin} is named by {users:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_worker_links_libav() -> anyhow::Result<()> {
+    let graph = Graph::read()?;
+    for name in graph.ours.iter().filter(|name| !["media-av", "media-worker"].contains(&name.as_str())) {
+        let all = graph.all(name);
+        assert!(!all.contains("ffmpeg-sys-next") && !all.contains("media-av"), "{name} links libav");
+    }
+    Ok(())
+}
+
+/// Every line of our Rust code outside tests, with its file.
+fn lines_of_code() -> anyhow::Result<Vec<(String, String)>> {
+    let mut lines = Vec::new();
+    let mut open: Vec<PathBuf> =
+        ["entities", "migration", "kernel", "media", "schema", "plugins", "server"].map(|name| root().join(name)).into();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && !["tests", "target", "benches", "examples"].contains(&name.as_str()) {
+                open.push(path);
+            } else if name.ends_with(".rs") {
+                let shown = path.strip_prefix(root())?.display().to_string();
+                let code = fs::read_to_string(&path)?;
+                // Unit tests stand at the end of a file.
+                let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+                lines.extend(code.lines().map(|line| (shown.clone(), line.trim().to_owned())));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+#[test]
+fn only_the_engine_starts_a_process() -> anyhow::Result<()> {
+    for (file, line) in lines_of_code()? {
+        let starts = ["Command::new", "posix_spawn", "libc::fork", "execv", "libc::system"];
+        let found = starts.iter().any(|word| line.contains(word)) && !line.starts_with("//");
+        let allowed = file.starts_with("media/engine/") || file.starts_with("media/worker/") || line.contains("clap::");
+        assert!(!found || allowed, "{file} starts a process: {line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_kernel_opens_files_for_plugins_and_schema() -> anyhow::Result<()> {
+    for (file, line) in lines_of_code()? {
+        if !["plugins/", "schema/", "media/engine/"].iter().any(|folder| file.starts_with(folder)) {
+            continue;
+        }
+        let opens = ["File::open", "fs::read", "fs::write", "OpenOptions", "rustix::fs::open", "fs::remove", "fs::rename"];
+        let found = opens.iter().find(|word| line.contains(**word)).filter(|_| !line.starts_with("//"));
+        assert!(found.is_none(), "{file} opens files past kernel::blob: {line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_file_of_flow_is_longer_than_it_can_be_read() -> anyhow::Result<()> {
+    let mut lengths: BTreeMap<String, usize> = BTreeMap::new();
+    for (file, _) in lines_of_code()? {
+        *lengths.entry(file).or_default() += 1;
+    }
+    let long: Vec<_> = lengths.into_iter().filter(|(_, length)| *length > 700).collect();
+    assert!(long.is_empty(), "what is the second idea of {long:?}?");
+    Ok(())
+}
+
+fn sdl() -> anyhow::Result<ServiceDocument> {
+    let text = fs::read_to_string(root().join("schema/schema.graphql")).context("schema/schema.graphql")?;
+    Ok(parse_schema(text)?)
+}
+
+fn types(document: &ServiceDocument) -> BTreeMap<String, &TypeDefinition> {
+    document
+        .definitions
+        .iter()
+        .filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(found) => Some((found.node.name.node.to_string(), &found.node)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn fields(definition: &TypeDefinition) -> Vec<&FieldDefinition> {
+    match &definition.kind {
+        TypeKind::Object(object) => object.fields.iter().map(|field| &field.node).collect(),
+        TypeKind::Interface(interface) => interface.fields.iter().map(|field| &field.node).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_type_and_field_is_described() -> anyhow::Result<()> {
+    let document = sdl()?;
+    let mut bare = Vec::new();
+    for (name, definition) in types(&document) {
+        // The roots and what the GraphQL library writes itself speak for themselves.
+        let is_own = !["Query", "Mutation", "Subscription"].contains(&name.as_str());
+        if is_own && definition.description.is_none() {
+            bare.push(name.clone());
+        }
+        for field in fields(definition) {
+            if field.description.is_none() {
+                bare.push(format!("{name}.{}", field.name.node));
+            }
+        }
+        if let TypeKind::InputObject(input) = &definition.kind {
+            let missing = input.fields.iter().filter(|field| field.node.description.is_none());
+            bare.extend(missing.map(|field| format!("{name}.{}", field.node.name.node)));
+        }
+        if let TypeKind::Enum(found) = &definition.kind {
+            let missing = found.values.iter().filter(|value| value.node.description.is_none());
+            bare.extend(missing.map(|value| format!("{name}.{}", value.node.value.node)));
+        }
+    }
+    assert!(bare.is_empty(), "without a description: {}", bare.join(", "));
+    Ok(())
+}
+
+/// Lists that cannot grow without end, each with what bounds it.
+const BOUNDED_LISTS: &[(&str, &str)] = &[
+    ("Query.nodes", "as long as the ids asked for, and those are capped"),
+    ("Library.paths", "typed in by a person"),
+    ("streams", "bounded by the probe"),
+    ("chapters", "bounded by the probe"),
+    ("files", "copies of one item"),
+    ("codecs", "one per kind of stream"),
+    ("srcset", "three sizes"),
+    ("tags", "of a container: bounded by the probe"),
+    ("aliases", "typed in by a person"),
+    ("parents", "typed in by a person"),
+    ("children", "typed in by a person"),
+    ("permissions", "an enum"),
+    ("scopes", "an enum"),
+    ("plugins", "compiled in"),
+    ("caches", "compiled in"),
+    ("variants", "a ladder"),
+    ("edges", "of a connection"),
+    ("nodes", "of a connection"),
+];
+
+#[test]
+fn every_list_that_can_grow_is_a_connection() -> anyhow::Result<()> {
+    let document = sdl()?;
+    let mut endless = Vec::new();
+    for (name, definition) in types(&document) {
+        for field in fields(definition) {
+            if !matches!(field.ty.node.base, BaseType::List(_)) {
+                continue;
+            }
+            let field = field.name.node.as_str();
+            let full = format!("{name}.{field}");
+            if !BOUNDED_LISTS.iter().any(|(known, _)| *known == field || *known == full) {
+                endless.push(full);
+            }
+        }
+    }
+    assert!(endless.is_empty(), "lists without an end: {}", endless.join(", "));
+    Ok(())
+}
+
+#[test]
+fn every_connection_takes_a_bounded_first() -> anyhow::Result<()> {
+    let document = sdl()?;
+    for (name, definition) in types(&document) {
+        for field in fields(definition) {
+            let BaseType::Named(ty) = &field.ty.node.base else { continue };
+            if ty.ends_with("Connection") {
+                let takes = field.arguments.iter().any(|argument| argument.node.name.node == "first");
+                assert!(takes, "{name}.{} is a connection without `first`", field.name.node);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_project_speaks_of_itself_alone() -> anyhow::Result<()> {
+    let words = [["assist", "ant"].concat(), ["/wo", "rk/"].concat(), ["cla", "ude"].concat(), ["TO", "DO"].concat()];
+    for (file, line) in lines_of_code()? {
+        let found = words.iter().find(|word| line.to_lowercase().contains(&word.to_lowercase()));
+        assert!(found.is_none() || file.ends_with("tidy.rs"), "{file}: {line}");
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The harness: a server of its own for each test, on SQLite and on PostgreSQL, driven from outside by GraphQL and HTTP.
+
+pub mod client;
+pub mod database;
+pub mod fixture;
+pub mod server;
+pub mod shared;
