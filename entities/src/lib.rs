@@ -1,21 +1,31 @@
 //! SeaORM models, one table a file; typed ids and value enums. No logic and no services.
 
-#![allow(missing_docs, reason = "a column's name documents it; where that is not enough, it has a comment")]
+#![allow(
+    missing_docs,
+    reason = "a column's name documents it; where that is not enough, it has a comment"
+)]
 
 pub mod api_token;
 pub mod chapter;
 pub mod file;
 pub mod folder;
 pub mod id;
+pub mod job;
+pub mod job_attempt;
+pub mod job_batch;
+pub mod job_need;
+pub mod job_schedule;
 pub mod library;
 pub mod library_path;
 pub mod media;
 pub mod media_person;
 pub mod media_tag;
 pub mod media_user;
+pub mod node;
 pub mod person;
 pub mod person_alias;
 pub mod quarantine;
+pub mod queue_limit;
 pub mod session;
 pub mod setting;
 pub mod stream;
