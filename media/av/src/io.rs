@@ -1,0 +1,239 @@
+//! Our own reader and writer under libav: positional reads and writes on a descriptor that was handed to us.
+//!
+//! Reads are bounded by a budget, so that a probe of a hostile file ends, and nothing here ever opens anything.
+
+use std::ffi::{c_int, c_void};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr;
+
+use ffmpeg_next::ffi;
+
+use crate::compat::WriteBuffer;
+use crate::error::AvError;
+
+/// The buffer between libav and the descriptor: most headers fit, and a seek throws little away.
+const BUFFER: usize = 32 * 1024;
+
+/// The state behind one reader or writer.
+pub(crate) struct Stream {
+    pub descriptor: OwnedFd,
+    position: i64,
+    length: i64,
+    budget: u64,
+    /// The first error of the operating system, which libav may have turned into an early end of file.
+    pub os_error: Option<i32>,
+    /// Whether the budget ran out.
+    pub exhausted: bool,
+    /// What the file asked to open.
+    pub refused: Option<String>,
+}
+
+/// An `AVIOContext` with its state; both freed together.
+pub(crate) struct Io {
+    pub context: *mut ffi::AVIOContext,
+    // Owned by a raw pointer, as libav's callbacks write through it while we hold this struct.
+    state: *mut Stream,
+}
+
+impl Io {
+    /// A reader of at most `budget` bytes.
+    pub(crate) fn reader(descriptor: OwnedFd, budget: u64) -> Result<Self, AvError> {
+        Self::new(descriptor, budget, false)
+    }
+
+    /// A writer of at most `budget` bytes.
+    pub(crate) fn writer(descriptor: OwnedFd, budget: u64) -> Result<Self, AvError> {
+        Self::new(descriptor, budget, true)
+    }
+
+    fn new(descriptor: OwnedFd, budget: u64, write: bool) -> Result<Self, AvError> {
+        // SAFETY: lseek on a descriptor that we own; a pipe gives -1, which libav takes as unknown.
+        let length = unsafe { libc::lseek(descriptor.as_raw_fd(), 0, libc::SEEK_END) };
+        let state = Box::into_raw(Box::new(Stream {
+            descriptor,
+            position: 0,
+            length,
+            budget,
+            os_error: None,
+            exhausted: false,
+            refused: None,
+        }));
+        // SAFETY: the buffer is libav's own allocation, as it may replace it; the state outlives the context, see Drop.
+        unsafe {
+            let buffer = ffi::av_malloc(BUFFER).cast::<u8>();
+            let context = if buffer.is_null() {
+                ptr::null_mut()
+            } else if write {
+                let context =
+                    ffi::avio_alloc_context(buffer, BUFFER as c_int, 1, state.cast(), None, Some(put), Some(seek));
+                context
+            } else {
+                ffi::avio_alloc_context(buffer, BUFFER as c_int, 0, state.cast(), Some(read), None, Some(seek))
+            };
+            if context.is_null() {
+                ffi::av_free(buffer.cast());
+                drop(Box::from_raw(state));
+                return Err(AvError::NO_MEMORY);
+            }
+            Ok(Self { context, state })
+        }
+    }
+
+    /// The state; libav is not running while we are here, as it only runs inside our own calls.
+    pub(crate) fn state(&self) -> &Stream {
+        // SAFETY: allocated in `new`, freed in `drop`, and no callback runs now.
+        unsafe { &*self.state }
+    }
+
+    /// The state's address, for the other callbacks.
+    pub(crate) fn opaque(&self) -> *mut c_void {
+        self.state.cast()
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        // SAFETY: both are ours; libav may have replaced the buffer, so the context's own is freed.
+        unsafe {
+            ffi::avio_flush(self.context);
+            ffi::av_freep((&raw mut (*self.context).buffer).cast());
+            ffi::avio_context_free(&mut self.context);
+            drop(Box::from_raw(self.state));
+        }
+    }
+}
+
+unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c_int {
+    // SAFETY: libav hands back the state that `Io` owns, and a buffer of that length.
+    let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer, len)) };
+    if buffer.len() as u64 > stream.budget {
+        stream.exhausted = true;
+        return ffi::AVERROR_EXIT;
+    }
+    loop {
+        // SAFETY: reads into a slice of that length.
+        let n = unsafe {
+            libc::pread(
+                stream.descriptor.as_raw_fd(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                stream.position,
+            )
+        };
+        match n {
+            0 => return ffi::AVERROR_EOF,
+            n if n > 0 => {
+                stream.position += n as i64;
+                stream.budget -= n as u64;
+                return n as c_int;
+            }
+            _ => match errno() {
+                libc::EINTR => {}
+                error => {
+                    stream.os_error.get_or_insert(error);
+                    return -error;
+                }
+            },
+        }
+    }
+}
+
+unsafe extern "C" fn put(opaque: *mut c_void, buffer: WriteBuffer, len: c_int) -> c_int {
+    // SAFETY: as for `read`; the buffer is only read.
+    let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer as *mut u8, len)) };
+    let mut done = 0;
+    while done < buffer.len() {
+        let rest = &buffer[done..];
+        if rest.len() as u64 > stream.budget {
+            stream.exhausted = true;
+            return -libc::ENOSPC;
+        }
+        // SAFETY: writes from a slice of that length.
+        let n = unsafe {
+            libc::pwrite(
+                stream.descriptor.as_raw_fd(),
+                rest.as_ptr().cast(),
+                rest.len(),
+                stream.position,
+            )
+        };
+        match n {
+            n if n >= 0 => {
+                stream.position += n as i64;
+                stream.length = stream.length.max(stream.position);
+                stream.budget -= n as u64;
+                done += n as usize;
+            }
+            _ => match errno() {
+                libc::EINTR => {}
+                error => {
+                    stream.os_error.get_or_insert(error);
+                    return -error;
+                }
+            },
+        }
+    }
+    len
+}
+
+unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
+    // SAFETY: libav hands back the state that `Io` owns.
+    let stream = unsafe { &mut *opaque.cast::<Stream>() };
+    let base = match whence & !(ffi::AVSEEK_FORCE as c_int) {
+        whence if whence == ffi::AVSEEK_SIZE as c_int => {
+            return if stream.length < 0 {
+                i64::from(-libc::ENOSYS)
+            } else {
+                stream.length
+            };
+        }
+        libc::SEEK_SET => 0,
+        libc::SEEK_CUR => stream.position,
+        libc::SEEK_END => stream.length,
+        _ => return i64::from(-libc::EINVAL),
+    };
+    match base.checked_add(offset) {
+        Some(position) if position >= 0 => {
+            stream.position = position;
+            position
+        }
+        _ => i64::from(-libc::EINVAL),
+    }
+}
+
+/// Asked by libav now and then: whether to give up.
+pub(crate) unsafe extern "C" fn interrupted(opaque: *mut c_void) -> c_int {
+    // SAFETY: the state that `Io` owns.
+    c_int::from(unsafe { (*opaque.cast::<Stream>()).exhausted })
+}
+
+/// Takes the place of libav's function that opens whatever a file names.
+pub(crate) unsafe extern "C" fn refuse_open(
+    context: *mut ffi::AVFormatContext,
+    _pb: *mut *mut ffi::AVIOContext,
+    url: *const std::ffi::c_char,
+    _flags: c_int,
+    _options: *mut *mut ffi::AVDictionary,
+) -> c_int {
+    // SAFETY: `Input` put the state there; the name is a C string.
+    unsafe {
+        let stream = (*context).opaque.cast::<Stream>();
+        if !stream.is_null() {
+            let target = crate::text::owned(url).unwrap_or_default();
+            (*stream).refused.get_or_insert(target);
+        }
+    }
+    -libc::EACCES
+}
+
+unsafe fn slice<'a>(buffer: *mut u8, len: c_int) -> &'a mut [u8] {
+    if buffer.is_null() || len <= 0 {
+        return &mut [];
+    }
+    // SAFETY: libav's promise to its callbacks.
+    unsafe { std::slice::from_raw_parts_mut(buffer, len as usize) }
+}
+
+fn errno() -> c_int {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}

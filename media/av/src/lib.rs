@@ -1,0 +1,16 @@
+//! libav behind safe types: the only place with `unsafe` for FFmpeg.
+//!
+//! Each type owns one libav object and frees it on drop. Input comes from a descriptor through our own reader and can
+//! never open anything else; see [`input`]. What differs between FFmpeg 5.1 and later versions sits in `compat`.
+#![allow(unsafe_code, reason = "this crate is the boundary to the C libraries of FFmpeg")]
+
+mod compat;
+mod dict;
+
+pub mod error;
+pub mod facts;
+pub mod input;
+mod io;
+
+pub mod stream;
+mod text;

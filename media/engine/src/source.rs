@@ -1,0 +1,64 @@
+//! A file to work on: an open descriptor and what identifies the very bytes behind it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, fstat};
+
+/// Identifies the content that a descriptor showed when it was opened: a changed file is another identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The device that holds the file.
+    pub device: u64,
+    /// Its number on that device.
+    pub inode: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+/// An open regular file with its identity, taken from the same descriptor, so that nothing can change in between.
+#[derive(Debug)]
+pub struct Source {
+    descriptor: OwnedFd,
+    identity: Identity,
+}
+
+impl Source {
+    /// Takes an open file. Fails for what is not a regular file: a pipe or device could block a worker for ever.
+    pub fn new(descriptor: impl Into<OwnedFd>) -> io::Result<Self> {
+        let descriptor = descriptor.into();
+        let stat = fstat(&descriptor)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mtime_ns = (stat.st_mtime as i64)
+            .saturating_mul(1_000_000_000)
+            .saturating_add(stat.st_mtime_nsec as i64);
+        let identity = Identity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size as u64,
+            mtime_ns,
+        };
+        Ok(Self { descriptor, identity })
+    }
+
+    /// What identifies the bytes.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Gives the file back.
+    pub fn into_file(self) -> File {
+        File::from(self.descriptor)
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}

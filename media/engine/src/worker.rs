@@ -1,0 +1,250 @@
+//! One worker as the server sees it: a socket to call, an error pipe to read, a process to kill.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use media_proto::error::MediaError;
+use media_proto::job::{Job, Limits};
+use media_proto::message::{FromWorker, Layer, Reply, Spawn, ToWorker};
+use media_proto::wire::{self, Frame, Reader};
+use media_proto::{MAX_REPLY, PROTOCOL};
+use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Signal, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+
+use crate::zygote::{Exit, Zygote, last_line, unavailable};
+
+/// A running, greeted worker. Dropping it kills it; nothing of it stays.
+pub(crate) struct Worker {
+    socket: UnixStream,
+    reader: Reader,
+    errors: OwnedFd,
+    pid: i32,
+    pidfd: OwnedFd,
+    generation: u64,
+    zygote: Zygote,
+    reaped: bool,
+    /// Sandbox layers that hold in it.
+    pub layers: Vec<Layer>,
+    /// What its system lacks.
+    pub warnings: Vec<String>,
+    /// How many jobs it has done.
+    pub n_jobs: u32,
+    /// Its largest resident size, as it says itself.
+    pub peak_kb: u64,
+}
+
+/// Why a call gave no reply.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The worker lives and says why.
+    Job(MediaError),
+    /// The socket closed or broke.
+    Dead(#[expect(dead_code, reason = "shown by Debug in traces")] io::Error),
+    /// It sent what no honest worker sends.
+    Malformed(String),
+}
+
+impl Worker {
+    /// Forks one and waits until its sandbox stands.
+    pub(crate) async fn start(zygote: &Zygote, spawn: Spawn) -> Result<Self, MediaError> {
+        let broken = |error: io::Error| unavailable(format!("no socket for a worker: {error}"));
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(broken)?;
+        ours.set_nonblocking(true).map_err(broken)?;
+        let socket = UnixStream::from_std(ours).map_err(broken)?;
+        let (errors, errors_in) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|e| broken(e.into()))?;
+        let forked = zygote.spawn(spawn, theirs.into(), errors_in).await?;
+        let mut worker = Self {
+            socket,
+            reader: Reader::default(),
+            errors,
+            pid: forked.pid,
+            pidfd: forked.pidfd,
+            generation: forked.generation,
+            zygote: zygote.clone(),
+            reaped: false,
+            layers: Vec::new(),
+            warnings: Vec::new(),
+            n_jobs: 0,
+            peak_kb: 0,
+        };
+        match worker.receive().await {
+            Ok((
+                FromWorker::Hello {
+                    protocol: PROTOCOL,
+                    layers,
+                    warnings,
+                },
+                _,
+            )) => {
+                worker.layers = layers;
+                worker.warnings = warnings
+                    .iter()
+                    .map(|text| media_proto::error::display_text(text))
+                    .collect();
+                Ok(worker)
+            }
+            Ok((FromWorker::Hello { protocol, .. }, _)) => Err(MediaError::Version {
+                expected: PROTOCOL,
+                found: protocol,
+            }),
+            Ok(_) | Err(_) => {
+                let said = worker.last_words();
+                let exit = worker.end().await;
+                Err(unavailable(format!(
+                    "a worker ended before its first job ({exit:?}): {said}"
+                )))
+            }
+        }
+    }
+
+    /// Sends a job and waits for its reply. Dropping the future leaves the worker in the middle of it: drop it, too.
+    pub(crate) async fn call(
+        &mut self,
+        id: u64,
+        job: &Job,
+        limits: &Limits,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(Reply, Option<OwnedFd>), Failure> {
+        self.n_jobs += 1;
+        let message = ToWorker::Start {
+            id,
+            job: job.clone(),
+            limits: *limits,
+        };
+        self.send(&message, descriptors).await.map_err(Failure::Dead)?;
+        let (message, mut passed) = self.receive().await?;
+        let attached = passed.pop_front();
+        if !passed.is_empty() {
+            return Err(Failure::Malformed(
+                "more descriptors than the reply has use for".to_owned(),
+            ));
+        }
+        match message {
+            FromWorker::Done { id: of, reply, peak_kb } if of == id => {
+                self.peak_kb = peak_kb;
+                open_reply(reply, attached, limits).map_err(Failure::Malformed)
+            }
+            FromWorker::Fail { id: of, error } if of == id => Err(Failure::Job(error.bounded())),
+            FromWorker::Done { .. } | FromWorker::Fail { .. } => {
+                Err(Failure::Malformed("an answer to a job that was not asked".to_owned()))
+            }
+            FromWorker::Hello { .. } => Err(Failure::Malformed("a second greeting".to_owned())),
+        }
+    }
+
+    /// The last line the worker wrote to its standard error since the last call of this.
+    pub(crate) fn last_words(&mut self) -> String {
+        last_line(&mut self.errors)
+    }
+
+    /// Kills it if it still runs, reaps it, and says how it had ended.
+    pub(crate) async fn end(mut self) -> Exit {
+        self.reaped = true;
+        // A worker that died by itself keeps its own status: killing the dead changes nothing.
+        self.kill();
+        self.zygote.wait(self.pid, self.generation).await
+    }
+
+    fn kill(&self) {
+        // The only failure is that it is already dead.
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+
+    async fn send(&self, message: &ToWorker, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let frame = wire::encode(message)?;
+        let mut sent = 0;
+        while sent < frame.len() {
+            let with = if sent == 0 { descriptors } else { &[] };
+            self.socket.writable().await?;
+            let part = || wire::send_some(self.socket.as_fd(), &frame[sent..], with);
+            match self.socket.try_io(Interest::WRITABLE, part) {
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<(FromWorker, std::collections::VecDeque<OwnedFd>), Failure> {
+        let Frame { body, descriptors } = loop {
+            self.socket.readable().await.map_err(Failure::Dead)?;
+            match self
+                .socket
+                .try_io(Interest::READABLE, || self.reader.read(self.socket.as_fd()))
+            {
+                Ok(Some(frame)) => break frame,
+                Ok(None) => return Err(Failure::Dead(io::ErrorKind::UnexpectedEof.into())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(Failure::Malformed(error.to_string()));
+                }
+                Err(error) => return Err(Failure::Dead(error)),
+            }
+        };
+        let message = wire::decode(&body).map_err(|error| Failure::Malformed(error.to_string()))?;
+        Ok((message, descriptors))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill();
+            self.zygote.bury(self.pid, self.generation);
+        }
+    }
+}
+
+/// Checks what came with a reply, and reads a long one out of its memory file.
+fn open_reply(reply: Reply, attached: Option<OwnedFd>, limits: &Limits) -> Result<(Reply, Option<OwnedFd>), String> {
+    match (reply, attached) {
+        (Reply::Large { len }, Some(file)) => {
+            let reply = postcard::from_bytes(&read_sealed(&file, len)?).map_err(|error| error.to_string())?;
+            match reply {
+                Reply::Large { .. } | Reply::Synthesized { .. } => Err("a reply inside a reply".to_owned()),
+                reply => Ok((reply, None)),
+            }
+        }
+        (Reply::Synthesized { len }, Some(file)) => {
+            check_sealed(&file, len, limits.out_bytes)?;
+            Ok((Reply::Synthesized { len }, Some(file)))
+        }
+        (Reply::Large { .. } | Reply::Synthesized { .. }, None) => Err("a memory file is missing".to_owned()),
+        (_, Some(_)) => Err("a descriptor that nobody asked for".to_owned()),
+        (reply, None) => Ok((reply, None)),
+    }
+}
+
+/// An unsealed memory file could change or shrink under the reader.
+fn check_sealed(file: &OwnedFd, len: u64, max: u64) -> Result<(), String> {
+    let seals = fcntl_get_seals(file).map_err(|error| format!("not a memory file: {error}"))?;
+    if !seals.contains(SealFlags::WRITE | SealFlags::SHRINK) {
+        return Err("a memory file that is not sealed".to_owned());
+    }
+    let size = fstat(file).map_err(|error| error.to_string())?.st_size as u64;
+    if size != len || len > max {
+        return Err(format!(
+            "a memory file of {size} bytes where {len} were announced, at most {max}"
+        ));
+    }
+    Ok(())
+}
+
+fn read_sealed(file: &OwnedFd, len: u64) -> Result<Vec<u8>, String> {
+    check_sealed(file, len, MAX_REPLY as u64)?;
+    let mut bytes = vec![0; len as usize];
+    let mut n = 0;
+    while n < bytes.len() {
+        match rustix::io::pread(file, &mut bytes[n..], n as u64) {
+            Ok(0) => return Err("a memory file that ends early".to_owned()),
+            Ok(more) => n += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(bytes)
+}

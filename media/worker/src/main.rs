@@ -1,0 +1,29 @@
+//! `vitagraph-media`: the program that reads untrusted media, started by the server and by nobody else.
+//!
+//! It runs as a zygote that forks sandboxed workers; each worker does one job at a time. Nothing is configured by its
+//! command line or environment: the server speaks to it over the socket that is its standard input.
+
+mod codec_string;
+mod container;
+mod exif;
+mod faults;
+mod headers;
+mod probe;
+mod sandbox;
+mod serve;
+mod sys;
+mod zygote;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match zygote::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The pipe may be gone with the server, which is no reason to fail differently.
+            let _ = writeln!(std::io::stderr(), "vitagraph-media: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The probe: everything a container says, read from one descriptor, decoding as little as possible.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use media_av::input::{Input, OpenError, Rules};
+use media_av::stream::{Kind, SideData, StreamView};
+use media_proto::error::MediaError;
+use media_proto::job::{Limits, ProbeHints};
+use media_proto::probe::{Chapter, Hdr, MAX_CHAPTERS, MAX_TAGS, MAX_TEXT, Probe, Stream, StreamKind};
+
+use crate::container::{self, FORMATS, Format};
+use crate::{codec_string, exif};
+
+/// Enough of a file's start for EBML's document type and most Exif blocks.
+const HEAD: usize = 64 * 1024;
+
+/// Probes the file behind the descriptor.
+pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe, MediaError> {
+    let mut head = vec![0; HEAD];
+    let n = read_at(&source, &mut head).map_err(|error| MediaError::Io {
+        reason: error.to_string(),
+    })?;
+    head.truncate(n);
+    if head.is_empty() {
+        return Err(MediaError::Unsupported {
+            reason: "the file is empty".to_owned(),
+        });
+    }
+    let formats: Vec<&str> = FORMATS.iter().map(|format| format.demuxer).collect();
+    let rules = Rules {
+        formats: &formats,
+        codecs: container::DECODERS,
+        extension: hints.extension.as_deref(),
+        max_streams: limits.max_streams,
+        max_bytes: limits.probe_bytes,
+    };
+    let mut input = Input::open(source, &rules).map_err(explain)?;
+    let mut warnings = Vec::new();
+    if let Err(error) = input.find_stream_info() {
+        match explain(error) {
+            // The header was readable; what could not be found out is missing from the streams.
+            MediaError::Corrupt { reason } => warnings.push(format!("the beginning does not decode: {reason}")),
+            other => return Err(other),
+        }
+    }
+    if let Some(target) = input.refused() {
+        return Err(MediaError::Refused {
+            target: target.to_owned(),
+        });
+    }
+    if let Some(error) = input.os_error() {
+        return Err(MediaError::Io {
+            reason: error.to_string(),
+        });
+    }
+    if input.exhausted() {
+        warnings.push(format!("only the first {} bytes were looked at", limits.probe_bytes));
+    }
+    let demuxer = input.demuxer();
+    let Some(format) = FORMATS.iter().find(|format| format.demuxer == demuxer) else {
+        return Err(MediaError::Unsupported { reason: demuxer });
+    };
+    describe(&input, format, &head, limits, warnings)
+}
+
+fn describe(
+    input: &Input,
+    format: &Format,
+    head: &[u8],
+    limits: &Limits,
+    warnings: Vec<String>,
+) -> Result<Probe, MediaError> {
+    let tags = bounded_tags(input.tags(MAX_TAGS));
+    let container = container::name(format, &tags, head);
+    let streams: Vec<Stream> = input
+        .streams()
+        .enumerate()
+        .map(|(index, view)| stream(index, view, format, container))
+        .collect();
+    if streams.is_empty() {
+        return Err(MediaError::NoStream);
+    }
+    for stream in &streams {
+        let pixels = u64::from(stream.width.unwrap_or(0)) * u64::from(stream.height.unwrap_or(0));
+        if pixels > limits.max_pixels {
+            let limit = format!("{pixels} pixels in a picture, at most {}", limits.max_pixels);
+            return Err(MediaError::TooLarge { limit });
+        }
+    }
+    let has = |kind: StreamKind| streams.iter().any(|s| s.kind == kind && !s.is_attached_picture);
+    let kind = container::kind(
+        format,
+        container,
+        has(StreamKind::Video),
+        has(StreamKind::Audio),
+        has(StreamKind::Subtitle),
+    );
+    let mut probe = Probe {
+        container: container.to_owned(),
+        demuxer: format.demuxer.to_owned(),
+        kind,
+        duration_us: input.duration_us().filter(|&duration| duration > 0),
+        start_us: input.start_us(),
+        bit_rate: input.bit_rate(),
+        streams,
+        chapters: chapters(input),
+        tags,
+        warnings,
+    };
+    if container == "jpeg"
+        && let (Some(rotation), Some(picture)) = (exif::rotation(head), probe.streams.first_mut())
+    {
+        picture.rotation = rotation;
+    }
+    Ok(probe)
+}
+
+fn stream(index: usize, view: StreamView<'_>, format: &Format, container: &str) -> Stream {
+    let tags = bounded_tags(view.tags(MAX_TAGS));
+    let tag = |name: &str| {
+        tags.iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
+    };
+    let codec = match view.codec() {
+        name if name.is_empty() || name == "none" || name == "unknown_codec" => "unknown".to_owned(),
+        name => name,
+    };
+    let kind = match view.kind() {
+        Kind::Video => StreamKind::Video,
+        Kind::Audio => StreamKind::Audio,
+        Kind::Subtitle => StreamKind::Subtitle,
+        Kind::Attachment => StreamKind::Attachment,
+        Kind::Data => StreamKind::Data,
+    };
+    let common = Stream {
+        index: index as u32,
+        kind,
+        codec_string: None,
+        codec_tag: printable_tag(view.codec_tag()),
+        profile: view.profile_name(),
+        level: view.level(),
+        language: tag("language").filter(|language| language != "und" && !language.is_empty()),
+        title: tag("title"),
+        is_default: view.is_default(),
+        is_forced: view.is_forced(),
+        is_attached_picture: view.is_attached_picture(),
+        is_text: kind == StreamKind::Subtitle && view.is_text(),
+        bit_rate: view.bit_rate(),
+        duration_us: view
+            .duration_us()
+            .or_else(|| clock(&tag("duration")?))
+            .filter(|&duration| duration > 0),
+        start_us: view.start_us(),
+        time_base: view.time_base(),
+        n_frames: view.n_frames(),
+        codec,
+        ..Stream::default()
+    };
+    let described = match kind {
+        StreamKind::Video => picture(common, view, format),
+        StreamKind::Audio => sound(common, view),
+        _ => {
+            let size = view.size();
+            Stream {
+                width: size.map(|size| size.0),
+                height: size.map(|size| size.1),
+                ..common
+            }
+        }
+    };
+    Stream {
+        codec_string: codec_string::of(&view, container, described.frame_rate),
+        tags,
+        ..described
+    }
+}
+
+fn picture(common: Stream, view: StreamView<'_>, format: &Format) -> Stream {
+    let size = view.size();
+    let [color_space, color_primaries, color_transfer, color_range] = view.color();
+    // A still has no rate; libav gives 25 for want of better.
+    let is_still = view.is_attached_picture() || (format.is_still && !matches!(format.name, "gif" | "apng"));
+    let frame_rate = view
+        .average_frame_rate()
+        .or_else(|| view.base_frame_rate())
+        .filter(|_| !is_still);
+    Stream {
+        width: size.map(|size| size.0),
+        height: size.map(|size| size.1),
+        sample_aspect_ratio: view.sample_aspect_ratio(),
+        frame_rate,
+        pixel_format: view.format(),
+        bit_depth: view.bit_depth(),
+        rotation: view
+            .side_data(SideData::DisplayMatrix)
+            .and_then(matrix_rotation)
+            .unwrap_or(0),
+        hdr: hdr(view, color_transfer.as_deref()),
+        color_space,
+        color_primaries,
+        color_transfer,
+        color_range,
+        field_order: view.field_order().map(str::to_owned),
+        ..common
+    }
+}
+
+fn sound(common: Stream, view: StreamView<'_>) -> Stream {
+    Stream {
+        channels: view.channels(),
+        channel_layout: view.channel_layout(),
+        sample_rate: view.sample_rate(),
+        sample_format: view.format(),
+        bits_per_sample: view.bits_per_sample(),
+        ..common
+    }
+}
+
+/// Dolby Vision wins over what its base layer says; PQ is HDR10 unless dynamic metadata says more.
+fn hdr(view: StreamView<'_>, transfer: Option<&str>) -> Option<Hdr> {
+    // The record starts with major and minor version and the profile, a byte each.
+    if let Some(profile) = view
+        .side_data(SideData::DolbyVision)
+        .and_then(|record| record.get(2).copied())
+    {
+        return Some(Hdr::DolbyVision { profile });
+    }
+    match transfer {
+        Some("smpte2084") if view.side_data(SideData::Hdr10Plus).is_some() => Some(Hdr::Hdr10Plus),
+        Some("smpte2084") => Some(Hdr::Hdr10),
+        Some("arib-std-b67") => Some(Hdr::Hlg),
+        _ => None,
+    }
+}
+
+/// Clockwise degrees of a display matrix, to the nearest quarter turn. The matrix itself turns counter-clockwise.
+fn matrix_rotation(matrix: &[u8]) -> Option<u16> {
+    let cell = |i: usize| -> Option<f64> {
+        let bytes = matrix.get(i * 4..i * 4 + 4)?;
+        Some(f64::from(i32::from_ne_bytes(bytes.try_into().ok()?)))
+    };
+    let (a, b, c, d) = (cell(0)?, cell(1)?, cell(3)?, cell(4)?);
+    let (x, y) = (a.hypot(c), b.hypot(d));
+    if x == 0.0 || y == 0.0 {
+        return None;
+    }
+    let clockwise = (b / y).atan2(a / x).to_degrees();
+    Some(((clockwise / 90.0).round().rem_euclid(4.0) * 90.0) as u16)
+}
+
+fn chapters(input: &Input) -> Vec<Chapter> {
+    let found = input.chapters(MAX_CHAPTERS).into_iter().enumerate();
+    let chapters = found.map(|(index, (start_us, end_us, tags))| {
+        let mut tags = bounded_tags(tags);
+        let title = tags
+            .iter()
+            .position(|(key, _)| key.eq_ignore_ascii_case("title"))
+            .map(|at| tags.remove(at).1);
+        Chapter {
+            index: index as u32,
+            title,
+            start_us,
+            end_us: end_us.max(start_us),
+            tags,
+        }
+    });
+    chapters.collect()
+}
+
+/// Four printable characters, or none.
+fn printable_tag(tag: [u8; 4]) -> Option<String> {
+    let printable = tag.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    printable.then(|| tag.iter().map(|&byte| char::from(byte)).collect())
+}
+
+fn bounded_tags(tags: Vec<(String, String)>) -> Vec<(String, String)> {
+    let cut = |mut text: String| {
+        let mut end = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text
+    };
+    tags.into_iter().map(|(key, value)| (cut(key), cut(value))).collect()
+}
+
+/// Matroska writes a track's duration as a tag: `00:01:02.345000000`.
+fn clock(text: &str) -> Option<i64> {
+    let mut parts = text.splitn(3, ':');
+    let hours: i64 = parts.next()?.parse().ok()?;
+    let minutes: i64 = parts.next()?.parse().ok()?;
+    let seconds: f64 = parts.next()?.parse().ok()?;
+    let in_range = (0..1_000_000).contains(&hours) && (0..60).contains(&minutes) && (0.0..60.0).contains(&seconds);
+    in_range.then(|| (hours * 3600 + minutes * 60) * 1_000_000 + (seconds * 1e6).round() as i64)
+}
+
+fn explain(error: OpenError) -> MediaError {
+    match error {
+        OpenError::Unknown => MediaError::Unsupported {
+            reason: "no known format".to_owned(),
+        },
+        OpenError::Format(name) => MediaError::Unsupported {
+            reason: format!("`{name}` is not a media file format here"),
+        },
+        OpenError::Refused(target) => MediaError::Refused { target },
+        OpenError::TooLong(bytes) => MediaError::TooLarge {
+            limit: format!("a header longer than {bytes} bytes"),
+        },
+        OpenError::Os(error) => MediaError::Io {
+            reason: error.to_string(),
+        },
+        OpenError::Option(name) => MediaError::Invalid {
+            reason: format!("libav does not know the option `{name}`"),
+        },
+        OpenError::Av(error) if error == media_av::error::AvError::NO_MEMORY => MediaError::Memory,
+        OpenError::Av(error) => MediaError::Corrupt { reason: error.text() },
+    }
+}
+
+fn read_at(source: &OwnedFd, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match rustix::io::pread(source.as_fd(), &mut buffer[n..], n as u64) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n)
+}

@@ -1,0 +1,262 @@
+//! A worker's sandbox: everything it does not need is taken away before it sees the first untrusted byte.
+//!
+//! The order matters and is kept: descriptors, standard error, niceness, limits, out-of-memory score (which an
+//! undumpable process may no longer write), parent death, dumpability, privileges, Landlock, seccomp. A layer that this
+//! kernel lacks is reported, not fatal: in a container without Landlock seccomp still stands, and the other way round.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, ensure};
+use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus};
+use media_proto::message::{Layer, Spawn};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+use crate::sys;
+
+/// The sandbox that stands, and the one thing left inside: the socket to the server.
+pub struct Sandbox {
+    /// The worker's socket.
+    pub socket: OwnedFd,
+    /// Layers that hold.
+    pub layers: Vec<Layer>,
+    /// What this system lacks, as sentences for an administrator.
+    pub warnings: Vec<String>,
+}
+
+/// Shuts this process in. `parent` is the zygote's process id.
+pub fn enter(spawn: &Spawn, parent: i32, null: OwnedFd, errors: OwnedFd, socket: OwnedFd) -> anyhow::Result<Sandbox> {
+    let (socket, _) = sys::keep_only(null, errors, socket).context("closing inherited descriptors")?;
+    let mut sandbox = Sandbox {
+        socket,
+        layers: vec![Layer::ClosedDescriptors],
+        warnings: Vec::new(),
+    };
+    let wanted = |layer: Layer| !(spawn.faults && spawn.without.contains(&layer));
+
+    sys::ignore_file_size_signal();
+    sandbox.note(Layer::ResourceLimits, set_limits(spawn));
+    media_av::facts::limit_allocation(spawn.limits.allocation);
+    let oom = std::fs::write("/proc/self/oom_score_adj", "1000").context("writing /proc/self/oom_score_adj");
+    sandbox.note(Layer::OomScore, oom);
+    sandbox.note(Layer::ParentDeath, die_with_parent(parent));
+    let dumpable = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).context("clearing dumpable");
+    sandbox.note(Layer::NotDumpable, dumpable);
+    let privileges = rustix::thread::set_no_new_privs(true).context("forbidding new privileges");
+    sandbox.note(Layer::NoNewPrivileges, privileges);
+    if wanted(Layer::Landlock) {
+        let landlock = shut_files_and_network();
+        sandbox.note_landlock(landlock);
+    }
+    if wanted(Layer::Seccomp) {
+        let seccomp = filter_system_calls();
+        sandbox.note(Layer::Seccomp, seccomp);
+    }
+    ensure!(
+        spawn.faults || sandbox.layers.contains(&Layer::Landlock) || sandbox.layers.contains(&Layer::Seccomp),
+        "this system offers neither Landlock nor seccomp, so untrusted files cannot be opened safely: {}",
+        sandbox.warnings.join("; ")
+    );
+    Ok(sandbox)
+}
+
+impl Sandbox {
+    fn note(&mut self, layer: Layer, result: anyhow::Result<()>) {
+        match result {
+            Ok(()) => self.layers.push(layer),
+            Err(error) => self
+                .warnings
+                .push(format!("sandbox layer `{}` is missing: {error:#}", layer.name())),
+        }
+    }
+
+    fn note_landlock(&mut self, result: anyhow::Result<RulesetStatus>) {
+        match result {
+            Ok(RulesetStatus::FullyEnforced) => self.layers.push(Layer::Landlock),
+            Ok(RulesetStatus::PartiallyEnforced) => {
+                self.layers.push(Layer::Landlock);
+                let text =
+                    "Landlock of this kernel is older than 6.7 and leaves TCP to seccomp; a newer kernel adds it";
+                self.warnings.push(text.to_owned());
+            }
+            Ok(RulesetStatus::NotEnforced) => {
+                let text = "this kernel or container offers no Landlock, so seccomp alone guards files and network";
+                self.warnings.push(text.to_owned());
+            }
+            Err(error) => self.note(Layer::Landlock, Err(error)),
+        }
+    }
+}
+
+fn set_limits(spawn: &Spawn) -> anyhow::Result<()> {
+    let both = |value: u64| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    let limits = [
+        (Resource::As, spawn.limits.memory),
+        (Resource::Nofile, 64),
+        (Resource::Core, 0),
+        (Resource::Fsize, spawn.limits.out_bytes),
+    ];
+    for (resource, value) in limits {
+        rustix::process::setrlimit(resource, both(value))
+            .with_context(|| format!("setting {resource:?} to {value}"))?;
+    }
+    Ok(())
+}
+
+fn die_with_parent(parent: i32) -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("asking to die with the parent")?;
+    // The parent may have died before the request: then nobody would ever send the signal.
+    let now = rustix::process::getppid().map(rustix::process::Pid::as_raw_pid);
+    if now != Some(parent) {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+fn shut_files_and_network() -> anyhow::Result<RulesetStatus> {
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .handle_access(AccessNet::from_all(ABI::V5))?
+        .create()?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+/// Allows the calls that demuxers, decoders and encoders make with what they already hold, and no other.
+fn filter_system_calls() -> anyhow::Result<()> {
+    let arch = std::env::consts::ARCH.try_into().context("seccomp on this processor")?;
+    let refused = |errno: i32| SeccompAction::Errno(errno as u32);
+
+    // glibc tries clone3 first, whose flags a filter cannot see; "not implemented" makes it fall back to clone.
+    let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let no_clone3: BpfProgram =
+        SeccompFilter::new(clone3, SeccompAction::Allow, refused(libc::ENOSYS), arch)?.try_into()?;
+    let filter: BpfProgram =
+        SeccompFilter::new(allowed_calls()?, refused(libc::EPERM), SeccompAction::Allow, arch)?.try_into()?;
+    // Where several filters refuse a call, the number of the one installed last counts: so clone3 passes the list.
+    seccompiler::apply_filter(&no_clone3).context("installing the clone3 filter")?;
+    seccompiler::apply_filter(&filter).context("installing the system call filter")?;
+    Ok(())
+}
+
+fn allowed_calls() -> anyhow::Result<BTreeMap<i64, Vec<SeccompRule>>> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend([libc::SYS_poll, libc::SYS_time].map(|call| (call, Vec::new())));
+
+    let own_pid = u64::from(std::process::id());
+
+    // Threads, never processes.
+    rules.insert(
+        libc::SYS_clone,
+        only(masked(0, libc::CLONE_THREAD, libc::CLONE_THREAD)?)?,
+    );
+    rules.insert(libc::SYS_prctl, only(is(0, libc::PR_SET_NAME as u64)?)?);
+    // Only to read a limit: the pointer to a new one is null.
+    let no_new_limit = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+    rules.insert(libc::SYS_prlimit64, only(no_new_limit)?);
+    // abort() signals its own thread.
+    rules.insert(libc::SYS_tgkill, only(is(0, own_pid)?)?);
+    // fstat() of a descriptor is spelled so; with this flag and our lack of files no path can be looked at.
+    rules.insert(
+        libc::SYS_newfstatat,
+        only(masked(3, libc::AT_EMPTY_PATH, libc::AT_EMPTY_PATH)?)?,
+    );
+    // No code is made at run time.
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        rules.insert(call, only(masked(2, libc::PROT_EXEC, 0)?)?);
+    }
+    let commands = [
+        libc::F_GETFD,
+        libc::F_GETFL,
+        libc::F_GET_SEALS,
+        libc::F_ADD_SEALS,
+        libc::F_DUPFD_CLOEXEC,
+    ];
+    let commands = commands
+        .into_iter()
+        .map(|command| SeccompRule::new(vec![is(1, command as u64)?]));
+    rules.insert(libc::SYS_fcntl, commands.collect::<Result<_, _>>()?);
+    Ok(rules)
+}
+
+type Condition = Result<SeccompCondition, seccompiler::BackendError>;
+
+fn only(condition: SeccompCondition) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    Ok(vec![SeccompRule::new(vec![condition])?])
+}
+
+fn is(argument: u8, value: u64) -> Condition {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+fn masked(argument: u8, mask: i32, value: i32) -> Condition {
+    SeccompCondition::new(
+        argument,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::MaskedEq(mask as u64),
+        value as u64,
+    )
+}
+
+const ALLOWED: &[i64] = &[
+    // Descriptors that are already open, and memory files.
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_lseek,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_ftruncate,
+    libc::SYS_memfd_create,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_ppoll,
+    // Memory.
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    // Threads and waiting.
+    libc::SYS_clone3,
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_set_tid_address,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler,
+    libc::SYS_nanosleep,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_restart_syscall,
+    libc::SYS_membarrier,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    // Signals to ourselves.
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    // Facts without secrets.
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrusage,
+    libc::SYS_getrandom,
+    libc::SYS_getcpu,
+    libc::SYS_sysinfo,
+    libc::SYS_uname,
+];

@@ -1,0 +1,125 @@
+//! The worker's loop: one job at a time from the server, until the socket closes.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::Context;
+use media_proto::error::MediaError;
+use media_proto::job::{Job, Limits};
+use media_proto::message::{FromWorker, Reply, Spawn, ToWorker};
+use media_proto::{INLINE_REPLY, PROTOCOL, wire};
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use crate::sandbox::Sandbox;
+use crate::{faults, probe, sys};
+
+/// Greets the server and works until it hangs up.
+pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
+    let Sandbox {
+        socket,
+        layers,
+        warnings,
+    } = sandbox;
+    wire::send(
+        socket.as_fd(),
+        &FromWorker::Hello {
+            protocol: PROTOCOL,
+            layers,
+            warnings,
+        },
+        &[],
+    )?;
+    while let Some((message, descriptors)) = wire::receive::<ToWorker>(socket.as_fd()).context("reading a job")? {
+        let ToWorker::Start { id, job, limits } = message;
+        if spawn.faults
+            && let Some(fault) = descriptors.front().and_then(faults::asked_for)
+        {
+            faults::misbehave(fault, id, &socket, &descriptors)?;
+            continue;
+        }
+        let answered = match work(job, &limits, descriptors, spawn.faults) {
+            Ok((reply, attached)) => answer(&socket, id, reply, attached),
+            Err(error) => wire::send(
+                socket.as_fd(),
+                &FromWorker::Fail {
+                    id,
+                    error: error.bounded(),
+                },
+                &[],
+            ),
+        };
+        answered.context("answering")?;
+    }
+    Ok(())
+}
+
+fn work(
+    job: Job,
+    limits: &Limits,
+    mut descriptors: VecDeque<OwnedFd>,
+    faults: bool,
+) -> Result<(Reply, Option<OwnedFd>), MediaError> {
+    match job {
+        Job::Ping => Ok((Reply::Pong, None)),
+        Job::Probe { hints } => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a probe without a descriptor".to_owned(),
+                });
+            };
+            probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
+        }
+        Job::Synthesize(_) => Err(MediaError::Invalid {
+            reason: "not built yet".to_owned(),
+        }),
+        Job::Escape if faults => Ok((Reply::Escaped(sys::escapes()), None)),
+        Job::Escape => Err(MediaError::Invalid {
+            reason: "faults are off in this pool".to_owned(),
+        }),
+    }
+}
+
+fn answer(socket: &OwnedFd, id: u64, reply: Reply, attached: Option<OwnedFd>) -> std::io::Result<()> {
+    let peak_kb = sys::peak_kb();
+    let bytes = postcard::to_extend(&reply, Vec::new()).map_err(std::io::Error::other)?;
+    if bytes.len() < INLINE_REPLY {
+        let message = FromWorker::Done { id, reply, peak_kb };
+        let attached: Vec<_> = attached.iter().map(AsFd::as_fd).collect();
+        return wire::send(socket.as_fd(), &message, &attached);
+    }
+    let file = sealed_file(&bytes)?;
+    let reply = Reply::Large {
+        len: bytes.len() as u64,
+    };
+    wire::send(
+        socket.as_fd(),
+        &FromWorker::Done { id, reply, peak_kb },
+        &[file.as_fd()],
+    )
+}
+
+/// A new memory file that can be sealed.
+pub fn memory_file() -> std::io::Result<OwnedFd> {
+    Ok(rustix::fs::memfd_create(
+        "vitagraph",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?)
+}
+
+/// Makes a memory file unchangeable, so that the server can read it without fear of it shrinking.
+pub fn seal(file: &OwnedFd) -> std::io::Result<()> {
+    Ok(rustix::fs::fcntl_add_seals(
+        file,
+        SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
+    )?)
+}
+
+fn sealed_file(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(memory_file()?);
+    file.write_all(bytes)?;
+    let file = OwnedFd::from(file);
+    seal(&file)?;
+    Ok(file)
+}
