@@ -1,0 +1,13 @@
+//! The one list of features; navigation and routes come out of it.
+
+import type { Feature } from "@/components/feature";
+import { entryFeature } from "@/features/entry/feature";
+import { jobsFeature } from "@/features/jobs/feature";
+import { libraryFeature } from "@/features/library/feature";
+import { mediaFeature } from "@/features/media/feature";
+
+/** Pages for people who are signed in. */
+export const features: readonly Feature[] = [libraryFeature, mediaFeature, jobsFeature];
+
+/** Pages for everyone else. */
+export const entry: Feature = entryFeature;

@@ -1,0 +1,64 @@
+//! The pill in the header: how many jobs are active, and the first one's percent and time left. It also owns the subscription to
+//! `jobChanges`, which keeps every job on every page up to date through the cache.
+
+import { useEffect } from "react";
+import { useClient, useQuery } from "urql";
+import { Link } from "wouter";
+import { JobRowFragment } from "@/components/job-row";
+import { useConnection } from "@/data/connection";
+import { graphql, readFragment } from "@/data/graphql";
+import { useIsVisible } from "@/data/visibility";
+import { currentLocale, t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
+import { etaText, fractionOf, isTerminal, percentText } from "@/lib/progress";
+import { ProgressBar } from "@/ui/progress-bar";
+import styles from "./job-pill.module.css";
+
+const ActiveJobs = graphql(
+  `
+    query ActiveJobs($first: Int!, $filter: JobFilter) {
+      jobs(first: $first, filter: $filter) { totalCount nodes { id ...JobRow } }
+    }
+  `,
+  [JobRowFragment],
+);
+
+const JobChanges = graphql(`subscription JobChanges { jobChanges { id ...JobRow } }`, [JobRowFragment]);
+
+const shownAtMost = 20;
+
+export function JobPill() {
+  const client = useClient();
+  const isVisible = useIsVisible();
+  const { epoch } = useConnection();
+  const [{ data }, refetch] = useQuery({
+    query: ActiveJobs,
+    variables: { first: shownAtMost, filter: { status: { in: ["WAITING", "READY", "RUNNING", "PAUSED"] } } },
+    requestPolicy: "cache-and-network",
+  });
+
+  // Events go into the cache; nobody needs to look at them here. They rest while the page is hidden.
+  useEffect(() => {
+    if (!isVisible) return;
+    refetch({ requestPolicy: "network-only" });
+    return client.subscription(JobChanges, {}).subscribe(() => {}).unsubscribe;
+  }, [client, isVisible, epoch, refetch]);
+
+  const jobs = (data?.jobs.nodes ?? [])
+    .map((node) => readFragment(JobRowFragment, node))
+    .filter((job) => !isTerminal(job.status) && job.parent === null);
+  const [first] = jobs.toSorted((left, right) => Number(right.status === "RUNNING") - Number(left.status === "RUNNING"));
+  if (!first) return null;
+  const locale = currentLocale();
+  const eta = etaText(first.progress, locale);
+  return (
+    <Link href={paths.jobs()} className={styles.pill} title={first.title}>
+      <span className={styles.words}>
+        <span>{t("jobs.pill", { count: jobs.length })}</span>
+        <span>{percentText(first.progress, locale)}</span>
+        {eta !== "" && <span className={styles.eta}>{t("jobs.left", { time: eta })}</span>}
+      </span>
+      <ProgressBar label={t("jobs.progressOf", { title: first.title })} fraction={fractionOf(first.progress)} />
+    </Link>
+  );
+}

@@ -1,0 +1,26 @@
+//! Starts the app: language, session, first render.
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { refreshSession } from "@/data/session";
+import { chooseLocale } from "@/lib/messages";
+import "@/ui/tokens.css";
+import { App } from "./app";
+import { ErrorBoundary } from "./error-boundary";
+import { features } from "./features";
+import { prefetchWhenIdle } from "./routes";
+
+history.scrollRestoration = "manual";
+void refreshSession();
+document.documentElement.lang = await chooseLocale(navigator.languages);
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("index.html has no element with the id root");
+createRoot(root).render(
+  <StrictMode>
+    <ErrorBoundary>
+      <App />
+    </ErrorBoundary>
+  </StrictMode>,
+);
+prefetchWhenIdle(features);

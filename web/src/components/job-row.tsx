@@ -1,0 +1,89 @@
+//! A job with its live progress. The cache's normalized job is the only copy, so every row and the pill move together.
+
+import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
+import { formatAgo } from "@/lib/format";
+import { currentLocale, t } from "@/lib/messages";
+import { countText, etaText, fractionOf, isTerminal, percentText, rateText } from "@/lib/progress";
+import { classNames } from "@/ui/class-names";
+import { Notice } from "@/ui/notice";
+import { ProgressBar } from "@/ui/progress-bar";
+import { JobActions } from "./job-actions";
+import styles from "./job-row.module.css";
+
+export const JobRowFragment = graphql(`
+  fragment JobRow on Job {
+    id
+    kind
+    status
+    title
+    priority
+    queue
+    progress { step stepIndex stepCount done total unit fraction ratePerSecond etaSeconds message }
+    error { code message }
+    attempts
+    createdAt
+    startedAt
+    finishedAt
+    parent { id }
+  }
+`);
+
+interface JobRowProps {
+  readonly job: FragmentOf<typeof JobRowFragment>;
+  /** The reader's clock, so that all rows say the same "ago". */
+  readonly now: number;
+}
+
+export function JobRow(props: JobRowProps) {
+  const job = readFragment(JobRowFragment, props.job);
+  const locale = currentLocale();
+  const isOver = isTerminal(job.status);
+  const eta = etaText(job.progress, locale);
+  const figures = isOver
+    ? [countText(job.progress, locale, t("jobs.of"))]
+    : [
+        percentText(job.progress, locale),
+        countText(job.progress, locale, t("jobs.of")),
+        rateText(job.progress, locale),
+        job.status === "RUNNING" && eta !== "" ? t("jobs.left", { time: eta }) : "",
+      ];
+  const when = job.finishedAt
+    ? t("jobs.finishedAt", { when: formatAgo(job.finishedAt, props.now, locale) })
+    : job.startedAt
+      ? t("jobs.started", { when: formatAgo(job.startedAt, props.now, locale) })
+      : t("jobs.created", { when: formatAgo(job.createdAt, props.now, locale) });
+  return (
+    <li className={styles.row} data-job={job.id} data-status={job.status}>
+      <div className={styles.head}>
+        <h3 className={styles.title}>{job.title}</h3>
+        <span className={classNames(styles.status, styles[job.status])}>{t(`jobs.status.${job.status}`)}</span>
+        <JobActions id={job.id} title={job.title} status={job.status} />
+      </div>
+      {!isOver && <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />}
+      <p className={styles.figures}>
+        {!isOver && job.progress?.step && <span className={styles.step}>{stepText(job.progress)}</span>}
+        {figures.filter(Boolean).map((figure) => (
+          <span key={figure}>{figure}</span>
+        ))}
+        <span>{when}</span>
+        {job.attempts > 1 && <span>{t("jobs.attempts", { count: job.attempts })}</span>}
+      </p>
+      {!isOver && job.progress?.message && <p className={styles.message}>{job.progress.message}</p>}
+      {job.error && (
+        <Notice tone={job.status === "FAILED" ? "bad" : "warn"}>
+          {job.error.message} <span className={styles.code}>{job.error.code}</span>
+        </Notice>
+      )}
+    </li>
+  );
+}
+
+interface StepFacts {
+  readonly step: string | null;
+  readonly stepIndex: number | null;
+  readonly stepCount: number | null;
+}
+
+function stepText({ step, stepIndex, stepCount }: StepFacts): string {
+  return stepIndex === null || !stepCount || stepCount < 2 ? (step ?? "") : `${step ?? ""} (${stepIndex + 1}/${stepCount})`;
+}

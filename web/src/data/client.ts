@@ -1,0 +1,47 @@
+//! The GraphQL client: cookie-authenticated requests with the header of the server's cross-site rule, cache, live subscriptions.
+
+import { Client, fetchExchange, mapExchange, subscriptionExchange } from "urql";
+import { normalizedCache } from "./cache";
+import { problemOf } from "./errors";
+import { subscribeLive } from "./live";
+import { refreshSession } from "./session";
+
+/** A fresh client with an empty cache; one is made for each signed-in account. */
+export function makeClient(): Client {
+  return new Client({
+    url: "/graphql",
+    preferGetMethod: false,
+    fetchOptions: { headers: { "x-requested-with": "vitagraph" } },
+    exchanges: [
+      mapExchange({
+        onError: (error) => {
+          if (problemOf(error).kind === "unauthenticated") void refreshSession();
+        },
+      }),
+      normalizedCache(),
+      fetchExchange,
+      subscriptionExchange({
+        forwardSubscription: ({ query = "", operationName, variables }) => ({
+          subscribe: (observer) => ({ unsubscribe: subscribeLive({ query, operationName, variables }, observerSink(observer)) }),
+        }),
+      }),
+    ],
+  });
+}
+
+interface Observer<Value> {
+  readonly next: (value: Value) => void;
+  readonly error: (cause: unknown) => void;
+  readonly complete: () => void;
+}
+
+/** Narrows what a transport delivers to what urql takes; anything else than an object is no GraphQL result. */
+function observerSink(observer: Observer<Record<string, unknown>>) {
+  return {
+    next: (value: unknown) => {
+      if (typeof value === "object" && value !== null) observer.next({ ...value });
+    },
+    error: observer.error,
+    complete: observer.complete,
+  };
+}

@@ -1,0 +1,110 @@
+//! Who is signed in. One small store in front of the `/auth` endpoints, so that every page sees the same answer.
+
+import { useSyncExternalStore } from "react";
+
+/** What `GET /auth/state` answers. */
+export interface AuthState {
+  readonly needsSetup: boolean;
+  readonly viewer: { readonly name: string; readonly role: string } | null;
+}
+
+/** The store's value: not asked yet, no answer, or an answer. */
+export type Session =
+  | { readonly kind: "loading" }
+  | { readonly kind: "unreachable" }
+  | ({ readonly kind: "known" } & AuthState);
+
+/** A refusal of the server in its own words. */
+export class AuthError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "AuthError";
+  }
+}
+
+let session: Session = { kind: "loading" };
+const listeners = new Set<() => void>();
+
+/** The session, and a new render whenever it changes. */
+export function useSession(): Session {
+  return useSyncExternalStore(subscribe, () => session);
+}
+
+/** Whether the signed-in account administrates the server. The server decides again on every request. */
+export function useIsAdmin(): boolean {
+  const current = useSession();
+  return current.kind === "known" && current.viewer?.role.toLowerCase() === "admin";
+}
+
+/** Asks the server again; keeps a known session when the server cannot be reached. */
+export async function refreshSession(): Promise<void> {
+  try {
+    const response = await fetch("/auth/state", { headers: { accept: "application/json" }, cache: "no-store" });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    set({ kind: "known", ...parseAuthState(await response.json()) });
+  } catch {
+    if (session.kind !== "known") set({ kind: "unreachable" });
+  }
+}
+
+/** Signs in; throws an AuthError with the server's reason. */
+export async function signIn(name: string, password: string): Promise<void> {
+  await post("/auth/sign-in", { name, password });
+  await refreshSession();
+}
+
+/** Makes the first administrator with the one-time code and signs in as them. */
+export async function setUp(code: string, name: string, password: string): Promise<void> {
+  await post("/auth/setup", { code, name, password });
+  await refreshSession();
+  // A server that only makes the account leaves the sign-in to us.
+  if (session.kind === "known" && session.viewer === null) await signIn(name, password);
+}
+
+/** Ends the session here and on the server. */
+export async function signOut(): Promise<void> {
+  await post("/auth/sign-out", {});
+  await refreshSession();
+}
+
+/** Reads the answer of `/auth/state`; throws when it has another shape. */
+export function parseAuthState(json: unknown): AuthState {
+  if (!isRecord(json) || typeof json.needsSetup !== "boolean") throw new Error("unreadable answer of /auth/state");
+  const viewer = json.viewer;
+  if (viewer == null) return { needsSetup: json.needsSetup, viewer: null };
+  if (!isRecord(viewer) || typeof viewer.name !== "string" || typeof viewer.role !== "string") {
+    throw new Error("unreadable viewer in the answer of /auth/state");
+  }
+  return { needsSetup: json.needsSetup, viewer: { name: viewer.name, role: viewer.role } };
+}
+
+async function post(path: string, body: Readonly<Record<string, string>>): Promise<void> {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json", "x-requested-with": "vitagraph" },
+    body: JSON.stringify(body),
+  });
+  if (response.ok) return;
+  const json: unknown = await response.json().catch(() => null);
+  const error = isRecord(json) && isRecord(json.error) ? json.error : {};
+  const code = typeof error.code === "string" ? error.code : `HTTP_${response.status}`;
+  const message = typeof error.message === "string" ? error.message : `the server answered ${response.status}`;
+  throw new AuthError(code, message);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function set(next: Session): void {
+  session = next;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}

@@ -1,0 +1,27 @@
+//! The grid's two kinds of nothing: no media at all, and none that fits the search.
+
+import { useLocation } from "wouter";
+import { useIsAdmin } from "@/data/session";
+import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
+import { Button } from "@/ui/button";
+import { Empty } from "@/ui/empty";
+import { FolderIcon, SearchIcon } from "@/ui/icons";
+
+export function EmptyLibrary({ isNarrowed }: { readonly isNarrowed: boolean }) {
+  const isAdmin = useIsAdmin();
+  const [, navigate] = useLocation();
+  if (isNarrowed) {
+    return (
+      <Empty title={t("library.noMatch.title")} icon={<SearchIcon />}>
+        <p>{t("library.noMatch.text")}</p>
+        <Button onClick={() => navigate(paths.library())}>{t("library.noMatch.clear")}</Button>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title={t("library.empty.title")} icon={<FolderIcon />}>
+      <p>{isAdmin ? t("library.empty.admin") : t("library.empty.viewer")}</p>
+    </Empty>
+  );
+}

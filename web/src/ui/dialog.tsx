@@ -1,0 +1,34 @@
+//! A modal dialog on the native element: focus, Escape and the inert page behind it come from the browser.
+
+import { useEffect, useId, useRef, type ReactNode } from "react";
+import { Button } from "./button";
+import styles from "./dialog.module.css";
+import { CloseIcon } from "./icons";
+
+interface DialogProps {
+  readonly title: string;
+  readonly closeLabel: string;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}
+
+/** Open as long as it is rendered. */
+export function Dialog({ title, closeLabel, onClose, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  // `showModal` is the only way to a modal dialog; an `open` attribute makes a plain one.
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog ref={element} className={styles.dialog} aria-labelledby={titleId} onCancel={onClose}>
+      <div className={styles.head}>
+        <h2 id={titleId}>{title}</h2>
+        <Button look="quiet" aria-label={closeLabel} icon={<CloseIcon />} onClick={onClose} />
+      </div>
+      {children}
+    </dialog>
+  );
+}
