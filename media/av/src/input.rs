@@ -4,6 +4,7 @@
 //! descriptor, only listed formats and codecs exist, no protocol does, and a request to open anything is refused and
 //! remembered. The sandbox around the process holds even if all of this fails.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::ptr;
 
@@ -25,6 +26,8 @@ pub struct Rules<'a> {
     pub codecs: &'a str,
     /// The file name's extension: letters and digits only.
     pub extension: Option<&'a str>,
+    /// The demuxer to take where none recognizes the content, as the caller did by its first bytes.
+    pub fallback: Option<&'a str>,
     /// How many streams there may be.
     pub max_streams: u32,
     /// How many bytes may be read.
@@ -68,23 +71,16 @@ impl Input {
     /// Opens the file behind a descriptor and reads its header, no more.
     pub fn open(descriptor: OwnedFd, rules: &Rules<'_>) -> Result<Self, OpenError> {
         let io = Io::reader(descriptor, rules.max_bytes)?;
-        let extension = rules
-            .extension
-            .filter(|e| e.len() <= 8 && e.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let extension = rules.extension.filter(|e| e.len() <= 8 && e.bytes().all(|b| b.is_ascii_alphanumeric()));
         let name = text::c_text(&extension.map_or(String::new(), |extension| format!("input.{extension}")));
-
-        let mut format = ptr::null();
-        // SAFETY: the reader is ours and open; libav sets `format` to a static description.
-        let probed =
-            unsafe { ffi::av_probe_input_buffer2(io.context, &mut format, name.as_ptr(), ptr::null_mut(), 0, 0) };
-        if probed < 0 || format.is_null() {
-            return Err(match explain(&io, rules.max_bytes, AvError(probed)) {
-                OpenError::Av(error) if error.is_invalid_data() || error.is_end() => OpenError::Unknown,
-                other => other,
-            });
+        let (mut format, mut found) = guess(&io, &name, rules)?;
+        if !rules.formats.contains(&found.as_str()) && extension.is_some() {
+            // By its name alone a photograph is the first of a numbered sequence of files, which is not for us.
+            (format, found) = match (guess(&io, c"", rules), rules.fallback) {
+                (Err(OpenError::Unknown), Some(fallback)) => by_name(fallback)?,
+                (guessed, _) => guessed?,
+            };
         }
-        // SAFETY: static description.
-        let found = unsafe { text::owned((*format).name) }.unwrap_or_default();
         if !rules.formats.contains(&found.as_str()) {
             return Err(OpenError::Format(found));
         }
@@ -293,6 +289,27 @@ impl Drop for Input {
         // SAFETY: opened by us; custom I/O is not closed by libav, so `io` frees it afterwards.
         unsafe { ffi::avformat_close_input(&mut self.context) }
     }
+}
+
+/// The demuxer that fits the beginning best, and its name.
+fn guess(io: &Io, name: &CStr, rules: &Rules<'_>) -> Result<(*const ffi::AVInputFormat, String), OpenError> {
+    let mut format = ptr::null();
+    // SAFETY: the reader is ours and open; libav sets `format` to a static description.
+    let probed = unsafe { ffi::av_probe_input_buffer2(io.context, &mut format, name.as_ptr(), ptr::null_mut(), 0, 0) };
+    if probed < 0 || format.is_null() {
+        return Err(match explain(io, rules.max_bytes, AvError(probed)) {
+            OpenError::Av(error) if error.is_invalid_data() || error.is_end() => OpenError::Unknown,
+            other => other,
+        });
+    }
+    // SAFETY: static description.
+    Ok((format, unsafe { text::owned((*format).name) }.unwrap_or_default()))
+}
+
+fn by_name(name: &str) -> Result<(*const ffi::AVInputFormat, String), OpenError> {
+    // SAFETY: a C string; formats are static.
+    let format = unsafe { ffi::av_find_input_format(text::c_text(name).as_ptr()) };
+    if format.is_null() { Err(OpenError::Unknown) } else { Ok((format, name.to_owned())) }
 }
 
 fn explain(io: &Io, max_bytes: u64, error: AvError) -> OpenError {

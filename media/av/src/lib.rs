@@ -6,11 +6,11 @@
 
 mod compat;
 mod dict;
-
+pub mod encode;
 pub mod error;
 pub mod facts;
 pub mod input;
 mod io;
-
+pub mod mux;
 pub mod stream;
 mod text;

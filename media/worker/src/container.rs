@@ -102,6 +102,15 @@ dsd_lsbf,dsd_msbf,dsd_lsbf_planar,dsd_msbf_planar,pcm_alaw,pcm_mulaw,pcm_u8,pcm_
 pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_bluray,pcm_dvd,pcm_s16le_planar,adpcm_ima_wav,adpcm_ms,\
 adpcm_ima_qt,adpcm_swf,nellymoser,gsm,gsm_ms,subrip,srt,ass,ssa,mov_text,webvtt,text,dvdsub,dvbsub,pgssub,xsub";
 
+/// The demuxer of a still that libav 5.1 recognizes by its file name only.
+pub fn by_magic(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg_pipe"),
+        [0xff, 0x0a, ..] => Some("jpegxl_pipe"),
+        _ => None,
+    }
+}
+
 /// The canonical name of an open file: the demuxer's, made exact by what the file says of itself.
 pub fn name(format: &Format, tags: &[(String, String)], head: &[u8]) -> &'static str {
     match format.name {

@@ -8,9 +8,11 @@ mod container;
 mod exif;
 mod faults;
 mod headers;
+mod paint;
 mod probe;
 mod sandbox;
 mod serve;
+mod synthesize;
 mod sys;
 mod zygote;
 

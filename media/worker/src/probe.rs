@@ -31,6 +31,7 @@ pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe
         formats: &formats,
         codecs: container::DECODERS,
         extension: hints.extension.as_deref(),
+        fallback: container::by_magic(&head),
         max_streams: limits.max_streams,
         max_bytes: limits.probe_bytes,
     };

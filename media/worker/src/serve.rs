@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{faults, probe, sys};
+use crate::{faults, probe, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -71,9 +71,9 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
-        Job::Synthesize(_) => Err(MediaError::Invalid {
-            reason: "not built yet".to_owned(),
-        }),
+        Job::Synthesize(spec) => {
+            synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
+        }
         Job::Escape if faults => Ok((Reply::Escaped(sys::escapes()), None)),
         Job::Escape => Err(MediaError::Invalid {
             reason: "faults are off in this pool".to_owned(),
