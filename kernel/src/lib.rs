@@ -8,6 +8,8 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod parts;
 pub mod plugin;
+pub mod signing;
 pub mod store;
 pub mod telemetry;

@@ -13,6 +13,8 @@ use crate::{
     error::Code,
     events::{Events, Fact, Heard},
     jobs::{JobTable, Jobs},
+    parts::Parts,
+    signing::Signer,
     store::Store,
     telemetry::{Metric, Metrics},
 };
@@ -32,6 +34,10 @@ pub struct Kernel {
     pub caches: Caches,
     /// Counters and histograms.
     pub metrics: Metrics,
+    /// Signs the URLs of bytes.
+    pub signer: Signer,
+    /// What the server lends: `kernel.parts.get::<Engine>()`.
+    pub parts: Parts,
     /// The data directory: the embedded database and what the server makes itself.
     pub data_dir: Arc<PathBuf>,
 }
