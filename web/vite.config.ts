@@ -1,13 +1,24 @@
 //! Build of the app: one module entry, hashed assets, nothing inline, so that `default-src 'self'` is enough.
 
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Where `npm run dev` finds the server. */
 const server = "http://127.0.0.1:8080";
 
+/** Style sheets load in the order of chunks, which is nobody's choice; so each one says which layer wins. */
+const layerOrder: Plugin = {
+  name: "vitagraph:layer-order",
+  enforce: "pre",
+  transform(code, id) {
+    if (!/\/src\/.*\.css$/.test(id)) return null;
+    return { code: `@layer reset, tokens, ui, features;${code}`, map: null };
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [layerOrder, react()],
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   build: {
     target: "es2022",

@@ -39,9 +39,9 @@ export function prefetchWhenIdle(features: readonly Feature[]): void {
 
 export function Routes({ routes }: { readonly routes: readonly MadeRoute[] }) {
   const [location] = useLocation();
-  // Pages that keep their place scroll there themselves, once their content is back.
+  // An entry of the history that keeps a place belongs to a page that scrolls there itself, once its content is back.
   useEffect(() => {
-    window.scrollTo(0, 0);
+    if (!hasPlace(history.state)) window.scrollTo(0, 0);
   }, [location]);
   return (
     <ErrorBoundary key={location}>
@@ -61,4 +61,8 @@ export function Routes({ routes }: { readonly routes: readonly MadeRoute[] }) {
       </Suspense>
     </ErrorBoundary>
   );
+}
+
+function hasPlace(state: unknown): boolean {
+  return typeof state === "object" && state !== null && "place" in state;
 }

@@ -3,7 +3,7 @@
 import { memo, useState } from "react";
 import { Link } from "wouter";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
-import { formatBytes, formatDuration, formatResolution, spokenDuration } from "@/lib/format";
+import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
 import { currentLocale } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { isTilePicture } from "@/lib/playability";
@@ -40,22 +40,17 @@ export const MediaTile = memo(function MediaTile(props: MediaTileProps) {
   const duration = media.__typename === "Image" ? null : media.duration;
   const resolution = media.__typename === "Audio" ? "" : formatResolution(media.width, media.height);
   const facts = [resolution, formatBytes(size, locale)].filter(Boolean).join(" · ");
-  const spoken = [
-    media.title,
-    kindText(media.__typename),
-    duration == null ? "" : spokenDuration(duration, locale),
-    facts,
-  ];
   const original = media.__typename === "Image" ? media.files.find((file) => file.url !== null && isTilePicture(file)) : undefined;
   return (
     <li className={styles.tile} aria-posinset={props.position} aria-setsize={props.total}>
       <Link
         href={paths.media(media.id)}
         className={styles.link}
-        aria-label={spoken.filter(Boolean).join(", ")}
         tabIndex={props.isTabStop ? 0 : -1}
         data-media={media.id}
       >
+        {/* First for a screen reader, below the picture for the eye. */}
+        <span className={styles.title}>{media.title}</span>
         <div className={classNames(styles.picture, styles[media.__typename])}>
           <KindIcon type={media.__typename} />
           <Picture url={media.thumbnail?.url ?? original?.url ?? null} />
@@ -64,7 +59,6 @@ export const MediaTile = memo(function MediaTile(props: MediaTileProps) {
             {duration != null && <span className={styles.badge}>{formatDuration(duration)}</span>}
           </span>
         </div>
-        <span className={styles.title}>{media.title}</span>
         <span className={styles.facts}>{facts}</span>
       </Link>
     </li>

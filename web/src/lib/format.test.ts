@@ -9,7 +9,6 @@ import {
   formatDuration,
   formatFrameRate,
   formatResolution,
-  spokenDuration,
 } from "./format";
 
 /** Intl puts no-break and narrow spaces between figures and units; which ones is not ours to test. */
@@ -28,11 +27,6 @@ describe("formatDuration", () => {
     [Number.NaN, ""],
     [-1, ""],
   ])("%s seconds read %j", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
-
-  it("is spoken in words, without seconds for long ones", () => {
-    expect(spokenDuration(6000, "en")).toBe("1 hour, 40 minutes");
-    expect(spokenDuration(65, "en")).toBe("1 minute, 5 seconds");
-  });
 });
 
 describe("formatBytes", () => {

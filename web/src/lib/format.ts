@@ -13,19 +13,6 @@ export function formatDuration(seconds: number | null | undefined): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** The same for a screen reader: "1 hour, 40 minutes". */
-export function spokenDuration(seconds: number, locale: Locale): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const parts: string[] = [];
-  const push = (count: number, unit: "hour" | "minute" | "second") => {
-    if (count > 0) parts.push(new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count));
-  };
-  push(Math.floor(whole / 3600), "hour");
-  push(Math.floor((whole % 3600) / 60), "minute");
-  if (whole < 600) push(whole % 60, "second");
-  return new Intl.ListFormat(locale, { type: "unit" }).format(parts);
-}
-
 const byteUnits = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"] as const;
 
 /** `482 byte`, `1.4 MB`, `3.2 TB`, in steps of 1000 as file managers and disk makers count. */

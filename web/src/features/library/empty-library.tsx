@@ -7,9 +7,11 @@ import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { FolderIcon, SearchIcon } from "@/ui/icons";
+import { useHasLibraries } from "./library-list";
 
 export function EmptyLibrary({ isNarrowed }: { readonly isNarrowed: boolean }) {
   const isAdmin = useIsAdmin();
+  const hasLibraries = useHasLibraries();
   const [, navigate] = useLocation();
   if (isNarrowed) {
     return (
@@ -21,7 +23,7 @@ export function EmptyLibrary({ isNarrowed }: { readonly isNarrowed: boolean }) {
   }
   return (
     <Empty title={t("library.empty.title")} icon={<FolderIcon />}>
-      <p>{isAdmin ? t("library.empty.admin") : t("library.empty.viewer")}</p>
+      <p>{t(hasLibraries ? "library.empty.filling" : isAdmin ? "library.empty.admin" : "library.empty.viewer")}</p>
     </Empty>
   );
 }

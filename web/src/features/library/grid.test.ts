@@ -26,12 +26,12 @@ describe("nextIndex", () => {
 });
 
 describe("parsePlace", () => {
-  const top = { windows: 1, scrollY: 0, focused: null };
+  const top = { windows: 1, focused: null, top: 0 };
   it("reads what was kept", () => {
-    const place = { windows: 3, scrollY: 4200, focused: "med_9" };
+    const place = { windows: 3, focused: "med_9", top: -12.5 };
     expect(parsePlace({ place })).toEqual(place);
   });
-  it.each([null, 7, "x", {}, { place: null }, { place: { windows: -4, scrollY: "far", focused: 3 } }])("is the top for %j", (state) => {
+  it.each([null, 7, "x", {}, { place: null }, { place: { windows: -4, top: "far", focused: 3 } }])("is the top for %j", (state) => {
     expect(parsePlace(state)).toEqual(top);
   });
 });

@@ -32,6 +32,12 @@ export async function refreshLibraries(client: Client): Promise<void> {
   await client.query(Libraries, {}, { requestPolicy: "network-only" }).toPromise();
 }
 
+/** Whether there is any library, as far as the page has been told. */
+export function useHasLibraries(): boolean {
+  const [{ data }] = useQuery({ query: Libraries, requestPolicy: "cache-only" });
+  return (data?.libraries.nodes.length ?? 0) > 0;
+}
+
 export function LibraryList() {
   const isAdmin = useIsAdmin();
   const [isAdding, setIsAdding] = useState(false);

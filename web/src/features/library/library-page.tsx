@@ -64,12 +64,14 @@ function Library({ query }: { readonly query: string }) {
   const total = windows[0]?.total ?? null;
 
   // Coming back shows the same place, once as many windows are there as before.
-  const isRestored = useRef(place.scrollY === 0);
+  const isRestored = useRef(place.focused === null);
   useLayoutEffect(() => {
     if (isRestored.current || loaded < place.windows) return;
     isRestored.current = true;
-    window.scrollTo(0, place.scrollY);
-    grid.current?.querySelector<HTMLElement>(`[data-media="${CSS.escape(place.focused ?? "")}"]`)?.focus({ preventScroll: true });
+    const tile = grid.current?.querySelector<HTMLElement>(`[data-media="${CSS.escape(place.focused ?? "")}"]`);
+    if (!tile) return;
+    window.scrollBy(0, tile.getBoundingClientRect().top - place.top);
+    tile.focus({ preventScroll: true });
   }, [loaded, place]);
 
   // The browser tells when the end of the grid comes near.
@@ -110,7 +112,7 @@ function Library({ query }: { readonly query: string }) {
         ref={grid}
         className={styles.grid}
         aria-label={t("library.grid")}
-        onClick={(event) => keepPlace(count, event.target)}
+        onClickCapture={(event) => keepPlace(count, event.target)}
         onFocus={(event) => {
           const id = event.target.closest<HTMLElement>("[data-media]")?.dataset.media;
           if (id !== undefined) setTabStop(id);

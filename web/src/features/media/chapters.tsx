@@ -27,7 +27,6 @@ export function Chapters(props: ChaptersProps) {
               <button
                 type="button"
                 className={styles.chapter}
-                aria-label={t("media.seek", { title, time })}
                 onClick={() => props.onSeek(chapter.start)}
               >
                 <span className={styles.time}>{time}</span>
