@@ -1,0 +1,4 @@
+//! The jobs of this plugin.
+
+pub mod hash;
+pub mod library;

@@ -1,0 +1,194 @@
+//! The scan plugin: brings a library's rows in line with its folders and never deletes one.
+//!
+//! `walk` sees, `compare` and `matching` recognize, `plan` decides, `look` reads bytes, `record` and `apply` write.
+
+pub mod apply;
+pub mod code;
+pub mod compare;
+pub mod describe;
+pub mod duplicates;
+pub mod edges;
+pub mod facts;
+pub mod failures;
+pub mod folders;
+// pub mod graphql;
+pub mod identity;
+pub mod ignore_rules;
+pub mod items;
+pub mod jobs;
+pub mod kind;
+pub mod known;
+pub mod look;
+pub mod matching;
+pub mod migrations;
+pub mod nfo;
+pub mod package;
+pub mod plan;
+pub mod record;
+pub mod report;
+pub mod request;
+pub mod sidecar;
+pub mod sort_key;
+pub mod sql;
+pub mod stage;
+pub mod title;
+pub mod walk;
+
+use std::{sync::Arc, time::Duration};
+
+use entities::id::{JobId, LibraryId};
+use kernel::{
+    error::{Code, Failure},
+    jobs::{Enqueue, JobTable, Priority},
+    plugin::{Kernel, Plugin},
+    store::Durability,
+    telemetry::{Metric, MetricKind},
+};
+use sea_orm::DbErr;
+use sea_orm_migration::MigrationTrait;
+use serde::Deserialize;
+
+use crate::{
+    jobs::{hash::HashLibrary, library::ScanLibrary},
+    report::ScanReport,
+};
+
+/// The `[scan]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// A file must rest for so long before it is read: a younger one may still be written to.
+    pub settle_seconds: f64,
+    /// Files at the media engine at a time; 0 means twice the number of processors.
+    pub probes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            settle_seconds: 10.0,
+            probes: 0,
+        }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Scan {
+    config: Config,
+}
+
+static FILES: Metric = Metric {
+    name: "scan_files",
+    help: "Files that scans dealt with, by result",
+    kind: MetricKind::Counter,
+};
+static SECONDS: Metric = Metric {
+    name: "scan_seconds",
+    help: "How long scans took",
+    kind: MetricKind::Seconds,
+};
+
+impl Plugin for Scan {
+    type Config = Config;
+
+    fn new(_kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
+        anyhow::ensure!(
+            (0.0..=86_400.0).contains(&config.settle_seconds),
+            "[scan] settle_seconds is {}, but must be between 0 and 86400",
+            config.settle_seconds
+        );
+        Ok(Arc::new(Self { config }))
+    }
+
+    fn name(&self) -> &'static str {
+        "scan"
+    }
+
+    fn description(&self) -> &'static str {
+        "Finds the media files of libraries and keeps track of them."
+    }
+
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(migrations::m20261121_000001_scan::Migration)]
+    }
+
+    fn jobs(self: Arc<Self>, table: &mut JobTable) {
+        table.add::<ScanLibrary>(&self);
+        table.add::<HashLibrary>(&self);
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        static ALL: [Metric; 2] = [FILES, SECONDS];
+        &ALL
+    }
+
+    fn codes(&self) -> &'static [&'static Code] {
+        code::ALL
+    }
+}
+
+impl Scan {
+    fn n_probes(&self) -> usize {
+        match self.config.probes {
+            0 => std::thread::available_parallelism().map_or(4, |n| n.get() * 2),
+            n => n,
+        }
+    }
+
+    fn count(&self, kernel: &Kernel, report: &ScanReport, took: Duration) {
+        let results = [
+            ("new", report.new),
+            ("changed", report.changed),
+            ("moved", report.moved),
+            ("missing", report.missing),
+            ("restored", report.restored),
+            ("unchanged", report.unchanged),
+            ("failed", report.failed),
+        ];
+        for (result, n) in results {
+            kernel.metrics.add(&FILES, &[("result", result)], n);
+        }
+        kernel.metrics.observe(&SECONDS, &[], took.as_secs_f64());
+    }
+}
+
+/// Starts a scan of a library, or gives the one that is live. With `is_forced` it marks as missing whatever is missing,
+/// and tries files again that failed for good.
+///
+/// # Errors
+/// `SCAN_LIBRARY_NOT_FOUND`, or the database fails.
+pub async fn start(kernel: &Kernel, library: LibraryId, is_forced: bool) -> Result<JobId, Failure> {
+    let Some(known) = known::library(kernel.store.reader(), library).await? else {
+        return Err(Failure::new(
+            &code::LIBRARY_NOT_FOUND,
+            format!("no library `{library}`"),
+        ));
+    };
+    let tx = kernel.store.begin(Durability::Full).await?;
+    if is_forced {
+        request::force(&tx, library, kernel.clock.now_ms()).await?;
+    }
+    let options = Enqueue {
+        priority: Priority::User,
+        ..Enqueue::default()
+    };
+    let job = ScanLibrary {
+        library,
+        name: known.row.name,
+    };
+    let enqueued = kernel
+        .jobs
+        .enqueue(&tx, &job, options)
+        .await
+        .map_err(Failure::internal)?;
+    tx.commit().await?;
+    Ok(enqueued.job)
+}
+
+/// What a scan did, once it has ended; none for a job that is no scan, or runs.
+pub async fn report(kernel: &Kernel, job: JobId) -> Result<Option<ScanReport>, DbErr> {
+    Ok(report::read(kernel.store.reader(), job)
+        .await?
+        .map(|(_, report)| report))
+}
