@@ -65,7 +65,11 @@ impl Frame {
     fn empty() -> Result<Self, AvError> {
         // SAFETY: allocates.
         let frame = unsafe { ffi::av_frame_alloc() };
-        if frame.is_null() { Err(AvError::NO_MEMORY) } else { Ok(Self(frame)) }
+        if frame.is_null() {
+            Err(AvError::NO_MEMORY)
+        } else {
+            Ok(Self(frame))
+        }
     }
 
     /// Makes sure that writing changes nobody else's copy: encoders keep frames that they were given.
@@ -91,7 +95,10 @@ impl Frame {
             if data.is_null() || stride <= 0 || n_rows > height {
                 return (&mut [], 1);
             }
-            (slice::from_raw_parts_mut(data, stride as usize * n_rows), stride as usize)
+            (
+                slice::from_raw_parts_mut(data, stride as usize * n_rows),
+                stride as usize,
+            )
         }
     }
 
@@ -132,7 +139,11 @@ impl Packet {
     pub(crate) fn empty() -> Result<Self, AvError> {
         // SAFETY: allocates.
         let packet = unsafe { ffi::av_packet_alloc() };
-        if packet.is_null() { Err(AvError::NO_MEMORY) } else { Ok(Self(packet)) }
+        if packet.is_null() {
+            Err(AvError::NO_MEMORY)
+        } else {
+            Ok(Self(packet))
+        }
     }
 
     /// A packet of these bytes at that time; what a text subtitle is.
@@ -215,7 +226,13 @@ impl Encoder {
     }
 
     /// Opens an encoder by name, with its own options. `global_header` is what the muxer says it wants.
-    pub fn open(name: &str, shape: Shape, bit_rate: i64, global_header: bool, options: &[(&str, &str)]) -> Result<Self, String> {
+    pub fn open(
+        name: &str,
+        shape: Shape,
+        bit_rate: i64,
+        global_header: bool,
+        options: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let complain = |error: AvError| format!("encoder `{name}`: {error}");
         let mut dict = Dict::new();
         for (key, value) in options {
@@ -242,7 +259,12 @@ impl Encoder {
                 (*context).flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
             }
             match shape {
-                Shape::Video { format, width, height, frame_rate: (num, den) } => {
+                Shape::Video {
+                    format,
+                    width,
+                    height,
+                    frame_rate: (num, den),
+                } => {
                     (*context).width = width as i32;
                     (*context).height = height as i32;
                     (*context).pix_fmt = pixel_format(format);
@@ -251,10 +273,17 @@ impl Encoder {
                     (*context).gop_size = (num * 2 / den.max(1)).max(1);
                     (*context).sample_aspect_ratio = ffi::AVRational { num: 1, den: 1 };
                 }
-                Shape::Audio { format, channels, sample_rate } => {
+                Shape::Audio {
+                    format,
+                    channels,
+                    sample_rate,
+                } => {
                     (*context).sample_fmt = sample_format(format);
                     (*context).sample_rate = sample_rate as i32;
-                    (*context).time_base = ffi::AVRational { num: 1, den: sample_rate as i32 };
+                    (*context).time_base = ffi::AVRational {
+                        num: 1,
+                        den: sample_rate as i32,
+                    };
                     ffi::av_channel_layout_default(&mut (*context).ch_layout, channels as i32);
                 }
             }

@@ -71,7 +71,9 @@ impl Input {
     /// Opens the file behind a descriptor and reads its header, no more.
     pub fn open(descriptor: OwnedFd, rules: &Rules<'_>) -> Result<Self, OpenError> {
         let io = Io::reader(descriptor, rules.max_bytes)?;
-        let extension = rules.extension.filter(|e| e.len() <= 8 && e.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let extension = rules
+            .extension
+            .filter(|e| e.len() <= 8 && e.bytes().all(|b| b.is_ascii_alphanumeric()));
         let name = text::c_text(&extension.map_or(String::new(), |extension| format!("input.{extension}")));
         let (mut format, mut found) = guess(&io, &name, rules)?;
         if !rules.formats.contains(&found.as_str()) && extension.is_some() {
@@ -309,7 +311,11 @@ fn guess(io: &Io, name: &CStr, rules: &Rules<'_>) -> Result<(*const ffi::AVInput
 fn by_name(name: &str) -> Result<(*const ffi::AVInputFormat, String), OpenError> {
     // SAFETY: a C string; formats are static.
     let format = unsafe { ffi::av_find_input_format(text::c_text(name).as_ptr()) };
-    if format.is_null() { Err(OpenError::Unknown) } else { Ok((format, name.to_owned())) }
+    if format.is_null() {
+        Err(OpenError::Unknown)
+    } else {
+        Ok((format, name.to_owned()))
+    }
 }
 
 fn explain(io: &Io, max_bytes: u64, error: AvError) -> OpenError {

@@ -39,13 +39,24 @@ impl Muxer {
         // SAFETY: libav allocates the context, which is ours from then on; `io` lives as long as it.
         unsafe {
             let name = text::c_text(muxer);
-            AvError::check(ffi::avformat_alloc_output_context2(&mut context, ptr::null(), name.as_ptr(), ptr::null()))?;
+            AvError::check(ffi::avformat_alloc_output_context2(
+                &mut context,
+                ptr::null(),
+                name.as_ptr(),
+                ptr::null(),
+            ))?;
             (*context).pb = io.context;
             (*context).opaque = io.opaque();
             (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO as i32;
             (*context).io_open = Some(io::refuse_open);
+            // FLAC and Opus in mp4 count as experimental in 5.1.
+            (*context).strict_std_compliance = -2;
         }
-        Ok(Self { context, _io: io, time_bases: Vec::new() })
+        Ok(Self {
+            context,
+            _io: io,
+            time_bases: Vec::new(),
+        })
     }
 
     /// Whether encoders must put their setup into the header.
@@ -63,6 +74,14 @@ impl Muxer {
                 return Err(AvError::NO_MEMORY);
             }
             AvError::check(ffi::avcodec_parameters_from_context((*stream).codecpar, encoder.0))?;
+            let is_mov = matches!(
+                text::owned((*(*self.context).oformat).name).as_deref(),
+                Some("mp4" | "mov")
+            );
+            if is_mov && (*encoder.0).codec_id == ffi::AVCodecID::AV_CODEC_ID_HEVC {
+                // Apple's players take HEVC by this tag only, not by libav's default `hev1`.
+                (*(*stream).codecpar).codec_tag = u32::from_le_bytes(*b"hvc1");
+            }
             (*stream).time_base = (*encoder.0).time_base;
             (*stream).avg_frame_rate = (*encoder.0).framerate;
             if rotation != 0 {
@@ -127,7 +146,12 @@ impl Muxer {
         // SAFETY: the index was checked; libav copies both strings.
         unsafe {
             let stream = *(*self.context).streams.add(stream);
-            AvError::check(ffi::av_dict_set(&mut (*stream).metadata, key.as_ptr(), value.as_ptr(), 0))?;
+            AvError::check(ffi::av_dict_set(
+                &mut (*stream).metadata,
+                key.as_ptr(),
+                value.as_ptr(),
+                0,
+            ))?;
         }
         Ok(())
     }

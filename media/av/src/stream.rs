@@ -270,6 +270,12 @@ impl<'a> StreamView<'a> {
         unsafe { rescale((*self.stream).duration, (*self.stream).time_base) }
     }
 
+    /// Its duration in ticks of its time base, if known.
+    pub fn duration_ticks(&self) -> Option<i64> {
+        // SAFETY: by `new`.
+        known(unsafe { (*self.stream).duration })
+    }
+
     /// Its first timestamp in microseconds, if known.
     pub fn start_us(&self) -> Option<i64> {
         // SAFETY: by `new`.

@@ -72,10 +72,22 @@ impl Scene {
             let center = (moved(start.0, speed.0), moved(start.1, speed.1));
             let radius = (3_000 + part() / 6, 3_000 + part() / 6);
             let bits = random.next();
-            let color = [30 + (bits % 200) as u8, 40 + (bits >> 16) as u8 % 176, 40 + (bits >> 32) as u8 % 176];
-            Shape { center, radius, color, round: bits >> 48 & 1 == 0 }
+            let color = [
+                30 + (bits % 200) as u8,
+                40 + (bits >> 16) as u8 % 176,
+                40 + (bits >> 32) as u8 % 176,
+            ];
+            Shape {
+                center,
+                radius,
+                color,
+                round: bits >> 48 & 1 == 0,
+            }
         });
-        Self { ground, shapes: shapes.collect() }
+        Self {
+            ground,
+            shapes: shapes.collect(),
+        }
     }
 
     fn row(&self, plane: usize, y: usize, rows: usize, row: &mut [u8]) {

@@ -61,7 +61,68 @@ pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe
     let Some(format) = FORMATS.iter().find(|format| format.demuxer == demuxer) else {
         return Err(MediaError::Unsupported { reason: demuxer });
     };
-    describe(&input, format, &head, limits, warnings)
+    let measured = if duration_is_absurd(&input, format) {
+        measure(&mut input)
+    } else {
+        None
+    };
+    let mut probe = describe(&input, format, &head, limits, warnings)?;
+    if let Some(measured) = measured {
+        probe
+            .warnings
+            .push("the header's duration is a placeholder; it was measured from the content".to_owned());
+        correct(&mut probe, &measured);
+    }
+    Ok(probe)
+}
+
+/// Whether an mp4's header gives the "unknown" of 32 bits, all ones (ISO/IEC 14496-12, 8.4.2.3), as a duration. libav
+/// takes it for a number and adds the fragments: 40 hours for 2 seconds. A time scale of 10 MHz reaches such numbers
+/// honestly in 7 minutes, so the file must also be far too short for so long a time.
+fn duration_is_absurd(input: &Input, format: &Format) -> bool {
+    let (Some(duration_us), Some(n_bytes)) = (input.duration_us(), input.n_bytes()) else {
+        return false;
+    };
+    let is_placeholder = input
+        .streams()
+        .any(|view| view.duration_ticks() >= Some(i64::from(u32::MAX)));
+    // Fewer than 25 bytes a second: no codec for pictures or sound needs so little.
+    format.name == "mp4" && is_placeholder && n_bytes < duration_us / 1_000_000 * 25
+}
+
+/// Where each stream starts and ends after its packets, by index; none if nothing can be read.
+fn measure(input: &mut Input) -> Option<Vec<Option<(i64, i64)>>> {
+    let mut spans: Vec<Option<(i64, i64)>> = vec![None; input.n_streams()];
+    let mut n_errors = 0;
+    loop {
+        match input.next_packet() {
+            Ok(None) => break,
+            Ok(Some(packet)) => {
+                let Some(start) = packet.pts_us.or(packet.dts_us) else {
+                    continue;
+                };
+                let span = spans.get_mut(packet.stream)?.get_or_insert((start, start));
+                *span = (span.0.min(start), span.1.max(start.saturating_add(packet.duration_us)));
+            }
+            Err(_) if n_errors < 10 => n_errors += 1,
+            Err(_) => break,
+        }
+    }
+    (!input.exhausted() && spans.iter().any(Option::is_some)).then_some(spans)
+}
+
+fn correct(probe: &mut Probe, spans: &[Option<(i64, i64)>]) {
+    for (stream, span) in probe.streams.iter_mut().zip(spans) {
+        stream.duration_us = span.map(|(start, end)| end - start);
+    }
+    let start = spans.iter().flatten().map(|span| span.0).min();
+    let end = spans.iter().flatten().map(|span| span.1).max();
+    probe.duration_us = start
+        .zip(end)
+        .map(|(start, end)| end - start)
+        .filter(|&duration| duration > 0);
+    // Both were computed from the wrong duration.
+    probe.bit_rate = None;
 }
 
 fn describe(

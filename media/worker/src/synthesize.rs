@@ -23,7 +23,9 @@ pub fn run(spec: &Synthetic, limits: &Limits) -> Result<(OwnedFd, u64), MediaErr
         None => film(spec, copy, limits)?,
     }
     serve::seal(&file).map_err(io_error)?;
-    let len = rustix::fs::fstat(&file).map_err(|error| io_error(error.into()))?.st_size as u64;
+    let len = rustix::fs::fstat(&file)
+        .map_err(|error| io_error(error.into()))?
+        .st_size as u64;
     Ok((file, len))
 }
 
@@ -56,10 +58,21 @@ const MUXERS: &[(&str, &str)] = &[
 /// Video codecs: our name, encoder, options that make it fast.
 const VIDEO: &[(&str, &str, Options)] = &[
     ("h264", "libx264", &[("preset", "superfast")]),
-    ("hevc", "libx265", &[("preset", "ultrafast"), ("x265-params", "log-level=none:pools=none:frame-threads=1")]),
+    (
+        "hevc",
+        "libx265",
+        &[
+            ("preset", "ultrafast"),
+            ("x265-params", "log-level=none:pools=none:frame-threads=1"),
+        ],
+    ),
     ("vp8", "libvpx", &[("deadline", "realtime"), ("cpu-used", "8")]),
     ("vp9", "libvpx-vp9", &[("deadline", "realtime"), ("cpu-used", "8")]),
-    ("av1", "libaom-av1", &[("usage", "realtime"), ("cpu-used", "8"), ("row-mt", "0")]),
+    (
+        "av1",
+        "libaom-av1",
+        &[("usage", "realtime"), ("cpu-used", "8"), ("row-mt", "0")],
+    ),
     ("mpeg4", "mpeg4", &[]),
     ("mpeg2video", "mpeg2video", &[]),
     ("mjpeg", "mjpeg", &[]),
@@ -91,7 +104,9 @@ fn check(spec: &Synthetic, limits: &Limits) -> Result<(), MediaError> {
         let (width, height) = (u64::from(video.width), u64::from(video.height));
         let even = width % 2 == 0 && height % 2 == 0;
         if !even || width < 16 || height < 16 || width * height > limits.max_pixels.min(8192 * 8192) {
-            return Err(invalid("width and height must be even, from 16 up, and within the limit of pixels"));
+            return Err(invalid(
+                "width and height must be even, from 16 up, and within the limit of pixels",
+            ));
         }
         let (num, den) = video.frame_rate;
         if num <= 0 || den <= 0 || num / den > 240 {
@@ -113,8 +128,15 @@ fn still(
     format: PixelFormat,
     options: Options,
 ) -> Result<(), MediaError> {
-    let Some(video) = &spec.video else { return Err(invalid("a still needs a picture")) };
-    let shape = Shape::Video { format, width: video.width, height: video.height, frame_rate: (25, 1) };
+    let Some(video) = &spec.video else {
+        return Err(invalid("a still needs a picture"));
+    };
+    let shape = Shape::Video {
+        format,
+        width: video.width,
+        height: video.height,
+        frame_rate: (25, 1),
+    };
     let mut encoder = Encoder::open(encoder, shape, 0, false, options).map_err(invalid)?;
     let mut frame = Frame::picture(format, video.width, video.height).map_err(av_error)?;
     paint::picture(&mut frame, format, video, 0);
@@ -147,7 +169,11 @@ fn film(spec: &Synthetic, file: OwnedFd, limits: &Limits) -> Result<(), MediaErr
     for (key, value) in &spec.tags {
         muxer.set_tag(key, value).map_err(av_error)?;
     }
-    let chapters: Vec<_> = spec.chapters.iter().map(|c| (c.title.as_str(), c.start_us, c.end_us)).collect();
+    let chapters: Vec<_> = spec
+        .chapters
+        .iter()
+        .map(|c| (c.title.as_str(), c.start_us, c.end_us))
+        .collect();
     if !chapters.is_empty() {
         muxer.set_chapters(&chapters).map_err(av_error)?;
     }
@@ -171,7 +197,11 @@ fn film(spec: &Synthetic, file: OwnedFd, limits: &Limits) -> Result<(), MediaErr
             (None, None) => break,
         };
         if pictures_next {
-            pictures = pictures.take().map(|track| track.step(&mut muxer)).transpose()?.flatten();
+            pictures = pictures
+                .take()
+                .map(|track| track.step(&mut muxer))
+                .transpose()?
+                .flatten();
         } else {
             sound = sound.take().map(|track| track.step(&mut muxer)).transpose()?.flatten();
         }
@@ -192,7 +222,11 @@ struct Pictures<'a> {
 
 impl<'a> Pictures<'a> {
     fn add(spec: &'a SyntheticVideo, whole: &Synthetic, muxer: &mut Muxer) -> Result<Self, MediaError> {
-        let codec = if whole.container == "gif" { "gif" } else { spec.codec.as_str() };
+        let codec = if whole.container == "gif" {
+            "gif"
+        } else {
+            spec.codec.as_str()
+        };
         let Some(&(_, name, options)) = VIDEO.iter().find(|known| known.0 == codec) else {
             return Err(invalid(format!("no video codec `{codec}` can be made")));
         };
@@ -201,8 +235,12 @@ impl<'a> Pictures<'a> {
             "gif" => PixelFormat::Rgb8,
             _ => PixelFormat::Yuv420p,
         };
-        let shape =
-            Shape::Video { format, width: spec.width, height: spec.height, frame_rate: spec.frame_rate };
+        let shape = Shape::Video {
+            format,
+            width: spec.width,
+            height: spec.height,
+            frame_rate: spec.frame_rate,
+        };
         let pixels = i64::from(spec.width) * i64::from(spec.height);
         let bit_rate = if codec == "gif" { 0 } else { (pixels * 8).max(200_000) };
         let encoder = Encoder::open(name, shape, bit_rate, muxer.wants_global_header(), options).map_err(invalid)?;
@@ -210,7 +248,15 @@ impl<'a> Pictures<'a> {
         let frame = Frame::picture(format, spec.width, spec.height).map_err(av_error)?;
         let (num, den) = (i64::from(spec.frame_rate.0), i64::from(spec.frame_rate.1));
         let n_frames = (whole.duration_us * num + den * 500_000) / (den * 1_000_000);
-        Ok(Self { spec, encoder, format, frame, index, next: 0, n_frames: n_frames.max(1) })
+        Ok(Self {
+            spec,
+            encoder,
+            format,
+            frame,
+            index,
+            next: 0,
+            n_frames: n_frames.max(1),
+        })
     }
 
     fn time_us(&self) -> i64 {
@@ -254,7 +300,11 @@ impl<'a> Sound<'a> {
         let Some(&(_, name, format)) = AUDIO.iter().find(|known| known.0 == spec.codec) else {
             return Err(invalid(format!("no audio codec `{}` can be made", spec.codec)));
         };
-        let shape = Shape::Audio { format, channels: spec.channels, sample_rate: spec.sample_rate };
+        let shape = Shape::Audio {
+            format,
+            channels: spec.channels,
+            sample_rate: spec.sample_rate,
+        };
         let bit_rate = match spec.codec.as_str() {
             "flac" | "pcm_s16le" => 0,
             _ => 64_000 * i64::from(spec.channels),
@@ -262,7 +312,14 @@ impl<'a> Sound<'a> {
         let encoder = Encoder::open(name, shape, bit_rate, muxer.wants_global_header(), &[]).map_err(invalid)?;
         let index = muxer.add_stream(&encoder, 0).map_err(av_error)?;
         let n_samples = whole.duration_us * i64::from(spec.sample_rate) / 1_000_000;
-        Ok(Self { spec, encoder, format, index, next: 0, n_samples })
+        Ok(Self {
+            spec,
+            encoder,
+            format,
+            index,
+            next: 0,
+            n_samples,
+        })
     }
 
     fn time_us(&self) -> i64 {
@@ -278,8 +335,8 @@ impl<'a> Sound<'a> {
                 size => size as i64,
             };
             let n = size.min(self.n_samples - self.next);
-            let mut frame = Frame::sound(self.format, self.spec.channels, self.spec.sample_rate, n as usize)
-                .map_err(av_error)?;
+            let mut frame =
+                Frame::sound(self.format, self.spec.channels, self.spec.sample_rate, n as usize).map_err(av_error)?;
             let (start, rate) = (self.next, self.spec.sample_rate as f32);
             frame.fill(|channel, at| tone(self.spec.frequency, channel, (start + at as i64) as f32 / rate));
             frame.set_pts(self.next);
@@ -342,9 +399,15 @@ fn invalid(reason: impl Into<String>) -> MediaError {
 }
 
 fn av_error(error: AvError) -> MediaError {
-    if error == AvError::NO_MEMORY { MediaError::Memory } else { invalid(error.text()) }
+    if error == AvError::NO_MEMORY {
+        MediaError::Memory
+    } else {
+        invalid(error.text())
+    }
 }
 
 fn io_error(error: std::io::Error) -> MediaError {
-    MediaError::Io { reason: error.to_string() }
+    MediaError::Io {
+        reason: error.to_string(),
+    }
 }
