@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entities::{id::NodeId, job, queue_limit};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
 
 use super::{
     Jobs,
@@ -11,7 +11,7 @@ use super::{
     job::{JobTable, Lane},
     sql::statement,
 };
-use crate::store::Tx;
+use crate::store::{Durability, Tx};
 
 /// At most so many are claimed at once.
 pub(super) const CLAIM_MAX: usize = 32;
@@ -55,11 +55,6 @@ impl ClaimText {
             limited,
         }
     }
-
-    #[cfg(test)]
-    pub fn free(&self) -> &str {
-        &self.free
-    }
 }
 
 /// The condition that this binary can run a job.
@@ -97,6 +92,42 @@ fn claim(known: &str, limit: &str) -> String {
 }
 
 impl Jobs {
+    /// How the database would claim jobs of these kinds: its plan, for diagnosis. A plan that does not walk
+    /// `job_ready_idx` reads and sorts the whole backlog at each claim.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn explain_claim(&self, table: &JobTable) -> Result<String, DbErr> {
+        let store = &self.inner.store;
+        let explain = if store.backend() == DbBackend::Sqlite {
+            "explain query plan"
+        } else {
+            "explain"
+        };
+        let mut plan = String::new();
+        let tx = store.begin(Durability::Normal).await?;
+        for text in ClaimText::all(table) {
+            let sql = format!("{explain} {}", text.free);
+            let values = [
+                0_i64.into(),
+                0_i64.into(),
+                text.queue.into(),
+                text.lane.name().into(),
+                32_i64.into(),
+            ];
+            for row in tx.query_all_raw(statement(store, &sql, values)).await? {
+                let column = if store.backend() == DbBackend::Sqlite {
+                    "detail"
+                } else {
+                    "QUERY PLAN"
+                };
+                plan.push_str(&row.try_get::<String>("", column)?);
+                plan.push('\n');
+            }
+        }
+        Ok(plan)
+    }
+
     /// Claims up to `n` jobs, the most urgent first. `has_limits` spares the look at the limits.
     pub(super) async fn claim(
         &self,

@@ -236,11 +236,7 @@ impl Runner {
         }
     }
 
-    async fn claim_places(
-        &self,
-        places: &[usize],
-        room: &mut HashMap<Lane, usize>,
-    ) -> Result<Vec<Claimed>, JobError> {
+    async fn claim_places(&self, places: &[usize], room: &mut HashMap<Lane, usize>) -> Result<Vec<Claimed>, JobError> {
         let has_limits = self.jobs.inner.has_limits.load(Ordering::Relaxed);
         let tx = self.jobs.inner.store.begin(Durability::Normal).await?;
         let mut claimed: Vec<Claimed> = Vec::with_capacity(places.len());
