@@ -90,6 +90,7 @@ impl Caches {
                 name,
                 capacity_bytes,
                 held,
+                invalidations: AtomicU64::new(0),
                 flights: Mutex::default(),
                 load: Box::new(move |keys| Box::pin(load(keys))),
                 counters,
@@ -131,10 +132,16 @@ type Landed<K, V> = Result<Arc<HashMap<K, Found<V>>>, Arc<DbErr>>;
 type Flight<K, V> = watch::Receiver<Option<Landed<K, V>>>;
 type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Result<HashMap<K, V>, DbErr>> + Send>> + Send + Sync;
 
+/// A moment before a read, for [`RowCache::offer`].
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(u64);
+
 struct Inner<K, V> {
     name: &'static str,
     capacity_bytes: u64,
     held: Cache<K, Found<V>>,
+    /// Grows with each invalidation, under the lock of `flights`.
+    invalidations: AtomicU64,
     flights: Mutex<HashMap<K, Flight<K, V>>>,
     load: Box<Load<K, V>>,
     counters: Arc<Counters>,
@@ -193,6 +200,7 @@ where
     /// Forgets these keys. Loads under way are not kept, and whoever asks after this loads anew.
     pub fn invalidate(&self, keys: impl IntoIterator<Item = K>) {
         let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.invalidations.fetch_add(1, Ordering::SeqCst);
         for key in keys {
             flights.remove(&key);
             self.inner.held.invalidate(&key);
@@ -202,8 +210,26 @@ where
     /// Forgets everything.
     pub fn clear(&self) {
         let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.invalidations.fetch_add(1, Ordering::SeqCst);
         flights.clear();
         self.inner.held.invalidate_all();
+    }
+
+    /// The present moment: take it before a read whose rows will be offered.
+    pub fn moment(&self) -> Moment {
+        Moment(self.inner.invalidations.load(Ordering::SeqCst))
+    }
+
+    /// Keeps rows that a read of something else brought along. They are dropped when anything was invalidated since
+    /// the moment: they may be older than that.
+    pub fn offer(&self, moment: Moment, rows: impl IntoIterator<Item = (K, V)>) {
+        let _flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.inner.invalidations.load(Ordering::SeqCst) != moment.0 {
+            return;
+        }
+        for (key, row) in rows {
+            self.inner.held.insert(key, Some(Arc::new(row)));
+        }
     }
 
     /// The counters as they are now.
@@ -342,6 +368,19 @@ mod tests {
         assert_eq!(cache.get(7).await.expect("a load").as_deref(), Some(&2));
         assert_eq!(cache.get(7).await.expect("a load").as_deref(), Some(&2));
         assert_eq!(source.loads.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn an_offered_row_is_kept_unless_something_was_invalidated_since() {
+        let source = source(1);
+        let cache = cache_over(&source);
+        let moment = cache.moment();
+        cache.offer(moment, [(1, 40)]);
+        assert_eq!(cache.get(1).await.expect("a hit").as_deref(), Some(&40));
+        cache.invalidate([2]);
+        cache.offer(moment, [(1, 50), (2, 50)]);
+        assert_eq!(cache.get(1).await.expect("a hit").as_deref(), Some(&40));
+        assert_eq!(cache.get(2).await.expect("a load").as_deref(), Some(&1));
     }
 
     #[tokio::test]

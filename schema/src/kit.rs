@@ -1,0 +1,14 @@
+//! What every domain is built from: ids, scalars, pages, errors, access, loaders.
+
+pub mod access;
+pub mod connection;
+pub mod criterion;
+pub mod error;
+pub mod id;
+pub mod keyset;
+pub mod listing;
+pub mod loader;
+pub mod page;
+pub mod scalar;
+pub mod surface;
+pub mod text;

@@ -1,0 +1,258 @@
+//! The criteria that filters are built from: each is a plain input, and each becomes one condition on one value.
+//!
+//! All operators of a criterion hold together. A comparison is false, never unknown, where the value is absent, so that
+//! `not` is always the complement.
+
+use async_graphql::InputObject;
+use sea_orm::{
+    Condition, DbBackend,
+    sea_query::{BinOper, Expr, ExprTrait, LikeExpr},
+};
+
+use crate::kit::scalar::{Bytes, Date, DateTime, Seconds};
+
+/// A value in SQL that a criterion is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    expr: Expr,
+    is_nullable: bool,
+}
+
+impl Subject {
+    /// A value that every row has.
+    pub fn present(expr: Expr) -> Self {
+        Self {
+            expr,
+            is_nullable: false,
+        }
+    }
+
+    /// A value that rows may lack.
+    pub fn nullable(expr: Expr) -> Self {
+        Self {
+            expr,
+            is_nullable: true,
+        }
+    }
+
+    fn holds(&self, comparison: Expr) -> Condition {
+        let condition = Condition::all();
+        let condition = if self.is_nullable {
+            condition.add(self.expr.clone().is_not_null())
+        } else {
+            condition
+        };
+        condition.add(comparison)
+    }
+
+    fn is_absent(&self, wanted: bool) -> Expr {
+        match (self.is_nullable, wanted) {
+            (true, true) => self.expr.clone().is_null(),
+            (true, false) => self.expr.clone().is_not_null(),
+            (false, wanted) => Expr::val(1).eq(i32::from(!wanted)),
+        }
+    }
+}
+
+macro_rules! ordered {
+    ($(#[$doc:meta])* $name:ident, $range:ident, $type:ty, $of:literal, $value:expr) => {
+        #[doc = concat!("From one ", $of, " to another, both included.")]
+        #[derive(Debug, Clone, InputObject)]
+        pub struct $range {
+            /// The least.
+            pub from: $type,
+            /// The greatest.
+            pub to: $type,
+        }
+
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, InputObject)]
+        pub struct $name {
+            /// Equal to this.
+            pub eq: Option<$type>,
+            /// Not equal to this, or absent.
+            pub ne: Option<$type>,
+            /// One of these.
+            #[graphql(name = "in")]
+            pub is_in: Option<Vec<$type>>,
+            /// None of these, or absent.
+            pub not_in: Option<Vec<$type>>,
+            /// Greater than this.
+            pub gt: Option<$type>,
+            /// Greater than or equal to this.
+            pub gte: Option<$type>,
+            /// Less than this.
+            pub lt: Option<$type>,
+            /// Less than or equal to this.
+            pub lte: Option<$type>,
+            /// Between two values, both included.
+            pub between: Option<$range>,
+            /// Whether the value is absent.
+            pub is_null: Option<bool>,
+        }
+
+        impl $name {
+            /// The condition on a value.
+            pub fn condition(&self, subject: &Subject) -> Condition {
+                let value = $value;
+                let expr = || subject.expr.clone();
+                let mut all = Condition::all();
+                let comparisons = [
+                    self.eq.as_ref().map(|other| expr().eq(value(other))),
+                    self.gt.as_ref().map(|other| expr().gt(value(other))),
+                    self.gte.as_ref().map(|other| expr().gte(value(other))),
+                    self.lt.as_ref().map(|other| expr().lt(value(other))),
+                    self.lte.as_ref().map(|other| expr().lte(value(other))),
+                    self.between.as_ref().map(|range| expr().between(value(&range.from), value(&range.to))),
+                    self.is_in.as_ref().map(|others| expr().is_in(others.iter().map(value))),
+                ];
+                for comparison in comparisons.into_iter().flatten() {
+                    all = all.add(subject.holds(comparison));
+                }
+                if let Some(other) = &self.ne {
+                    all = all.add(subject.holds(expr().eq(value(other))).not());
+                }
+                if let Some(others) = &self.not_in {
+                    all = all.add(subject.holds(expr().is_in(others.iter().map(value))).not());
+                }
+                if let Some(wanted) = self.is_null {
+                    all = all.add(subject.is_absent(wanted));
+                }
+                all
+            }
+        }
+    };
+}
+
+ordered! {
+    /// A condition on a whole number.
+    IntCriterion, IntRange, i32, "number", |value: &i32| *value
+}
+ordered! {
+    /// A condition on a duration or a position.
+    SecondsCriterion, SecondsRange, Seconds, "duration", |value: &Seconds| value.as_us()
+}
+ordered! {
+    /// A condition on a size in bytes.
+    BytesCriterion, BytesRange, Bytes, "size", |value: &Bytes| value.0
+}
+ordered! {
+    /// A condition on a moment.
+    DateTimeCriterion, DateTimeRange, DateTime, "moment", |value: &DateTime| value.0
+}
+ordered! {
+    /// A condition on a day.
+    DateCriterion, DateRange, Date, "day", |value: &Date| value.0.clone()
+}
+
+/// A condition on something that is true or false.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct BooleanCriterion {
+    /// Equal to this.
+    pub eq: Option<bool>,
+}
+
+/// A condition on text. Case is ignored except by `eq`, `ne`, `in` and `notIn`; nothing is a wildcard.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct TextCriterion {
+    /// Equal to this, case included.
+    pub eq: Option<String>,
+    /// Not equal to this, or absent.
+    pub ne: Option<String>,
+    /// One of these, case included.
+    #[graphql(name = "in")]
+    pub is_in: Option<Vec<String>>,
+    /// None of these, or absent.
+    pub not_in: Option<Vec<String>>,
+    /// This occurs in it.
+    pub contains: Option<String>,
+    /// This does not occur in it, or it is absent.
+    pub not_contains: Option<String>,
+    /// It begins with this.
+    pub starts_with: Option<String>,
+    /// It ends with this.
+    pub ends_with: Option<String>,
+    /// Whether it is absent.
+    pub is_null: Option<bool>,
+}
+
+impl TextCriterion {
+    /// The condition on a value.
+    pub fn condition(&self, subject: &Subject, backend: DbBackend) -> Condition {
+        let expr = || subject.expr.clone();
+        let matches = |pattern: String| like(expr(), pattern, backend);
+        let mut all = Condition::all();
+        let comparisons = [
+            self.eq.as_ref().map(|other| expr().eq(other.as_str())),
+            self.is_in
+                .as_ref()
+                .map(|others| expr().is_in(others.iter().map(String::as_str))),
+            self.contains
+                .as_ref()
+                .map(|text| matches(format!("%{}%", escape_like(text)))),
+            self.starts_with
+                .as_ref()
+                .map(|text| matches(format!("{}%", escape_like(text)))),
+            self.ends_with
+                .as_ref()
+                .map(|text| matches(format!("%{}", escape_like(text)))),
+        ];
+        for comparison in comparisons.into_iter().flatten() {
+            all = all.add(subject.holds(comparison));
+        }
+        let opposites = [
+            self.ne.as_ref().map(|other| expr().eq(other.as_str())),
+            self.not_in
+                .as_ref()
+                .map(|others| expr().is_in(others.iter().map(String::as_str))),
+            self.not_contains
+                .as_ref()
+                .map(|text| matches(format!("%{}%", escape_like(text)))),
+        ];
+        for comparison in opposites.into_iter().flatten() {
+            all = all.add(subject.holds(comparison).not());
+        }
+        if let Some(wanted) = self.is_null {
+            all = all.add(subject.is_absent(wanted));
+        }
+        all
+    }
+
+    /// The texts in it, to be checked before they become SQL.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        let single = [
+            &self.eq,
+            &self.ne,
+            &self.contains,
+            &self.not_contains,
+            &self.starts_with,
+            &self.ends_with,
+        ];
+        let lists = [&self.is_in, &self.not_in];
+        single
+            .into_iter()
+            .flatten()
+            .chain(lists.into_iter().flatten().flatten())
+    }
+}
+
+/// Text in which `%`, `_` and the escape itself stand for themselves.
+pub fn escape_like(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+/// A match without regard to case: SQLite's `like` folds ASCII, PostgreSQL's `ilike` folds all letters.
+pub fn like(expr: Expr, pattern: String, backend: DbBackend) -> Expr {
+    match backend {
+        // A backslash is PostgreSQL's own default escape.
+        DbBackend::Postgres => expr.binary(BinOper::Custom("ilike"), Expr::val(pattern)),
+        _ => expr.like(LikeExpr::new(pattern).escape('\\')),
+    }
+}

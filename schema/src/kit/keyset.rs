@@ -1,0 +1,408 @@
+//! Pages by key, never by offset: cursors, the conditions behind them, and the one statement that reads a page.
+//!
+//! Absent values come last, whatever the direction. Where the first key can be absent the page is the union of two
+//! limited reads, rows that have it and rows that do not, because neither database walks an index past that border.
+
+use data_encoding::BASE64URL_NOPAD;
+use kernel::error::Failure;
+use sea_orm::{
+    Condition, ConnectionTrait, DbErr, Order, QueryResult,
+    sea_query::{Asterisk, Expr, ExprTrait, NullOrdering, Query, SelectStatement, UnionType},
+};
+use serde_json::{Value as Json, json};
+
+/// What a key's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Whole numbers.
+    Int,
+    /// Text, in the database's own order.
+    Text,
+}
+
+/// A value of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeyValue {
+    /// The row has none.
+    Absent,
+    /// A whole number.
+    Int(i64),
+    /// Text.
+    Text(String),
+}
+
+impl KeyValue {
+    fn expr(&self) -> Expr {
+        match self {
+            Self::Absent => Expr::null(),
+            Self::Int(value) => Expr::val(*value),
+            Self::Text(value) => Expr::val(value.as_str()),
+        }
+    }
+}
+
+/// One key of an order.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The value in SQL.
+    pub expr: Expr,
+    /// What it is.
+    pub kind: KeyKind,
+    /// Whether rows may lack it.
+    pub is_nullable: bool,
+    /// Whether greater values come first.
+    pub is_descending: bool,
+}
+
+/// A total order: keys, then the id.
+#[derive(Debug, Clone)]
+pub struct Keyset {
+    /// The keys before the id.
+    pub keys: Vec<Key>,
+    /// The id in SQL.
+    pub id: Expr,
+    /// Whether greater ids come first.
+    pub is_descending: bool,
+    /// A short text that is equal for equal orders: cursors carry it.
+    pub signature: String,
+}
+
+/// A place between rows: the key values and the id of the row before it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// A value per key.
+    pub values: Vec<KeyValue>,
+    /// The id.
+    pub id: i64,
+}
+
+/// The version in each cursor; a cursor of another version is refused.
+const VERSION: i64 = 1;
+
+impl Cursor {
+    /// The opaque text for clients.
+    pub fn encode(&self, keyset: &Keyset) -> String {
+        let mut parts = vec![json!(VERSION), json!(keyset.signature), json!(self.id)];
+        parts.extend(self.values.iter().map(|value| match value {
+            KeyValue::Absent => Json::Null,
+            KeyValue::Int(value) => json!(value),
+            KeyValue::Text(value) => json!(value),
+        }));
+        BASE64URL_NOPAD.encode(Json::Array(parts).to_string().as_bytes())
+    }
+
+    /// Reads a client's text. A cursor of another order is an error that says so.
+    pub fn decode(text: &str, keyset: &Keyset, path: &str) -> Result<Self, Failure> {
+        let malformed = || Failure::field(path, "not a cursor of this server");
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| malformed())?;
+        let parts: Vec<Json> = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
+        let [version, signature, id, values @ ..] = &parts[..] else {
+            return Err(malformed());
+        };
+        if version.as_i64() != Some(VERSION) {
+            return Err(malformed());
+        }
+        if signature.as_str() != Some(&keyset.signature) {
+            return Err(Failure::field(
+                path,
+                "the cursor belongs to another sort; begin again without it",
+            ));
+        }
+        if values.len() != keyset.keys.len() {
+            return Err(malformed());
+        }
+        let value = |(key, value): (&Key, &Json)| match (key.kind, value) {
+            (_, Json::Null) if key.is_nullable => Ok(KeyValue::Absent),
+            (KeyKind::Int, value) => value.as_i64().map(KeyValue::Int).ok_or_else(malformed),
+            // PostgreSQL refuses a zero byte in text.
+            (KeyKind::Text, Json::String(text)) if !text.contains('\0') => Ok(KeyValue::Text(text.clone())),
+            _ => Err(malformed()),
+        };
+        let values = keyset.keys.iter().zip(values).map(value).collect::<Result<_, _>>()?;
+        Ok(Self {
+            values,
+            id: id.as_i64().ok_or_else(malformed)?,
+        })
+    }
+}
+
+/// Which rows of a page are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// How many.
+    pub limit: u64,
+    /// From the end backward.
+    pub is_backward: bool,
+    /// Only rows after this.
+    pub after: Option<Cursor>,
+    /// Only rows before this.
+    pub before: Option<Cursor>,
+}
+
+/// Which rows a read of a page covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All rows.
+    All,
+    /// Those that have the first key.
+    Present,
+    /// Those that lack it.
+    Absent,
+}
+
+/// A row of a page: what is needed to load it and to go on from it.
+#[derive(Debug, Clone)]
+pub struct PageRow {
+    /// The id.
+    pub id: i64,
+    /// The cursor behind it.
+    pub cursor: String,
+}
+
+/// A page of ids.
+#[derive(Debug, Clone, Default)]
+pub struct IdPage {
+    /// The rows in order.
+    pub rows: Vec<PageRow>,
+    /// Whether rows follow.
+    pub has_next: bool,
+    /// Whether rows precede.
+    pub has_previous: bool,
+    /// All rows of the list, if it was asked for and a row could carry it.
+    pub total: Option<i64>,
+}
+
+impl Keyset {
+    /// The statement that reads a page. `base` gives the tables and conditions of a part, without columns; `total`,
+    /// if given, is read along with each row. Columns: `id`, `k0`.., `total`.
+    pub fn select(
+        &self,
+        base: &dyn Fn(Part) -> SelectStatement,
+        window: &Window,
+        total: Option<SelectStatement>,
+    ) -> SelectStatement {
+        let splits = self.keys.first().is_some_and(|key| key.is_nullable);
+        let mut select = if splits {
+            self.split(base, window)
+        } else {
+            self.read(base(Part::All), Part::All, window)
+        };
+        if let Some(total) = total {
+            select.expr_as(Expr::from(sea_orm::sea_query::SubQueryStatement::from(total)), "total");
+        }
+        select
+    }
+
+    /// Reads a page with a statement of [`Keyset::select`]; it asked for one row more than the window's limit.
+    pub async fn fetch(
+        &self,
+        db: &impl ConnectionTrait,
+        select: &SelectStatement,
+        window: &Window,
+        has_total: bool,
+    ) -> Result<IdPage, DbErr> {
+        let found = db.query_all(select).await?;
+        let mut page = IdPage::default();
+        if has_total && let Some(row) = found.first() {
+            page.total = Some(row.try_get("", "total")?);
+        }
+        let rows = found.iter().map(|row| self.row(row)).collect::<Result<Vec<_>, _>>()?;
+        Ok(page.fill(rows, window))
+    }
+
+    /// Reads the id and the cursor of a row.
+    pub fn row(&self, row: &QueryResult) -> Result<PageRow, DbErr> {
+        let id: i64 = row.try_get("", "id")?;
+        let value = |(index, key): (usize, &Key)| -> Result<KeyValue, DbErr> {
+            let column = KEYS[index];
+            Ok(match key.kind {
+                KeyKind::Int => row
+                    .try_get::<Option<i64>>("", column)?
+                    .map_or(KeyValue::Absent, KeyValue::Int),
+                KeyKind::Text => row
+                    .try_get::<Option<String>>("", column)?
+                    .map_or(KeyValue::Absent, KeyValue::Text),
+            })
+        };
+        let values = self.keys.iter().enumerate().map(value).collect::<Result<_, _>>()?;
+        Ok(PageRow {
+            id,
+            cursor: Cursor { values, id }.encode(self),
+        })
+    }
+
+    fn split(&self, base: &dyn Fn(Part) -> SelectStatement, window: &Window) -> SelectStatement {
+        // A bound among the absent leaves nothing of one part; one among the present leaves all of the other.
+        let is_absent = |bound: &Option<Cursor>| bound.as_ref().map(|cursor| cursor.values[0] == KeyValue::Absent);
+        let present =
+            (is_absent(&window.after) != Some(true)).then(|| self.read(base(Part::Present), Part::Present, window));
+        let absent =
+            (is_absent(&window.before) != Some(false)).then(|| self.read(base(Part::Absent), Part::Absent, window));
+        let (present, absent) = match (present, absent) {
+            (Some(present), Some(absent)) => (present, absent),
+            (Some(only), None) | (None, Some(only)) => return only,
+            // After an absent row and before a present one there is nothing.
+            (None, None) => {
+                let mut none = self.read(base(Part::Absent), Part::Absent, window);
+                return none.and_where(Expr::val(1).eq(2)).take();
+            }
+        };
+        let wrap = |part: SelectStatement, alias: &'static str| {
+            Query::select().column(Asterisk).from_subquery(part, alias).take()
+        };
+        let both = wrap(present, "present")
+            .union(UnionType::All, wrap(absent, "absent"))
+            .take();
+        let mut select = Query::select();
+        select.column("id");
+        for column in &KEYS[..self.keys.len()] {
+            select.column(*column);
+        }
+        select.from_subquery(both, "page");
+        select.order_by("part", order(window.is_backward));
+        for (key, column) in self.keys.iter().zip(KEYS) {
+            add_order(&mut select, Expr::col(column), key, window.is_backward);
+        }
+        select.order_by("id", order(self.is_descending != window.is_backward));
+        select.limit(window.limit + 1);
+        select
+    }
+
+    fn read(&self, mut select: SelectStatement, part: Part, window: &Window) -> SelectStatement {
+        // In the part of the absent the first key says nothing any more, and in the other it is never absent.
+        let mut keys: Vec<(usize, Key)> = self.keys.iter().cloned().enumerate().collect();
+        match part {
+            Part::All => {}
+            Part::Present => {
+                select.and_where(keys[0].1.expr.clone().is_not_null());
+                keys[0].1.is_nullable = false;
+            }
+            Part::Absent => {
+                select.and_where(keys[0].1.expr.clone().is_null());
+                keys.remove(0);
+            }
+        }
+        for (bound, is_after) in [(&window.after, true), (&window.before, false)] {
+            let Some(cursor) = bound else { continue };
+            let is_here = match part {
+                Part::All => true,
+                Part::Present => cursor.values[0] != KeyValue::Absent,
+                Part::Absent => cursor.values[0] == KeyValue::Absent,
+            };
+            if is_here {
+                select.cond_where(self.beyond(&keys, cursor, is_after));
+            }
+        }
+        select.expr_as(self.id.clone(), "id");
+        for (index, key) in self.keys.iter().enumerate() {
+            let value = match key.kind {
+                // One type for all whole numbers; PostgreSQL has narrower columns.
+                KeyKind::Int => key.expr.clone().cast_as("bigint"),
+                KeyKind::Text => key.expr.clone(),
+            };
+            select.expr_as(value, KEYS[index]);
+        }
+        match part {
+            Part::All => {}
+            Part::Present => drop(select.expr_as(Expr::cust("0"), "part")),
+            Part::Absent => drop(select.expr_as(Expr::cust("1"), "part")),
+        }
+        for (_, key) in &keys {
+            add_order(&mut select, key.expr.clone(), key, window.is_backward);
+        }
+        select.order_by_expr(self.id.clone(), order(self.is_descending != window.is_backward));
+        select.limit(window.limit + 1);
+        select
+    }
+
+    /// The rows strictly after (or before) a cursor.
+    fn beyond(&self, keys: &[(usize, Key)], cursor: &Cursor, is_after: bool) -> Condition {
+        let id = Expr::val(cursor.id);
+        let ids_greater = self.is_descending != is_after;
+        let agrees = |(_, key): &(usize, Key)| !key.is_nullable && key.is_descending == self.is_descending;
+        if keys.iter().all(agrees) {
+            // One row-value comparison, which both databases turn into one index range.
+            let (mut columns, mut values): (Vec<Expr>, Vec<Expr>) = keys
+                .iter()
+                .map(|(index, key)| (key.expr.clone(), cursor.values[*index].expr()))
+                .unzip();
+            if columns.is_empty() {
+                return compare(self.id.clone(), id, ids_greater).into();
+            }
+            columns.push(self.id.clone());
+            values.push(id);
+            return compare(Expr::tuple(columns), Expr::tuple(values), ids_greater).into();
+        }
+        let mut any = Condition::any();
+        let mut equal = Condition::all();
+        for (index, key) in keys {
+            let value = &cursor.values[*index];
+            let greater = key.is_descending != is_after;
+            let further = match (value, key.is_nullable, is_after) {
+                // Nothing comes after the absent; before them comes everything present.
+                (KeyValue::Absent, _, true) => None,
+                (KeyValue::Absent, _, false) => Some(key.expr.clone().is_not_null()),
+                (_, true, true) => {
+                    Some(compare(key.expr.clone(), value.expr(), greater).or(key.expr.clone().is_null()))
+                }
+                _ => Some(compare(key.expr.clone(), value.expr(), greater)),
+            };
+            if let Some(further) = further {
+                any = any.add(equal.clone().add(further));
+            }
+            equal = equal.add(match value {
+                KeyValue::Absent => key.expr.clone().is_null(),
+                value => key.expr.clone().eq(value.expr()),
+            });
+        }
+        any.add(equal.add(compare(self.id.clone(), id, ids_greater)))
+    }
+}
+
+impl IdPage {
+    /// Fills in rows that were read one beyond the window's limit, in the order of reading.
+    pub fn fill(mut self, mut rows: Vec<PageRow>, window: &Window) -> Self {
+        let has_more = rows.len() as u64 > window.limit;
+        rows.truncate(window.limit as usize);
+        if window.is_backward {
+            rows.reverse();
+            self.has_previous = has_more;
+            self.has_next = window.before.is_some();
+        } else {
+            self.has_next = has_more;
+            self.has_previous = window.after.is_some();
+        }
+        self.rows = rows;
+        self
+    }
+
+    /// The ids in order.
+    pub fn ids<T: From<i64>>(&self) -> Vec<T> {
+        self.rows.iter().map(|row| T::from(row.id)).collect()
+    }
+}
+
+/// Names of the key columns in a page statement; a sort has at most so many keys.
+pub const KEYS: [&str; 6] = ["k0", "k1", "k2", "k3", "k4", "k5"];
+
+fn order(is_descending: bool) -> Order {
+    if is_descending { Order::Desc } else { Order::Asc }
+}
+
+fn add_order(select: &mut SelectStatement, expr: Expr, key: &Key, is_backward: bool) {
+    let order = order(key.is_descending != is_backward);
+    if key.is_nullable {
+        let nulls = if is_backward {
+            NullOrdering::First
+        } else {
+            NullOrdering::Last
+        };
+        select.order_by_expr_with_nulls(expr, order, nulls);
+    } else {
+        select.order_by_expr(expr, order);
+    }
+}
+
+fn compare(left: Expr, right: Expr, greater: bool) -> Expr {
+    if greater { left.gt(right) } else { left.lt(right) }
+}

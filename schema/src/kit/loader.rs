@@ -1,0 +1,79 @@
+//! Loaders of one request: they gather the keys that sibling fields ask for, and ask the shared cache once.
+
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+
+use dataloader::{BatchFn, cached::Loader};
+use kernel::{cache::RowCache, error::Failure};
+use sea_orm::DbErr;
+
+use crate::limits;
+
+/// Polls that a loader waits for more keys. Sibling fields of a page are polled in one sweep, so a few are enough; a
+/// batch that splits shows in the statement counts of the page tests.
+pub const YIELDS: usize = 4;
+
+type Loaded<V> = Result<Option<Arc<V>>, Arc<DbErr>>;
+
+/// Asks a row cache for a batch.
+pub struct FromCache<K, V> {
+    cache: RowCache<K, V>,
+}
+
+impl<K, V> BatchFn<K, Loaded<V>> for FromCache<K, V>
+where
+    K: Hash + Eq + Copy + Debug + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    async fn load(&mut self, keys: &[K]) -> HashMap<K, Loaded<V>> {
+        match self.cache.get_many(keys.iter().copied()).await {
+            Ok(mut rows) => keys.iter().map(|key| (*key, Ok(rows.remove(key)))).collect(),
+            Err(error) => keys.iter().map(|key| (*key, Err(Arc::clone(&error)))).collect(),
+        }
+    }
+}
+
+/// The rows of one kind, for one request.
+pub struct Rows<K, V>
+where
+    K: Hash + Eq + Copy + Debug + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    loader: Loader<K, Loaded<V>, FromCache<K, V>>,
+}
+
+impl<K, V> Rows<K, V>
+where
+    K: Hash + Eq + Copy + Debug + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// A loader in front of a cache.
+    pub fn new(cache: &RowCache<K, V>) -> Self {
+        let loader = Loader::new(FromCache { cache: cache.clone() });
+        Self {
+            loader: loader.with_yield_count(YIELDS).with_max_batch_size(limits::PAGE_OF_IDS),
+        }
+    }
+
+    /// The row of a key, if there is one.
+    pub async fn get(&self, key: K) -> Result<Option<Arc<V>>, Failure> {
+        let loaded = self.loader.try_load(key).await.map_err(Failure::internal)?;
+        Ok(loaded?)
+    }
+
+    /// The rows of keys, in their order; a key without a row is left out.
+    pub async fn get_many(&self, keys: Vec<K>) -> Result<Vec<Arc<V>>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut loaded = self
+            .loader
+            .try_load_many(keys.clone())
+            .await
+            .map_err(Failure::internal)?;
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            rows.extend(loaded.remove(&key).transpose()?.flatten());
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,49 @@
+//! The client contract: shared types, loaders, queries and mutations. Reads live here; work lives in plugins.
+
+pub mod caches;
+pub mod job;
+pub mod kit;
+pub mod library;
+pub mod limits;
+pub mod media;
+pub mod node;
+pub mod person;
+pub mod search;
+pub mod studio;
+pub mod system;
+pub mod tag;
+pub mod user;
+
+use async_graphql::{MergedObject, MergedSubscription};
+
+pub use crate::caches::{SharedCaches, context, request_data};
+
+/// What can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    node::NodeQuery,
+    media::queries::MediaQuery,
+    library::queries::LibraryQuery,
+    tag::queries::TagQuery,
+    person::queries::PersonQuery,
+    studio::queries::StudioQuery,
+    job::JobQuery,
+    user::UserQuery,
+    system::SystemQuery,
+);
+
+/// What can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    media::mutations::MediaMutation,
+    library::mutations::LibraryMutation,
+    tag::mutations::TagMutation,
+    person::mutations::PersonMutation,
+    studio::mutations::StudioMutation,
+    job::JobMutation,
+    user::UserMutation,
+);
+
+/// What can be followed.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(library::subscriptions::LibrarySubscription, job::JobSubscription, system::SystemSubscription);

@@ -1,0 +1,9 @@
+//! Libraries: folders that are scanned together.
+
+pub mod codes;
+pub mod mutations;
+pub mod paths;
+pub mod queries;
+pub mod rules;
+pub mod subscriptions;
+pub mod types;

@@ -1,0 +1,17 @@
+//! Media items: videos, images and sounds, with their files, streams and edges.
+
+pub mod card;
+pub mod codes;
+pub mod contracts;
+pub mod file;
+pub mod filter;
+pub mod inputs;
+pub mod mutations;
+pub mod nested;
+pub mod page;
+pub mod playback;
+pub mod queries;
+pub mod rules;
+pub mod sort;
+pub mod stream;
+pub mod types;

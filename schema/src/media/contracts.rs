@@ -1,0 +1,73 @@
+//! What plugins may add to media by contract. A plugin puts an `Arc<dyn ..>` of its own into the request's or the
+//! schema's data; while nobody does, the fields that ask for it are null.
+
+use async_graphql::{Context, SimpleObject};
+use entities::{file, id::MediaId};
+use kernel::error::Failure;
+
+use crate::kit::scalar::{Seconds, Url};
+
+/// Gives signed URLs of a file's own bytes.
+pub trait FileUrls: Send + Sync {
+    /// The URL of the file as it is: an absolute path, signed, stable for hours.
+    fn direct(&self, file: &file::Model) -> String;
+}
+
+/// Gives the pictures that were made of an item.
+#[async_trait::async_trait]
+pub trait Pictures: Send + Sync {
+    /// The still that cards show.
+    async fn thumbnail(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Thumbnail>, Failure>;
+    /// A short silent animation.
+    async fn preview_url(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure>;
+    /// The stills over time.
+    async fn sprite(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Sprite>, Failure>;
+    /// The loudness over time.
+    async fn waveform(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Waveform>, Failure>;
+}
+
+/// The still that cards show.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Thumbnail {
+    /// The picture at its usual size.
+    pub url: Url,
+    /// A tiny blurred stand-in after the ThumbHash format, in base64, to show while the picture loads.
+    pub thumbhash: Option<String>,
+    /// The picture in several widths.
+    pub srcset: Vec<SizedPicture>,
+}
+
+/// A picture of a certain width.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct SizedPicture {
+    /// The picture.
+    pub url: Url,
+    /// Its width in pixels.
+    pub width: i32,
+}
+
+/// Stills over time in one picture, for seeking.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Sprite {
+    /// The picture that holds all stills, row by row.
+    pub url: Url,
+    /// A WebVTT file that maps times to rectangles of the picture.
+    pub vtt_url: Url,
+    /// Stills in a row.
+    pub columns: i32,
+    /// Rows.
+    pub rows: i32,
+    /// The time from one still to the next.
+    pub interval: Seconds,
+    /// The width of a still in pixels.
+    pub tile_width: i32,
+    /// The height of a still in pixels.
+    pub tile_height: i32,
+}
+
+/// Loudness over time.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Waveform {
+    /// The peaks, as the web app reads them.
+    pub url: Url,
+}

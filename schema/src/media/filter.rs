@@ -1,0 +1,398 @@
+//! Filters as conditions: one translation, `exists` per criterion, every value bound, every id typed before SQL.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+};
+
+use async_graphql::ID;
+use entities::{
+    id::{IdError, LibraryId, MediaId, PersonId, StudioId, TagId, TypedId, UserId},
+    media,
+};
+use kernel::error::Failure;
+use sea_orm::{
+    Condition, ConnectionTrait, DbBackend, DbErr, Statement,
+    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
+};
+
+use crate::{
+    kit::{
+        criterion::{BooleanCriterion, Subject},
+        id,
+    },
+    media::inputs::{MediaFilter, RelationCriterion, TagCriterion},
+};
+
+/// The deepest nesting of `and`, `or` and `not`.
+const MAX_DEPTH: usize = 12;
+/// The most filters in a tree.
+const MAX_FILTERS: usize = 200;
+/// The most ids in one list.
+const MAX_IDS: usize = 1_000;
+
+/// Tags with all tags below them, themselves included.
+pub type Descendants = HashMap<TagId, Vec<TagId>>;
+
+/// What a translation needs besides the filter.
+pub struct Translation<'a> {
+    /// Whose ratings and views count.
+    pub viewer: UserId,
+    /// For which database.
+    pub backend: DbBackend,
+    /// The tags of [`roots`], resolved.
+    pub descendants: &'a Descendants,
+}
+
+/// The tags whose descendants a filter asks for. Also refuses trees that are too deep or too large.
+pub fn roots(filter: &MediaFilter) -> Result<BTreeSet<TagId>, Failure> {
+    let mut found = BTreeSet::new();
+    let mut n_filters = 0;
+    let mut todo = vec![(filter, "filter".to_owned(), 0)];
+    while let Some((filter, path, depth)) = todo.pop() {
+        n_filters += 1;
+        if depth > MAX_DEPTH || n_filters > MAX_FILTERS {
+            let limits = format!("at most {MAX_DEPTH} levels and {MAX_FILTERS} filters in one tree");
+            return Err(Failure::field(path, limits));
+        }
+        if let Some(tags) = filter.tags.as_ref().filter(|tags| tags.include_descendants) {
+            for (ids, list) in [
+                (&tags.any_of, "anyOf"),
+                (&tags.all_of, "allOf"),
+                (&tags.none_of, "noneOf"),
+            ] {
+                if let Some(ids) = ids {
+                    found.extend(typed::<TagId>(ids, &format!("{path}.tags.{list}"))?);
+                }
+            }
+        }
+        for (filters, list) in [(&filter.and, "and"), (&filter.or, "or")] {
+            for (index, filter) in filters.iter().flatten().enumerate() {
+                todo.push((filter, format!("{path}.{list}[{index}]"), depth + 1));
+            }
+        }
+        if let Some(filter) = &filter.not {
+            todo.push((filter, format!("{path}.not"), depth + 1));
+        }
+    }
+    Ok(found)
+}
+
+/// All tags below these, themselves included; one statement. A cycle ends where it closes.
+pub async fn descendants(db: &impl ConnectionTrait, roots: &BTreeSet<TagId>) -> Result<Descendants, DbErr> {
+    if roots.is_empty() {
+        return Ok(Descendants::new());
+    }
+    let backend = db.get_database_backend();
+    let places: Vec<String> = (1..=roots.len())
+        .map(|n| {
+            if backend == DbBackend::Postgres {
+                format!("${n}")
+            } else {
+                "?".to_owned()
+            }
+        })
+        .collect();
+    let sql = format!(
+        "with recursive below (root, tag_id) as (
+             select id, id from tag where id in ({})
+             union
+             select below.root, tag_parent.tag_id
+             from below join tag_parent on tag_parent.parent_id = below.tag_id
+         )
+         select root, tag_id from below",
+        places.join(", ")
+    );
+    let values = roots.iter().map(|id| sea_orm::Value::from(i64::from(*id)));
+    let rows = db
+        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    let mut found = Descendants::new();
+    for row in rows {
+        let (root, tag): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        found.entry(TagId(root)).or_default().push(TagId(tag));
+    }
+    Ok(found)
+}
+
+/// Whether the filter says anything about missing items; otherwise they are hidden.
+pub fn mentions_missing(filter: &MediaFilter) -> bool {
+    let below = [&filter.and, &filter.or].into_iter().flatten().flatten();
+    filter.is_missing.is_some() || below.chain(filter.not.as_deref()).any(mentions_missing)
+}
+
+impl Translation<'_> {
+    /// The condition on `media` of a whole filter.
+    pub fn condition(&self, filter: &MediaFilter) -> Result<Condition, Failure> {
+        self.tree(filter, "filter")
+    }
+
+    fn tree(&self, filter: &MediaFilter, path: &str) -> Result<Condition, Failure> {
+        let mut all = Condition::all();
+        for (index, inner) in filter.and.iter().flatten().enumerate() {
+            all = all.add(self.tree(inner, &format!("{path}.and[{index}]"))?);
+        }
+        if let Some(filters) = &filter.or {
+            let mut any = if filters.is_empty() { never() } else { Condition::any() };
+            for (index, inner) in filters.iter().enumerate() {
+                any = any.add(self.tree(inner, &format!("{path}.or[{index}]"))?);
+            }
+            all = all.add(any);
+        }
+        if let Some(inner) = &filter.not {
+            all = all.add(self.tree(inner, &format!("{path}.not"))?.not());
+        }
+        let all = self.links(all, filter, path)?;
+        let all = self.viewers_own(all, filter);
+        self.columns(all, filter, path)
+    }
+
+    fn links(&self, mut all: Condition, filter: &MediaFilter, path: &str) -> Result<Condition, Failure> {
+        if let Some(ids) = &filter.ids {
+            all = all.add(is_in(("media", "id"), &typed::<MediaId>(ids, &format!("{path}.ids"))?));
+        }
+        if let Some(tags) = &filter.tags {
+            all = all.add(self.tags(tags, &format!("{path}.tags"))?);
+        }
+        if let Some(people) = &filter.people {
+            let link = Link {
+                table: "media_person",
+                alias: "mp",
+                column: "person_id",
+            };
+            all = all.add(relation::<PersonId>(people, &format!("{path}.people"), |ids| {
+                link.exists(ids)
+            })?);
+        }
+        // A studio and a library are columns of the item.
+        if let Some(studio) = &filter.studio {
+            let column = ("media", "studio_id");
+            all = all.add(relation::<StudioId>(studio, &format!("{path}.studio"), |ids| {
+                column_is(column, ids)
+            })?);
+        }
+        if let Some(library) = &filter.library {
+            let column = ("media", "library_id");
+            all = all.add(relation::<LibraryId>(library, &format!("{path}.library"), |ids| {
+                column_is(column, ids)
+            })?);
+        }
+        Ok(all)
+    }
+
+    fn tags(&self, tags: &TagCriterion, path: &str) -> Result<Condition, Failure> {
+        let link = Link {
+            table: "media_tag",
+            alias: "mt",
+            column: "tag_id",
+        };
+        let relations = RelationCriterion {
+            any_of: tags.any_of.clone(),
+            all_of: tags.all_of.clone(),
+            none_of: tags.none_of.clone(),
+            is_empty: tags.is_empty,
+        };
+        relation::<TagId>(&relations, path, |ids| {
+            let Some(ids) = ids.filter(|_| tags.include_descendants) else {
+                return link.exists(ids);
+            };
+            let below: BTreeSet<TagId> = ids
+                .iter()
+                .flat_map(|id| self.descendants.get(id).into_iter().flatten().copied())
+                .collect();
+            link.exists(Some(&below.into_iter().collect::<Vec<_>>()))
+        })
+    }
+
+    fn viewers_own(&self, mut all: Condition, filter: &MediaFilter) -> Condition {
+        let own = |column: &'static str| -> SelectStatement {
+            Query::select()
+                .column(("mu", column))
+                .from_as("media_user", "mu")
+                .and_where(Expr::col(("mu", "media_id")).equals(("media", "id")))
+                .and_where(Expr::col(("mu", "user_id")).eq(i64::from(self.viewer)))
+                .take()
+        };
+        let value = |column| Expr::from(sea_orm::sea_query::SubQueryStatement::from(own(column)));
+        if let Some(rating) = &filter.rating {
+            all = all.add(rating.condition(&Subject::nullable(value("rating"))));
+        }
+        if let Some(wanted) = filter.is_favorite.as_ref().and_then(|criterion| criterion.eq) {
+            let favorite = own("media_id")
+                .and_where(Expr::col(("mu", "is_favorite")).eq(true))
+                .take();
+            all = all.add(if wanted {
+                Expr::exists(favorite)
+            } else {
+                Expr::not_exists(favorite)
+            });
+        }
+        if let Some(views) = &filter.view_count {
+            let count = Func::coalesce([value("n_views"), Expr::val(0i64)]);
+            all = all.add(views.condition(&Subject::present(Expr::from(count))));
+        }
+        all
+    }
+
+    fn columns(&self, mut all: Condition, filter: &MediaFilter, path: &str) -> Result<Condition, Failure> {
+        let column = |name: &'static str| Expr::col(("media", name));
+        if let Some(kind) = &filter.kind {
+            let number = |kind: &crate::media::inputs::MediaKind| media::MediaKind::from(*kind) as i32;
+            let one = kind.eq.as_ref().map(|kind| column("kind").eq(number(kind)));
+            let other = kind.ne.as_ref().map(|kind| column("kind").ne(number(kind)));
+            let many = kind
+                .is_in
+                .as_ref()
+                .map(|kinds| column("kind").is_in(kinds.iter().map(number)));
+            for condition in [one, other, many].into_iter().flatten() {
+                all = all.add(condition);
+            }
+        }
+        let texts = [
+            (&filter.path, "path", Subject::present(column("path"))),
+            (&filter.title, "title", Subject::present(column("title"))),
+            (
+                &filter.video_codec,
+                "videoCodec",
+                Subject::nullable(column("video_codec")),
+            ),
+            (
+                &filter.audio_codec,
+                "audioCodec",
+                Subject::nullable(column("audio_codec")),
+            ),
+            (&filter.container, "container", Subject::nullable(column("container"))),
+        ];
+        for (criterion, name, subject) in texts {
+            let Some(criterion) = criterion else { continue };
+            if criterion.texts().any(|text| text.contains('\0') || text.len() > 4096) {
+                return Err(Failure::field(
+                    format!("{path}.{name}"),
+                    "a text is longer than 4096 bytes or has a zero byte",
+                ));
+            }
+            all = all.add(criterion.condition(&subject, self.backend));
+        }
+        let numbers = [
+            filter
+                .height
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::nullable(column("height")))),
+            filter
+                .width
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::nullable(column("width")))),
+            filter
+                .duration
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::nullable(column("duration_us")))),
+            filter
+                .size
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::present(column("size")))),
+            filter
+                .added_at
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::present(column("added_at")))),
+            filter
+                .date
+                .as_ref()
+                .map(|criterion| criterion.condition(&Subject::nullable(column("date")))),
+        ];
+        for condition in numbers.into_iter().flatten() {
+            all = all.add(condition);
+        }
+        if let Some(wanted) = wanted(&filter.has_subtitles) {
+            all = all.add(column("has_subtitles").eq(wanted));
+        }
+        if let Some(wanted) = wanted(&filter.is_missing) {
+            let missing = column("missing_at");
+            all = all.add(if wanted {
+                missing.is_not_null()
+            } else {
+                missing.is_null()
+            });
+        }
+        Ok(all)
+    }
+}
+
+fn wanted(criterion: &Option<BooleanCriterion>) -> Option<bool> {
+    criterion.as_ref().and_then(|criterion| criterion.eq)
+}
+
+/// A table that links media to something.
+#[derive(Clone, Copy)]
+struct Link {
+    table: &'static str,
+    alias: &'static str,
+    column: &'static str,
+}
+
+impl Link {
+    /// The item has one of these; without ids: any at all.
+    fn exists<T: TypedId>(self, ids: Option<&[T]>) -> Expr {
+        let mut select = Query::select();
+        select.expr(Expr::cust("1")).from_as(self.table, self.alias);
+        select.and_where(Expr::col((self.alias, "media_id")).equals(("media", "id")));
+        if let Some(ids) = ids {
+            select.and_where(is_in((self.alias, self.column), ids));
+        }
+        Expr::exists(select.take())
+    }
+}
+
+fn column_is<T: TypedId>(column: (&'static str, &'static str), ids: Option<&[T]>) -> Expr {
+    match ids {
+        // Guarded, so that the negation of an absent value is true.
+        Some(ids) => Expr::col(column).is_not_null().and(is_in(column, ids)),
+        None => Expr::col(column).is_not_null(),
+    }
+}
+
+fn is_in<T: TypedId>(column: (&'static str, &'static str), ids: &[T]) -> Expr {
+    Expr::col(column).is_in(ids.iter().map(|id| -> i64 { (*id).into() }))
+}
+
+fn relation<T: TypedId + FromStr<Err = IdError>>(
+    criterion: &RelationCriterion,
+    path: &str,
+    has: impl Fn(Option<&[T]>) -> Expr,
+) -> Result<Condition, Failure> {
+    let mut all = Condition::all();
+    if let Some(ids) = &criterion.any_of {
+        let ids = typed::<T>(ids, &format!("{path}.anyOf"))?;
+        all = if ids.is_empty() {
+            all.add(never())
+        } else {
+            all.add(has(Some(&ids)))
+        };
+    }
+    if let Some(ids) = &criterion.all_of {
+        for id in typed::<T>(ids, &format!("{path}.allOf"))? {
+            all = all.add(has(Some(&[id])));
+        }
+    }
+    if let Some(ids) = &criterion.none_of {
+        let ids = typed::<T>(ids, &format!("{path}.noneOf"))?;
+        if !ids.is_empty() {
+            all = all.add(has(Some(&ids)).not());
+        }
+    }
+    if let Some(is_empty) = criterion.is_empty {
+        all = all.add(if is_empty { has(None).not() } else { has(None) });
+    }
+    Ok(all)
+}
+
+fn typed<T: TypedId + FromStr<Err = IdError>>(ids: &[ID], path: &str) -> Result<Vec<T>, Failure> {
+    if ids.len() > MAX_IDS {
+        return Err(Failure::field(path, format!("more than {MAX_IDS} ids")));
+    }
+    id::parse_many(ids, path)
+}
+
+/// What no row fulfills.
+fn never() -> Condition {
+    Condition::all().add(Expr::val(1).eq(0))
+}

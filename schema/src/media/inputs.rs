@@ -1,0 +1,198 @@
+//! What clients send about media: filters, sorts and edits.
+
+use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
+use entities::media;
+
+use crate::kit::{
+    criterion::{
+        BooleanCriterion, BytesCriterion, DateCriterion, DateTimeCriterion, IntCriterion, SecondsCriterion,
+        TextCriterion,
+    },
+    scalar::Date,
+};
+
+/// What an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "media::MediaKind")]
+pub enum MediaKind {
+    /// Moving pictures, with or without sound.
+    Video,
+    /// Sound, with or without a cover.
+    Audio,
+    /// A still or animated picture.
+    Image,
+}
+
+/// What a list of media is sorted by. Items that lack the value come last, whatever the direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum MediaSortField {
+    /// The id, which grows with time.
+    Id,
+    /// The title in natural order: 2 before 10.
+    Title,
+    /// The day it was made or published.
+    Date,
+    /// When the library first saw it.
+    AddedAt,
+    /// When its file was last changed.
+    ModifiedAt,
+    /// The viewer's own rating.
+    Rating,
+    /// The size of its primary file.
+    Size,
+    /// How long it plays.
+    Duration,
+    /// Its height in pixels.
+    Height,
+    /// Bits per second.
+    BitRate,
+    /// How often the viewer has played it.
+    ViewCount,
+    /// When the viewer last played it.
+    LastViewedAt,
+    /// The path of its primary file.
+    Path,
+    /// An order without meaning, the same for the same `seed`.
+    Random,
+}
+
+/// A direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
+pub enum SortDirection {
+    /// Least first.
+    #[default]
+    Asc,
+    /// Greatest first.
+    Desc,
+}
+
+/// One key of an order; later ones decide between items that are equal by the earlier ones.
+#[derive(Debug, Clone, InputObject)]
+pub struct MediaSort {
+    /// By what.
+    pub field: MediaSortField,
+    /// In which direction.
+    #[graphql(default)]
+    pub direction: SortDirection,
+    /// For `RANDOM`: which of the random orders.
+    pub seed: Option<i32>,
+}
+
+/// A condition on a set of linked things.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct RelationCriterion {
+    /// At least one of these; an empty list matches nothing.
+    pub any_of: Option<Vec<ID>>,
+    /// Every one of these.
+    pub all_of: Option<Vec<ID>>,
+    /// None of these.
+    pub none_of: Option<Vec<ID>>,
+    /// Whether there is none at all.
+    pub is_empty: Option<bool>,
+}
+
+/// A condition on tags.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct TagCriterion {
+    /// At least one of these; an empty list matches nothing.
+    pub any_of: Option<Vec<ID>>,
+    /// Every one of these.
+    pub all_of: Option<Vec<ID>>,
+    /// None of these.
+    pub none_of: Option<Vec<ID>>,
+    /// Whether there is none at all.
+    pub is_empty: Option<bool>,
+    /// Let a tag stand for all tags below it, too.
+    #[graphql(default)]
+    pub include_descendants: bool,
+}
+
+/// A condition on what an item is.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct MediaKindCriterion {
+    /// Equal to this.
+    pub eq: Option<MediaKind>,
+    /// Not equal to this.
+    pub ne: Option<MediaKind>,
+    /// One of these.
+    #[graphql(name = "in")]
+    pub is_in: Option<Vec<MediaKind>>,
+}
+
+/// Which media. All that is given holds together; `and`, `or` and `not` nest to any depth.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct MediaFilter {
+    /// All of these; an empty list is true.
+    pub and: Option<Vec<MediaFilter>>,
+    /// At least one of these; an empty list is false.
+    pub or: Option<Vec<MediaFilter>>,
+    /// Not this.
+    pub not: Option<Box<MediaFilter>>,
+    /// One of these items.
+    pub ids: Option<Vec<ID>>,
+    /// Its tags.
+    pub tags: Option<TagCriterion>,
+    /// Its people.
+    pub people: Option<RelationCriterion>,
+    /// Its studio.
+    pub studio: Option<RelationCriterion>,
+    /// Its library.
+    pub library: Option<RelationCriterion>,
+    /// The viewer's own rating, 0 to 100.
+    pub rating: Option<IntCriterion>,
+    /// Whether it is one of the viewer's favorites.
+    pub is_favorite: Option<BooleanCriterion>,
+    /// How often the viewer has played it.
+    pub view_count: Option<IntCriterion>,
+    /// What it is.
+    pub kind: Option<MediaKindCriterion>,
+    /// How long it plays, in seconds.
+    pub duration: Option<SecondsCriterion>,
+    /// Its height in pixels, after rotation.
+    pub height: Option<IntCriterion>,
+    /// Its width in pixels, after rotation.
+    pub width: Option<IntCriterion>,
+    /// The size of its primary file in bytes.
+    pub size: Option<BytesCriterion>,
+    /// The path of its primary file, relative to the library.
+    pub path: Option<TextCriterion>,
+    /// Its title.
+    pub title: Option<TextCriterion>,
+    /// The codec of its pictures, such as `h264`.
+    pub video_codec: Option<TextCriterion>,
+    /// The codec of its sound, such as `aac`.
+    pub audio_codec: Option<TextCriterion>,
+    /// The container of its primary file, such as `matroska`.
+    pub container: Option<TextCriterion>,
+    /// Whether it has subtitles.
+    pub has_subtitles: Option<BooleanCriterion>,
+    /// When the library first saw it.
+    pub added_at: Option<DateTimeCriterion>,
+    /// The day it was made or published.
+    pub date: Option<DateCriterion>,
+    /// Whether none of its files is present. Such items are hidden unless this criterion occurs in the filter.
+    pub is_missing: Option<BooleanCriterion>,
+}
+
+/// What to change about an item: what is left out stays, what is null is cleared.
+#[derive(Debug, Clone, InputObject)]
+pub struct UpdateMediaInput {
+    /// The item.
+    pub id: ID,
+    /// Its title. It cannot be cleared.
+    pub title: MaybeUndefined<String>,
+    /// Its description.
+    pub description: MaybeUndefined<String>,
+    /// The day it was made or published.
+    pub date: MaybeUndefined<Date>,
+    /// Your own rating, 0 to 100.
+    pub rating: MaybeUndefined<i32>,
+    /// Whether it is one of your favorites.
+    pub is_favorite: MaybeUndefined<bool>,
+    /// All its tags.
+    pub tag_ids: MaybeUndefined<Vec<ID>>,
+    /// All its people, in order.
+    pub person_ids: MaybeUndefined<Vec<ID>>,
+    /// Its studio.
+    pub studio_id: MaybeUndefined<ID>,
+}

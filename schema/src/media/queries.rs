@@ -1,0 +1,68 @@
+//! The list of media.
+
+use async_graphql::{Context, Object};
+use kernel::plugin::Kernel;
+
+use crate::{
+    caches::Loaders,
+    kit::{
+        access::{Needs, require},
+        connection::{Connection, Total},
+        error::ToGraphql,
+        page::{self, PageArgs},
+    },
+    limits,
+    media::{
+        inputs::{MediaFilter, MediaSort},
+        page::{MediaListing, read},
+        types::Media,
+    },
+};
+
+/// What can be read about media.
+#[derive(Default)]
+pub struct MediaQuery;
+
+/// What can be read about media.
+#[Object]
+impl MediaQuery {
+    /// The media of all libraries: filtered, searched and sorted, by default what was added last. Items without any
+    /// present file are hidden unless the filter says something about `isMissing`.
+    #[graphql(
+        guard = "Needs::View",
+        complexity = "limits::page_cost(first, last, child_complexity)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn media(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 200; 1000 when only ids are selected.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Words that all occur in the title, the path, or the name of a tag or person. \
+                          \"Quoted phrases\" stay together, and -words must not occur."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Which media.")] filter: Option<MediaFilter>,
+        #[graphql(desc = "In which order; by default what was added last comes first.")] sort: Option<Vec<MediaSort>>,
+    ) -> async_graphql::Result<Connection<Media>> {
+        let viewer = require(cx).graphql()?;
+        let listing = MediaListing {
+            page: PageArgs::new(first, after, last, before),
+            cap: page::cap(cx),
+            search,
+            filter,
+            sort: sort.unwrap_or_default(),
+            with_total: page::selects(cx, "totalCount"),
+        };
+        let page = read(cx.data_unchecked::<Kernel>(), viewer.user, &listing)
+            .await
+            .graphql()?;
+        let total = Total::Known(page.total.unwrap_or_default());
+        Loaders::of(cx).media_connection(cx, page, total).await.graphql()
+    }
+}

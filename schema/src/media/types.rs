@@ -1,0 +1,470 @@
+//! `Media` and its three kinds.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface, Object};
+use entities::{media, media_user};
+use kernel::error::Failure;
+
+use crate::{
+    caches::Loaders,
+    kit::{
+        access::require,
+        connection::{Connection, Total},
+        error::ToGraphql,
+        id,
+        keyset::Keyset,
+        page::{self, PageArgs},
+        scalar::{Date, DateTime, Seconds, Url},
+    },
+    library::types::Library,
+    limits,
+    media::{
+        card::Card,
+        contracts::{FileUrls, Pictures, Sprite, Thumbnail, Waveform},
+        file::{MediaFile, playable},
+        inputs::MediaKind,
+        playback::{self, Playback, PlaybackCapabilities},
+        stream::ratio,
+    },
+    person::types::Person,
+    studio::types::Studio,
+    tag::types::Tag,
+};
+
+/// An item of a library: a video, an image or a sound. It has one or more files.
+#[derive(Interface, Clone)]
+#[graphql(
+    field(name = "id", ty = "ID", desc = "Its id."),
+    field(name = "kind", ty = "MediaKind", desc = "What it is."),
+    field(name = "title", ty = "String", desc = "Its title."),
+    field(name = "description", ty = "Option<String>", desc = "Its description."),
+    field(name = "date", ty = "Option<Date>", desc = "The day it was made or published."),
+    field(name = "added_at", ty = "DateTime", desc = "When the library first saw it."),
+    field(
+        name = "modified_at",
+        ty = "DateTime",
+        desc = "When its primary file was last changed."
+    ),
+    field(name = "updated_at", ty = "DateTime", desc = "When its row last changed."),
+    field(
+        name = "missing_since",
+        ty = "Option<DateTime>",
+        desc = "Since when none of its files is present."
+    ),
+    field(name = "rating", ty = "Option<i32>", desc = "The viewer's own rating, 0 to 100."),
+    field(
+        name = "is_favorite",
+        ty = "bool",
+        desc = "Whether it is one of the viewer's favorites."
+    ),
+    field(name = "view_count", ty = "i64", desc = "How often the viewer has played it."),
+    field(
+        name = "last_viewed_at",
+        ty = "Option<DateTime>",
+        desc = "When the viewer last played it."
+    ),
+    field(
+        name = "thumbnail",
+        ty = "Option<Thumbnail>",
+        desc = "The still that cards show, once it was made."
+    ),
+    field(
+        name = "tags",
+        ty = "Connection<Tag>",
+        desc = "Its tags, by name.",
+        arg(name = "first", ty = "Option<i32>", desc = "How many from the beginning."),
+        arg(name = "after", ty = "Option<String>", desc = "Only what comes after this cursor."),
+        arg(name = "last", ty = "Option<i32>", desc = "How many from the end."),
+        arg(name = "before", ty = "Option<String>", desc = "Only what comes before this cursor.")
+    ),
+    field(
+        name = "people",
+        ty = "Connection<Person>",
+        desc = "Its people, in the order of their credits.",
+        arg(name = "first", ty = "Option<i32>", desc = "How many from the beginning."),
+        arg(name = "after", ty = "Option<String>", desc = "Only what comes after this cursor."),
+        arg(name = "last", ty = "Option<i32>", desc = "How many from the end."),
+        arg(name = "before", ty = "Option<String>", desc = "Only what comes before this cursor.")
+    ),
+    field(name = "studio", ty = "Option<Studio>", desc = "Its studio."),
+    field(name = "library", ty = "Option<Library>", desc = "Its library."),
+    field(name = "files", ty = "Vec<MediaFile>", desc = "Its files, the present ones first.")
+)]
+pub enum Media {
+    /// Moving pictures.
+    Video(Video),
+    /// A picture.
+    Image(Image),
+    /// Sound.
+    Audio(Audio),
+}
+
+impl Media {
+    /// The item of a card.
+    pub fn new(card: Arc<Card>) -> Self {
+        match card.kind {
+            media::MediaKind::Video => Self::Video(Video { card }),
+            media::MediaKind::Image => Self::Image(Image { card }),
+            media::MediaKind::Audio => Self::Audio(Audio { card }),
+        }
+    }
+}
+
+macro_rules! media_object {
+    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name {
+            card: Arc<Card>,
+        }
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// Its id.
+            pub async fn id(&self) -> ID {
+                id::id(self.card.id)
+            }
+
+            /// What it is.
+            async fn kind(&self) -> MediaKind {
+                self.card.kind.into()
+            }
+
+            /// Its title.
+            async fn title(&self) -> String {
+                self.card.title.clone()
+            }
+
+            /// Its description.
+            async fn description(&self, cx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+                let text = Loaders::of(cx).description.get(self.card.id).await.graphql()?;
+                Ok(text.and_then(|text| text.as_ref().clone()))
+            }
+
+            /// The day it was made or published.
+            async fn date(&self) -> Option<Date> {
+                self.card.date.clone().map(Date)
+            }
+
+            /// When the library first saw it.
+            async fn added_at(&self) -> DateTime {
+                DateTime(self.card.added_at)
+            }
+
+            /// When its primary file was last changed.
+            async fn modified_at(&self) -> DateTime {
+                DateTime(self.card.modified_at)
+            }
+
+            /// When its row last changed.
+            async fn updated_at(&self) -> DateTime {
+                DateTime(self.card.updated_at)
+            }
+
+            /// Since when none of its files is present.
+            async fn missing_since(&self) -> Option<DateTime> {
+                self.card.missing_at.map(DateTime)
+            }
+
+            /// The viewer's own rating, 0 to 100.
+            async fn rating(&self, cx: &Context<'_>) -> async_graphql::Result<Option<i32>> {
+                Ok(own(cx, &self.card).await.graphql()?.and_then(|own| own.rating))
+            }
+
+            /// Whether it is one of the viewer's favorites.
+            async fn is_favorite(&self, cx: &Context<'_>) -> async_graphql::Result<bool> {
+                Ok(own(cx, &self.card).await.graphql()?.is_some_and(|own| own.is_favorite))
+            }
+
+            /// How often the viewer has played it.
+            async fn view_count(&self, cx: &Context<'_>) -> async_graphql::Result<i64> {
+                Ok(own(cx, &self.card).await.graphql()?.map_or(0, |own| own.n_views))
+            }
+
+            /// When the viewer last played it.
+            async fn last_viewed_at(&self, cx: &Context<'_>) -> async_graphql::Result<Option<DateTime>> {
+                Ok(own(cx, &self.card).await.graphql()?.and_then(|own| own.last_viewed_at).map(DateTime))
+            }
+
+            /// The still that cards show; null until it was made.
+            async fn thumbnail(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Thumbnail>> {
+                thumbnail(cx, &self.card).await.graphql()
+            }
+
+            /// Its tags, by name.
+            #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+            async fn tags(
+                &self,
+                cx: &Context<'_>,
+                #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+                #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+                #[graphql(desc = "How many from the end.")] last: Option<i32>,
+                #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+            ) -> async_graphql::Result<Connection<Tag>> {
+                tags(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
+            }
+
+            /// Its people, in the order of their credits.
+            #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+            async fn people(
+                &self,
+                cx: &Context<'_>,
+                #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+                #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+                #[graphql(desc = "How many from the end.")] last: Option<i32>,
+                #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+            ) -> async_graphql::Result<Connection<Person>> {
+                people(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
+            }
+
+            /// Its studio.
+            async fn studio(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Studio>> {
+                let Some(id) = self.card.studio_id else { return Ok(None) };
+                Ok(Loaders::of(cx).studio.get(id).await.graphql()?.map(|row| Studio { row }))
+            }
+
+            /// Its library.
+            async fn library(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Library>> {
+                Ok(Loaders::of(cx).library.get(self.card.library_id).await.graphql()?.map(|row| Library { row }))
+            }
+
+            /// Its files, the present ones first.
+            async fn files(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<MediaFile>> {
+                let files = Loaders::of(cx).files.get(self.card.id).await.graphql()?;
+                Ok(files.as_ref().map(MediaFile::all).unwrap_or_default())
+            }
+
+            $($own)*
+        }
+    };
+}
+
+media_object! {
+    /// Moving pictures, with or without sound.
+    Video {
+        /// How long it plays.
+        async fn duration(&self) -> Option<Seconds> {
+            self.card.duration_us.map(Seconds::from_us)
+        }
+
+        /// Its width in pixels, after rotation.
+        async fn width(&self) -> Option<i32> {
+            self.card.width
+        }
+
+        /// Its height in pixels, after rotation.
+        async fn height(&self) -> Option<i32> {
+            self.card.height
+        }
+
+        /// Frames per second, on average.
+        async fn frame_rate(&self) -> Option<f64> {
+            ratio(self.card.frame_rate_num?, self.card.frame_rate_den?)
+        }
+
+        /// Bits per second over the whole primary file.
+        async fn bit_rate(&self) -> Option<i64> {
+            self.card.bit_rate
+        }
+
+        /// The codecs of its pictures and its sound, such as `h264` and `aac`.
+        async fn codecs(&self) -> Vec<String> {
+            codecs(&self.card)
+        }
+
+        /// Whether it has subtitles.
+        async fn has_subtitles(&self) -> bool {
+            self.card.has_subtitles
+        }
+
+        /// Where the viewer stopped.
+        async fn resume_position(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Seconds>> {
+            Ok(own(cx, &self.card).await.graphql()?.and_then(|own| own.position_us).map(Seconds::from_us))
+        }
+
+        /// A short silent animation; null until it was made.
+        async fn preview_url(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Url>> {
+            let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else { return Ok(None) };
+            pictures.preview_url(cx, self.card.id).await.graphql()
+        }
+
+        /// Stills over time, for seeking; null until they were made.
+        async fn sprite(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Sprite>> {
+            let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else { return Ok(None) };
+            pictures.sprite(cx, self.card.id).await.graphql()
+        }
+
+        /// Loudness over time; null until it was made.
+        async fn waveform(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Waveform>> {
+            waveform(cx, &self.card).await.graphql()
+        }
+
+        /// How a player with these capabilities plays it best; null while no file of it is present.
+        async fn playback(
+            &self,
+            cx: &Context<'_>,
+            #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
+        ) -> async_graphql::Result<Option<Playback>> {
+            playback(cx, &self.card, capabilities.unwrap_or_default()).await.graphql()
+        }
+    }
+}
+
+media_object! {
+    /// A still or animated picture.
+    Image {
+        /// Its width in pixels, after rotation.
+        async fn width(&self) -> Option<i32> {
+            self.card.width
+        }
+
+        /// Its height in pixels, after rotation.
+        async fn height(&self) -> Option<i32> {
+            self.card.height
+        }
+    }
+}
+
+media_object! {
+    /// Sound, with or without a cover.
+    Audio {
+        /// How long it plays.
+        async fn duration(&self) -> Option<Seconds> {
+            self.card.duration_us.map(Seconds::from_us)
+        }
+
+        /// Bits per second over the whole primary file.
+        async fn bit_rate(&self) -> Option<i64> {
+            self.card.bit_rate
+        }
+
+        /// The codec of its sound, such as `aac`.
+        async fn codecs(&self) -> Vec<String> {
+            codecs(&self.card)
+        }
+
+        /// Where the viewer stopped.
+        async fn resume_position(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Seconds>> {
+            Ok(own(cx, &self.card).await.graphql()?.and_then(|own| own.position_us).map(Seconds::from_us))
+        }
+
+        /// Loudness over time; null until it was made.
+        async fn waveform(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Waveform>> {
+            waveform(cx, &self.card).await.graphql()
+        }
+
+        /// How a player with these capabilities plays it best; null while no file of it is present.
+        async fn playback(
+            &self,
+            cx: &Context<'_>,
+            #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
+        ) -> async_graphql::Result<Option<Playback>> {
+            playback(cx, &self.card, capabilities.unwrap_or_default()).await.graphql()
+        }
+    }
+}
+
+async fn own(cx: &Context<'_>, card: &Card) -> Result<Option<Arc<media_user::Model>>, Failure> {
+    let viewer = require(cx)?;
+    Loaders::of(cx).own.get((card.id, viewer.user)).await
+}
+
+async fn thumbnail(cx: &Context<'_>, card: &Card) -> Result<Option<Thumbnail>, Failure> {
+    let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else {
+        return Ok(None);
+    };
+    pictures.thumbnail(cx, card.id).await
+}
+
+async fn waveform(cx: &Context<'_>, card: &Card) -> Result<Option<Waveform>, Failure> {
+    let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else {
+        return Ok(None);
+    };
+    pictures.waveform(cx, card.id).await
+}
+
+fn codecs(card: &Card) -> Vec<String> {
+    [&card.video_codec, &card.audio_codec]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
+}
+
+/// The order of a list that an item carries with it: it has no keys, the list is at hand.
+fn in_memory(signature: &str) -> Keyset {
+    let id = sea_orm::sea_query::Expr::col("id");
+    Keyset {
+        keys: Vec::new(),
+        id,
+        is_descending: false,
+        signature: signature.to_owned(),
+    }
+}
+
+async fn tags(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Tag>, Failure> {
+    let loaders = Loaders::of(cx);
+    let ids = loaders
+        .media_tags
+        .get(card.id)
+        .await?
+        .map(|ids| ids.to_vec())
+        .unwrap_or_default();
+    let mut rows = loaders.tag.get_many(ids).await?;
+    rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
+    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
+    let page = args.slice(&ids, &in_memory("tags"), page::cap(cx))?;
+    let find = |id: i64| {
+        rows.iter()
+            .find(|row| i64::from(row.id) == id)
+            .map(|row| Tag { row: Arc::clone(row) })
+    };
+    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+}
+
+async fn people(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Person>, Failure> {
+    let loaders = Loaders::of(cx);
+    let credits = loaders.credits.get(card.id).await?;
+    let ids = credits
+        .iter()
+        .flat_map(|credits| credits.iter().map(|credit| credit.person))
+        .collect();
+    let rows = loaders.person.get_many(ids).await?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
+    let page = args.slice(&ids, &in_memory("people"), page::cap(cx))?;
+    let find = |id: i64| {
+        rows.iter()
+            .find(|row| i64::from(row.id) == id)
+            .map(|row| Person { row: Arc::clone(row) })
+    };
+    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+}
+
+async fn playback(
+    cx: &Context<'_>,
+    card: &Card,
+    capabilities: PlaybackCapabilities,
+) -> Result<Option<Playback>, Failure> {
+    let loaders = Loaders::of(cx);
+    let files = loaders.files.get(card.id).await?;
+    let Some(file) = files.as_ref().and_then(|files| playable(files, card.primary_file_id)) else {
+        return Ok(None);
+    };
+    let streams = loaders.streams.get(card.id).await?;
+    let streams = streams
+        .as_ref()
+        .and_then(|streams| streams.get(&file.id))
+        .map_or(&[][..], Vec::as_slice);
+    let (method, reason) = playback::decide(file, streams, &capabilities);
+    let direct_url = cx.data_opt::<Arc<dyn FileUrls>>().map(|urls| Url(urls.direct(file)));
+    Ok(Some(Playback {
+        method,
+        reason,
+        hls_url: None,
+        dash_url: None,
+        direct_url,
+        variants: Vec::new(),
+    }))
+}

@@ -1,0 +1,152 @@
+//! `node` and `nodes`: everything with an id, by its id.
+
+use async_graphql::{Context, ID, Interface, Object};
+use entities::{
+    chapter, file,
+    id::{FileId, GlobalId},
+    stream,
+};
+use kernel::{error::Failure, plugin::Kernel};
+use sea_orm::EntityTrait;
+
+use crate::{
+    caches::Loaders,
+    job::types::Job,
+    kit::{access::Needs, error::ToGraphql},
+    library::types::Library,
+    limits,
+    media::{
+        file::MediaFile,
+        stream::{AttachmentStream, AudioStream, Chapter, DataStream, Stream, SubtitleStream, VideoStream},
+        types::{Audio, Image, Media, Video},
+    },
+    person::types::Person,
+    studio::types::Studio,
+    tag::types::Tag,
+    user::types::{ApiToken, User},
+};
+
+/// Anything with an id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Its id, unique in the whole system."))]
+pub enum Node {
+    /// A video.
+    Video(Video),
+    /// An image.
+    Image(Image),
+    /// A sound.
+    Audio(Audio),
+    /// A file.
+    MediaFile(MediaFile),
+    /// A stream of pictures.
+    VideoStream(VideoStream),
+    /// A stream of sound.
+    AudioStream(AudioStream),
+    /// A stream of subtitles.
+    SubtitleStream(SubtitleStream),
+    /// An attached file.
+    AttachmentStream(AttachmentStream),
+    /// A stream of something else.
+    DataStream(DataStream),
+    /// A chapter.
+    Chapter(Chapter),
+    /// A library.
+    Library(Library),
+    /// A tag.
+    Tag(Tag),
+    /// A person.
+    Person(Person),
+    /// A studio.
+    Studio(Studio),
+    /// A job.
+    Job(Job),
+    /// An account.
+    User(User),
+    /// An API token.
+    ApiToken(ApiToken),
+}
+
+/// Anything by its id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+/// Anything by its id.
+#[Object]
+impl NodeQuery {
+    /// Anything by its id; null when it does not exist, or not for this viewer.
+    #[graphql(guard = "Needs::View")]
+    async fn node(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The id of anything.")] id: ID,
+    ) -> async_graphql::Result<Option<Node>> {
+        find(cx, &id, "id").await.graphql()
+    }
+
+    /// Several things by their ids, in the same order; null for each that does not exist, or not for this viewer.
+    #[graphql(
+        guard = "Needs::View",
+        complexity = "limits::page_cost(Some(ids.len() as i32), None, child_complexity)"
+    )]
+    async fn nodes(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The ids of anything, at most 200.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Option<Node>>> {
+        if ids.len() > limits::PAGE {
+            return Err(Failure::field("ids", format!("at most {} at a time", limits::PAGE))).graphql();
+        }
+        let paths: Vec<String> = (0..ids.len()).map(|index| format!("ids[{index}]")).collect();
+        let found = ids.iter().zip(&paths).map(|(id, path)| find(cx, id, path));
+        futures_util::future::try_join_all(found).await.graphql()
+    }
+}
+
+async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Failure> {
+    let loaders = Loaders::of(cx);
+    let db = cx.data_unchecked::<Kernel>().store.reader();
+    let id = id
+        .as_str()
+        .parse::<GlobalId>()
+        .map_err(|error| Failure::field(path, error.to_string()))?;
+    Ok(match id {
+        GlobalId::Media(id) => loaders.card.get(id).await?.map(|card| match Media::new(card) {
+            Media::Video(video) => Node::Video(video),
+            Media::Image(image) => Node::Image(image),
+            Media::Audio(audio) => Node::Audio(audio),
+        }),
+        GlobalId::Library(id) => loaders.library.get(id).await?.map(|row| Node::Library(Library { row })),
+        GlobalId::Tag(id) => loaders.tag.get(id).await?.map(|row| Node::Tag(Tag { row })),
+        GlobalId::Person(id) => loaders.person.get(id).await?.map(|row| Node::Person(Person { row })),
+        GlobalId::Studio(id) => loaders.studio.get(id).await?.map(|row| Node::Studio(Studio { row })),
+        GlobalId::File(id) => file(cx, id).await?.map(Node::MediaFile),
+        GlobalId::Stream(id) => stream::Entity::find_by_id(id)
+            .one(db)
+            .await?
+            .map(|row| match Stream::new(row) {
+                Stream::Video(stream) => Node::VideoStream(stream),
+                Stream::Audio(stream) => Node::AudioStream(stream),
+                Stream::Subtitle(stream) => Node::SubtitleStream(stream),
+                Stream::Attachment(stream) => Node::AttachmentStream(stream),
+                Stream::Data(stream) => Node::DataStream(stream),
+            }),
+        GlobalId::Chapter(id) => chapter::Entity::find_by_id(id)
+            .one(db)
+            .await?
+            .map(|row| Node::Chapter(Chapter { row })),
+        GlobalId::Job(id) => crate::job::node(cx, id).await?.map(Node::Job),
+        GlobalId::User(id) => crate::user::queries::node(cx, id).await?.map(Node::User),
+        GlobalId::ApiToken(id) => crate::user::queries::api_token_node(cx, id).await?.map(Node::ApiToken),
+        // These have no type in the API, or one that only its plugin knows.
+        _ => None,
+    })
+}
+
+async fn file(cx: &Context<'_>, id: FileId) -> Result<Option<MediaFile>, Failure> {
+    let db = cx.data_unchecked::<Kernel>().store.reader();
+    let Some(row) = file::Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    let files = Loaders::of(cx).files.get(row.media_id).await?;
+    Ok(files.and_then(|files| MediaFile::find(&files, id)))
+}

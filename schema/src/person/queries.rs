@@ -1,0 +1,80 @@
+//! The list of people, and one by its id.
+
+use async_graphql::{Context, ID, Object};
+use kernel::plugin::Kernel;
+
+use crate::{
+    caches::Loaders,
+    kit::{
+        access::Needs,
+        connection::{Connection, Total},
+        error::ToGraphql,
+        id,
+        listing::{self, NamedListing, NamedSort},
+        page::{self, PageArgs},
+    },
+    limits,
+    person::types::Person,
+};
+
+/// What can be read about people.
+#[derive(Default)]
+pub struct PersonQuery;
+
+/// What can be read about people.
+#[Object]
+impl PersonQuery {
+    /// All people, by default by name.
+    #[graphql(
+        guard = "Needs::View",
+        complexity = "limits::page_cost(first, last, child_complexity)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn people(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 200; 1000 when only ids are selected.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "A part of the name or of another name.")] search: Option<String>,
+        #[graphql(desc = "In which order; by name without it.")] sort: Option<Vec<NamedSort>>,
+    ) -> async_graphql::Result<Connection<Person>> {
+        let listing = NamedListing {
+            table: "person",
+            aliases: Some(("person_alias", "person_id")),
+            page: PageArgs::new(first, after, last, before),
+            cap: page::cap(cx),
+            search,
+            sort: sort.unwrap_or_default(),
+            with_total: page::selects(cx, "totalCount"),
+        };
+        let page = listing::read(cx.data_unchecked::<Kernel>(), &listing).await.graphql()?;
+        let total = Total::Known(page.total.unwrap_or_default());
+        let rows = Loaders::of(cx).person.get_many(page.ids()).await.graphql()?;
+        let find = |id| {
+            rows.iter()
+                .find(|row| i64::from(row.id) == id)
+                .map(|row| Person { row: row.clone() })
+        };
+        Ok(Connection::new(page, total, find))
+    }
+
+    /// A person by its id; null when there is none.
+    #[graphql(guard = "Needs::View")]
+    async fn person(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+    ) -> async_graphql::Result<Option<Person>> {
+        let id = id::parse(&id, "id").graphql()?;
+        Ok(Loaders::of(cx)
+            .person
+            .get(id)
+            .await
+            .graphql()?
+            .map(|row| Person { row }))
+    }
+}

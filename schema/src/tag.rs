@@ -1,0 +1,6 @@
+//! Tags of media.
+
+pub mod mutations;
+pub mod queries;
+pub mod rules;
+pub mod types;

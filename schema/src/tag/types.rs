@@ -1,0 +1,122 @@
+//! A tag, as clients see it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use entities::tag;
+
+use crate::{
+    caches::Loaders,
+    kit::{
+        connection::{Connection, Total},
+        error::ToGraphql,
+        id,
+        page::{self, PageArgs},
+        scalar::DateTime,
+    },
+    limits,
+    media::{nested::Parent, types::Media},
+};
+
+/// A tag. Tags form a graph: a tag may be below several others.
+#[derive(Clone)]
+pub struct Tag {
+    /// The row.
+    pub row: Arc<tag::Model>,
+}
+
+/// A tag. Tags form a graph: a tag may be below several others.
+#[Object]
+impl Tag {
+    /// Its id.
+    pub async fn id(&self) -> ID {
+        id::id(self.row.id)
+    }
+
+    /// Its name, unique without regard to case.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// Its other names.
+    async fn aliases(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<String>> {
+        Ok(Loaders::of(cx)
+            .tag_aliases
+            .get(self.row.id)
+            .await
+            .graphql()?
+            .map(|names| names.to_vec())
+            .unwrap_or_default())
+    }
+
+    /// Its color as `#rrggbb`.
+    async fn color(&self) -> Option<&str> {
+        self.row.color.as_deref()
+    }
+
+    /// What it means.
+    async fn description(&self) -> Option<&str> {
+        self.row.description.as_deref()
+    }
+
+    /// The tags right above it.
+    async fn parents(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Tag>> {
+        let kin = Loaders::of(cx).kin.get(self.row.id).await.graphql()?;
+        tags(cx, kin.map(|kin| kin.parents.clone()).unwrap_or_default()).await
+    }
+
+    /// The tags right below it.
+    async fn children(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Tag>> {
+        let kin = Loaders::of(cx).kin.get(self.row.id).await.graphql()?;
+        tags(cx, kin.map(|kin| kin.children.clone()).unwrap_or_default()).await
+    }
+
+    /// How many items have it.
+    async fn media_count(&self) -> i64 {
+        self.row.n_media
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+
+    /// The items that have it, what was added last first. For other orders use `media` with a filter.
+    #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+    async fn media(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Connection<Media>> {
+        let args = PageArgs::new(first, after, last, before);
+        let loaders = Loaders::of(cx);
+        let page = loaders
+            .nested
+            .get(Parent::Tag(self.row.id), &args, page::cap(cx))
+            .await
+            .graphql()?;
+        loaders
+            .media_connection(cx, page, Total::Known(self.row.n_media))
+            .await
+            .graphql()
+    }
+}
+
+async fn tags(cx: &Context<'_>, ids: Vec<entities::id::TagId>) -> async_graphql::Result<Vec<Tag>> {
+    Ok(Loaders::of(cx)
+        .tag
+        .get_many(ids)
+        .await
+        .graphql()?
+        .into_iter()
+        .map(|row| Tag { row })
+        .collect())
+}
