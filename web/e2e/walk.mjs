@@ -80,6 +80,7 @@ async function watchScan() {
   const scanButton = page.getByRole("button", { name: /^Scan / }).first();
   const addButton = page.getByRole("button", { name: "Add library" });
   await addButton.waitFor();
+  await page.locator('section[aria-busy="false"]').waitFor();
   if ((await scanButton.count()) === 0) {
     await addButton.click();
     await addLibrary();

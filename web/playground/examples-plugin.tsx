@@ -11,7 +11,7 @@ export const examplesPlugin: GraphiQLPlugin = { title: "Examples", icon: Example
 
 function Examples() {
   const schema = useGraphiQL((state) => state.schema);
-  const { addTab, updateActiveTabValues } = useGraphiQLActions();
+  const { addTab, setOperationFacts, updateActiveTabValues } = useGraphiQLActions();
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const fitting = useMemo(
@@ -21,10 +21,14 @@ function Examples() {
   const open = async (example: Example) => {
     const variables = JSON.stringify(fillIds(example.variables, await readIds()), null, 2);
     addTab();
-    updateActiveTabValues({ query: example.query, variables });
+    updateActiveTabValues({ query: example.query, variables, operationName: example.name });
     // The editors follow the tab only when it is changed, not when its values are.
     queryEditor?.setValue(example.query);
     variableEditor?.setValue(variables);
+    // GraphiQL reads the text only a moment later, and would run a subscription as the query of the tab before.
+    const documentAST = parse(example.query);
+    const operations = documentAST.definitions.filter((node) => node.kind === "OperationDefinition");
+    setOperationFacts({ documentAST, operationName: example.name, operations });
   };
   const groups = [...new Set(fitting.map((example) => example.group))];
   return (
