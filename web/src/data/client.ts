@@ -11,7 +11,8 @@ export function makeClient(): Client {
   return new Client({
     url: "/graphql",
     preferGetMethod: false,
-    fetchOptions: { headers: { "x-requested-with": "vitagraph" } },
+    // By default urql would take events and multipart too, which asks the server for a stream it need not open.
+    fetchOptions: { headers: { "x-requested-with": "vitagraph", accept: "application/graphql-response+json, application/json" } },
     exchanges: [
       mapExchange({
         onError: (error) => {
