@@ -2,7 +2,7 @@
 //! `write` renews both files, `check` fails when they are old. `--schema PATH` reads another SDL file.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,11 @@ import { buildSchema, isAbstractType, isObjectType } from "graphql";
 const web = fileURLToPath(new URL("..", import.meta.url));
 const [mode, flag, path] = process.argv.slice(2);
 const schemaPath = resolve(flag === "--schema" && path ? path : join(web, "../schema/schema.graphql"));
+
+if (!existsSync(schemaPath)) {
+  console.error(`no schema at ${schemaPath}; write it with "vitagraph schema > schema/schema.graphql"`);
+  process.exit(1);
+}
 
 const outputs = [
   { file: join(web, "src/data/graphql-env.d.ts"), text: tadaTypes() },
