@@ -34,6 +34,9 @@ pub struct Rules<'a> {
     pub max_bytes: u64,
 }
 
+/// Tags: names and values in the file's order.
+pub type Tags = Vec<(String, String)>;
+
 /// Why a file did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -212,7 +215,7 @@ impl Input {
     }
 
     /// At most `max` chapters: (start, end, tags), times in microseconds.
-    pub fn chapters(&self, max: usize) -> Vec<(i64, i64, Vec<(String, String)>)> {
+    pub fn chapters(&self, max: usize) -> Vec<(i64, i64, Tags)> {
         let mut chapters = Vec::new();
         // SAFETY: libav keeps that many valid pointers while the context lives.
         unsafe {

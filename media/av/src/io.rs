@@ -64,9 +64,7 @@ impl Io {
             let context = if buffer.is_null() {
                 ptr::null_mut()
             } else if write {
-                let context =
-                    ffi::avio_alloc_context(buffer, BUFFER as c_int, 1, state.cast(), None, Some(put), Some(seek));
-                context
+                ffi::avio_alloc_context(buffer, BUFFER as c_int, 1, state.cast(), None, Some(put), Some(seek))
             } else {
                 ffi::avio_alloc_context(buffer, BUFFER as c_int, 0, state.cast(), Some(read), None, Some(seek))
             };

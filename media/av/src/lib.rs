@@ -3,6 +3,10 @@
 //! Each type owns one libav object and frees it on drop. Input comes from a descriptor through our own reader and can
 //! never open anything else; see [`input`]. What differs between FFmpeg 5.1 and later versions sits in `compat`.
 #![allow(unsafe_code, reason = "this crate is the boundary to the C libraries of FFmpeg")]
+#![allow(
+    clippy::unnecessary_cast,
+    reason = "constants change their integer type between versions of FFmpeg's headers"
+)]
 
 mod compat;
 mod dict;

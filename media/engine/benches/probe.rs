@@ -5,7 +5,8 @@
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints and fails by panicking"
+    clippy::disallowed_methods,
+    reason = "it prints, panics, and starts ffprobe"
 )]
 
 use std::fs::File;

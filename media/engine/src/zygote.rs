@@ -274,6 +274,7 @@ impl Process {
         // Never blocks the zygote: what does not fit into the pipe is lost.
         let (mut errors, errors_in) =
             pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|e| broken(e.into()))?;
+        #[expect(clippy::disallowed_methods, reason = "this is the one place, and the one program")]
         let mut command = Command::new(binary);
         command
             .env_clear()

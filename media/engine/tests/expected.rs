@@ -127,6 +127,15 @@ fn compare_stream(ours: &Stream, theirs: &Value) -> Option<String> {
         return Some(format!("codec, {} against {codec}", ours.codec));
     }
     if ours.kind == StreamKind::Video {
+        // ffprobe turns counter-clockwise; a matrix that turns nothing gives it the lowest number there is.
+        let turned = theirs["rotation"]
+            .as_i64()
+            .filter(|&degrees| degrees > -360)
+            .unwrap_or(0);
+        let is_photo = matches!(ours.codec.as_str(), "mjpeg" | "tiff" | "webp");
+        if !is_photo && i64::from(ours.rotation) != (-turned).rem_euclid(360) {
+            return Some(format!("rotation, {} against {turned}", ours.rotation));
+        }
         let size = |key: &str| {
             theirs[key]
                 .as_u64()

@@ -31,7 +31,16 @@ async fn round_trip(engine: &Engine, spec: &Synthetic) -> Result<Probe, MediaErr
 }
 
 /// Container, video codec, audio codec; the container's name and both codec strings as probed.
-const FILMS: &[(&str, &str, &str, &str, Option<&str>, Option<&str>)] = &[
+type Film = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
+const FILMS: &[Film] = &[
     ("mp4", "h264", "aac", "mp4", Some("avc1.64000c"), Some("mp4a.40.2")),
     ("mp4", "hevc", "aac", "mp4", Some("hvc1.1.6.L60.90"), Some("mp4a.40.2")),
     ("mp4", "av1", "opus", "mp4", Some("av01.0.00M.08"), Some("opus")),

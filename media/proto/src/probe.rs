@@ -244,10 +244,8 @@ fn at_most(what: &str, n: usize, max: usize) -> Result<(), String> {
     }
 }
 
-fn check_texts<'a>(texts: impl Iterator<Item = &'a String>) -> Result<(), String> {
-    texts
-        .map(|text| at_most("bytes of text", text.len(), MAX_TEXT))
-        .collect()
+fn check_texts<'a>(mut texts: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    texts.try_for_each(|text| at_most("bytes of text", text.len(), MAX_TEXT))
 }
 
 fn check_tags(tags: &[(String, String)]) -> Result<(), String> {

@@ -174,9 +174,9 @@ pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::io::Write;
+    use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
     use super::{Reader, decode, encode, receive, send};
@@ -229,6 +229,4 @@ mod tests {
         assert!(encode(&vec![0u8; MAX_FRAME + 1]).is_err());
         assert!(decode::<u8>(&[1, 2]).is_err());
     }
-
-    use std::os::fd::AsFd;
 }

@@ -24,29 +24,6 @@ impl<'a> Bits<'a> {
         }
         Some(value)
     }
-
-    /// The next bit.
-    pub fn flag(&mut self) -> Option<bool> {
-        Some(self.take(1)? == 1)
-    }
-
-    /// Passes over `n` bits.
-    pub fn skip(&mut self, n: usize) -> Option<()> {
-        self.position = self.position.checked_add(n)?;
-        (self.position <= self.bytes.len() * 8).then_some(())
-    }
-
-    /// An Exp-Golomb code.
-    pub fn golomb(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
-        }
-        Some(((1u64 << zeros) - 1 + u64::from(self.take(zeros)?)) as u32)
-    }
 }
 
 /// A NAL unit without its emulation prevention bytes.

@@ -110,8 +110,8 @@ impl Scene {
             } else {
                 shape.radius.0
             };
-            let from = ((shape.center.0 - half) * columns >> 16).clamp(0, columns) as usize;
-            let to = ((shape.center.0 + half) * columns >> 16).clamp(0, columns) as usize;
+            let from = (((shape.center.0 - half) * columns) >> 16).clamp(0, columns) as usize;
+            let to = (((shape.center.0 + half) * columns) >> 16).clamp(0, columns) as usize;
             row[from..to].fill(shape.color[plane]);
         }
     }
@@ -120,7 +120,7 @@ impl Scene {
 /// BT.601, limited range.
 fn rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
     let (y, u, v) = ((i32::from(y) - 16) * 298, i32::from(u) - 128, i32::from(v) - 128);
-    [y + 409 * v, y - 100 * u - 208 * v, y + 516 * u].map(|value| (value + 128 >> 8).clamp(0, 255) as u8)
+    [y + 409 * v, y - 100 * u - 208 * v, y + 516 * u].map(|value| ((value + 128) >> 8).clamp(0, 255) as u8)
 }
 
 /// SplitMix64: small, and the same everywhere.
