@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import { type CombinedError, useMutation } from "urql";
-import { useIsAdmin } from "@/data/session";
+import { useCanEdit } from "@/data/session";
 import { graphql } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { actionsFor, type JobAction, type JobStatus } from "@/lib/progress";
@@ -23,7 +23,7 @@ interface JobActionsProps {
 }
 
 export function JobActions({ id, title, status }: JobActionsProps) {
-  const isAdmin = useIsAdmin();
+  const canEdit = useCanEdit();
   const [busy, setBusy] = useState<JobAction | null>(null);
   const [error, setError] = useState<CombinedError | null>(null);
   const run = {
@@ -32,7 +32,7 @@ export function JobActions({ id, title, status }: JobActionsProps) {
     resume: useMutation(ResumeJob)[1],
     retry: useMutation(RetryJob)[1],
   };
-  if (!isAdmin) return null;
+  if (!canEdit) return null;
   const act = async (action: JobAction) => {
     setBusy(action);
     const result = await run[action]({ input: { id } });

@@ -2,6 +2,7 @@
 
 export const possibleTypes: Record<string, string[]> = {
   "LibraryChange": [
+    "LibraryReset",
     "MediaAdded",
     "MediaRemoved",
     "MediaUpdated"
@@ -30,7 +31,6 @@ export const possibleTypes: Record<string, string[]> = {
 };
 
 export const keylessTypes: readonly string[] = [
-  "AudioStream",
   "CancelJobPayload",
   "Chapter",
   "CreateLibraryPayload",
@@ -38,6 +38,7 @@ export const keylessTypes: readonly string[] = [
   "JobError",
   "JobProgress",
   "LibraryConnection",
+  "LibraryReset",
   "MediaAdded",
   "MediaConnection",
   "MediaEdge",
@@ -51,9 +52,7 @@ export const keylessTypes: readonly string[] = [
   "ScanFailure",
   "ScanFailureConnection",
   "StartScanPayload",
-  "SubtitleStream",
   "TagConnection",
   "Thumbnail",
-  "ThumbnailSource",
-  "VideoStream"
+  "ThumbnailSource"
 ];

@@ -35,8 +35,18 @@ export function useSession(): Session {
 
 /** Whether the signed-in account administrates the server. The server decides again on every request. */
 export function useIsAdmin(): boolean {
+  return useRole() === "admin";
+}
+
+/** Whether the signed-in account may change things: start scans, steer jobs. */
+export function useCanEdit(): boolean {
+  const role = useRole();
+  return role === "admin" || role === "editor";
+}
+
+function useRole(): string | null {
   const current = useSession();
-  return current.kind === "known" && current.viewer?.role.toLowerCase() === "admin";
+  return current.kind === "known" ? (current.viewer?.role.toLowerCase() ?? null) : null;
 }
 
 /** Asks the server again; keeps a known session when the server cannot be reached. */

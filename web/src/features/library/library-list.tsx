@@ -7,7 +7,7 @@ import { useNow } from "@/components/clock";
 import { LibraryForm, StartScan } from "@/components/library-form";
 import { Failed, problemText } from "@/components/states";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
-import { useIsAdmin } from "@/data/session";
+import { useCanEdit, useIsAdmin } from "@/data/session";
 import { formatAgo, formatBytes, formatDuration } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
@@ -68,7 +68,7 @@ export function LibraryList() {
 
 function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFragment> }) {
   const library = readFragment(LibraryCardFragment, props.library);
-  const isAdmin = useIsAdmin();
+  const canEdit = useCanEdit();
   const now = useNow();
   const locale = currentLocale();
   const [scan, startScan] = useMutation(StartScan);
@@ -98,7 +98,7 @@ function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFra
         </p>
         {scan.error && <Notice tone="bad">{problemText(scan.error)}</Notice>}
       </div>
-      {isAdmin && (
+      {canEdit && (
         <Button
           icon={<ScanIcon />}
           isBusy={scan.fetching}

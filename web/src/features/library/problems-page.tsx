@@ -17,7 +17,7 @@ import styles from "./problems-page.module.css";
 const ScanFailures = graphql(`
   query ScanFailures($libraryId: ID!, $first: Int) {
     library: node(id: $libraryId) { __typename id ... on Library { name } }
-    scanFailures(libraryId: $libraryId, first: $first) { totalCount nodes { path code reason at file { id } } }
+    scanFailures(libraryId: $libraryId, first: $first) { totalCount nodes { path code reason at } }
   }
 `);
 

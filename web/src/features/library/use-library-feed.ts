@@ -14,6 +14,7 @@ const LibraryChanges = graphql(`
       ... on MediaAdded { media { id title } }
       ... on MediaUpdated { media { id } }
       ... on MediaRemoved { mediaId }
+      ... on LibraryReset { reason }
     }
   }
 `);
@@ -42,16 +43,19 @@ export function useLibraryFeed(onBundle: (bundle: FeedBundle) => void): void {
     if (!isVisible) return;
     let moved = 0;
     const updated = new Set<string>();
+    let isGap = false;
     const bundles = throttle(bundleMs, () => {
-      const bundle = { moved, updated: [...updated], isGap: false };
+      const bundle = { moved, updated: [...updated], isGap };
       moved = 0;
       updated.clear();
-      if (bundle.moved > 0 || bundle.updated.length > 0) deliver(bundle);
+      isGap = false;
+      if (bundle.isGap || bundle.moved > 0 || bundle.updated.length > 0) deliver(bundle);
     });
     const { unsubscribe } = client.subscription(LibraryChanges, {}).subscribe(({ data }) => {
       const change = data?.libraryChanges;
       if (!change) return;
       if (change.__typename === "MediaUpdated") updated.add(change.media.id);
+      else if (change.__typename === "LibraryReset") isGap = true;
       else moved += 1;
       bundles.trigger();
     });

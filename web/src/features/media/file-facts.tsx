@@ -20,6 +20,7 @@ export const FileFactsFragment = graphql(`
     url
     streams {
       __typename
+      id
       index
       codec
       codecString
@@ -64,7 +65,7 @@ export function FileFacts(props: { readonly file: FragmentOf<typeof FileFactsFra
       {file.streams.length > 0 && (
         <ol className={styles.streams} aria-label={t("media.streams")}>
           {file.streams.map((stream) => (
-            <li key={stream.index} className={styles.stream}>
+            <li key={stream.id} className={styles.stream}>
               <span className={styles.kind}>{t(streamKinds[stream.__typename])}</span>
               <span>{describeStream(stream, locale).filter(Boolean).join(" · ")}</span>
             </li>

@@ -13,7 +13,7 @@ import { failureText, type PlayFailure } from "./play-failure";
 import styles from "./stage.module.css";
 
 export const StageFileFragment = graphql(`
-  fragment StageFile on MediaFile { id path size container url streams { __typename codec } }
+  fragment StageFile on MediaFile { id path size container url streams { __typename id codec } }
 `);
 
 interface StageProps {
