@@ -66,7 +66,7 @@ impl ScanQuery {
     ) -> async_graphql::Result<Option<ScanReport>> {
         let job = parse::<JobId>(&job_id, "jobId").graphql()?;
         let report = report::read(cx.data::<Kernel>()?.store.reader(), job).await.graphql()?;
-        Ok(report.map(|(library, report)| ScanReport::new(job, library, report)))
+        Ok(report.map(|(library, report)| ScanReport::of(job, library, report)))
     }
 }
 
@@ -145,7 +145,7 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    fn new(job: JobId, library: LibraryId, report: report::ScanReport) -> Self {
+    fn of(job: JobId, library: LibraryId, report: report::ScanReport) -> Self {
         Self {
             job_id: id(job),
             library_id: id(library),

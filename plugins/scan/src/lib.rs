@@ -11,7 +11,7 @@ pub mod edges;
 pub mod facts;
 pub mod failures;
 pub mod folders;
-// pub mod graphql;
+pub mod graphql;
 pub mod identity;
 pub mod ignore_rules;
 pub mod items;
