@@ -1,0 +1,84 @@
+//! The URLs of files: signed, the same for hours, and with the file's name at the end for people and players.
+
+use std::time::Duration;
+
+use entities::file;
+use kernel::signing::Signer;
+use schema::media::contracts::FileUrls;
+
+/// Where [`crate::routes::router`] is mounted.
+const PREFIX: &str = "/p/stream/file";
+/// Longer names are cut: the end of a URL is only for reading.
+const NAME_BYTES: usize = 120;
+
+/// Makes URLs of files.
+pub struct Urls {
+    signer: Signer,
+    valid: Duration,
+}
+
+impl Urls {
+    /// Signs with these keys for this long.
+    pub fn new(signer: Signer, valid: Duration) -> Self {
+        Self { signer, valid }
+    }
+}
+
+impl FileUrls for Urls {
+    fn direct(&self, file: &file::Model) -> String {
+        let path = format!("{PREFIX}/{}/{}", file.id, segment(&file.name));
+        self.signer.sign(&path, self.valid)
+    }
+}
+
+/// A file's name as one segment of a path: only what no client rewrites stays as it is. Never `.` or `..`, which
+/// clients would resolve.
+fn segment(name: &[u8]) -> String {
+    let name = shorten(name);
+    if name.iter().all(|byte| *byte == b'.') {
+        return "file".to_owned();
+    }
+    encode(name)
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(*byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
+/// Keeps the end, where the extension is.
+fn shorten(name: &[u8]) -> &[u8] {
+    let mut from = name.len().saturating_sub(NAME_BYTES);
+    // Not in the middle of a UTF-8 character.
+    while from > 0 && from < name.len() && name[from] & 0xc0 == 0x80 {
+        from += 1;
+    }
+    &name[from..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_one_segment_that_no_client_rewrites() {
+        for (name, expected) in [
+            (&b"a b.mkv"[..], "a%20b.mkv"),
+            ("Größe/?#%.mp4".as_bytes(), "Gr%C3%B6%C3%9Fe%2F%3F%23%25.mp4"),
+            (b"..", "file"),
+            (b"", "file"),
+            (b"\xff.mp4", "%FF.mp4"),
+        ] {
+            assert_eq!(segment(name), expected);
+        }
+        let long = segment("ä".repeat(200).as_bytes());
+        assert_eq!(long, "%C3%A4".repeat(60));
+    }
+}

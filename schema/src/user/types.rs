@@ -1,0 +1,171 @@
+//! What clients see of accounts and tokens. Neither passwords nor secrets nor their hashes are among it.
+
+use std::sync::Arc;
+
+use async_graphql::{Enum, ID, Object};
+use entities::{api_token, user};
+
+use crate::kit::{access::Viewer, id::id, scalar::DateTime};
+
+/// What an account may do at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "entities::user::Role")]
+pub enum Role {
+    /// See, play and rate.
+    Viewer,
+    /// Also edit, scan and make.
+    Editor,
+    /// Also administer.
+    Admin,
+}
+
+/// One thing that an account or a token may do. Each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum)]
+pub enum Permission {
+    /// See, play and rate.
+    View,
+    /// Edit, scan and make.
+    Edit,
+    /// Administer.
+    Admin,
+}
+
+impl Permission {
+    /// All that a role includes.
+    pub fn of(role: user::Role) -> Vec<Self> {
+        match role {
+            user::Role::Viewer => vec![Self::View],
+            user::Role::Editor => vec![Self::View, Self::Edit],
+            user::Role::Admin => vec![Self::View, Self::Edit, Self::Admin],
+        }
+    }
+
+    /// The least role that includes this.
+    pub fn role(self) -> user::Role {
+        match self {
+            Self::View => user::Role::Viewer,
+            Self::Edit => user::Role::Editor,
+            Self::Admin => user::Role::Admin,
+        }
+    }
+}
+
+/// An account.
+pub struct User(pub Arc<user::Model>);
+
+impl From<user::Model> for User {
+    fn from(row: user::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
+
+/// An account.
+#[Object]
+impl User {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        id(self.0.id)
+    }
+
+    /// The name it signs in with; unique without regard to case.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it may do at most.
+    async fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// Whether it is disabled: it cannot sign in, and its tokens do not work.
+    async fn is_disabled(&self) -> bool {
+        self.0.is_disabled
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+/// Who sends this request.
+pub struct ViewerInfo(pub Viewer);
+
+/// Who sends this request.
+#[Object(name = "Viewer")]
+impl ViewerInfo {
+    /// The account's global id.
+    async fn id(&self) -> ID {
+        id(self.0.user)
+    }
+
+    /// The account's name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What this request may do at most: the account's role, or less when an API token is narrower.
+    async fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// What this request may do.
+    async fn permissions(&self) -> Vec<Permission> {
+        Permission::of(self.0.role)
+    }
+}
+
+/// A token for scripts. Its secret is shown once, when it is made.
+pub struct ApiToken {
+    pub(super) row: Arc<api_token::Model>,
+    pub(super) owner: Arc<user::Model>,
+}
+
+/// A token for scripts. Its secret is shown once, when it is made.
+#[Object]
+impl ApiToken {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        id(self.row.id)
+    }
+
+    /// What it is for.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// What it may do, as long as its account may do it too.
+    async fn scopes(&self) -> Vec<Permission> {
+        Permission::of(self.row.scope)
+    }
+
+    /// The account it acts for.
+    async fn user(&self) -> User {
+        User(Arc::clone(&self.owner))
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When it was last used, to within five minutes.
+    async fn last_used_at(&self) -> Option<DateTime> {
+        self.row.seen_at.map(DateTime)
+    }
+
+    /// When it stops working; null when it does not by itself.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.row.expires_at.map(DateTime)
+    }
+
+    /// When it was revoked; null while it is not.
+    async fn revoked_at(&self) -> Option<DateTime> {
+        self.row.revoked_at.map(DateTime)
+    }
+}
