@@ -397,7 +397,11 @@ fn nothing_is_left_behind_by_crashes_and_a_stop() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let engine = start(with_faults()).await;
+        let engine = start(EngineConfig {
+            quick_workers: 1,
+            ..with_faults()
+        })
+        .await;
         let good = good_file(&engine).await;
         let bad = file(&Fault::Crash.file());
         let workers = |zygote: i32| {
@@ -407,11 +411,27 @@ fn nothing_is_left_behind_by_crashes_and_a_stop() {
         let [zygote] = children()[..] else {
             panic!("one child is expected: {:?}", children())
         };
+        let mut header = vec![0; 600];
+        rustix::io::pread(&good, &mut header, 0).unwrap();
+        let (damaged, hang) = (file(&header), file(&Fault::Hang.file()));
         for _ in 0..3 {
             assert!(probe(&engine, &bad).await.is_err());
             assert!(probe(&engine, &good).await.is_ok());
+            // A caller that gives up by dropping the future ends the work as well.
+            let hanging = probe(&engine, &hang);
+            assert!(tokio::time::timeout(Duration::from_millis(50), hanging).await.is_err());
+            // After damage the worker is replaced without waiting for its end.
+            assert!(matches!(
+                probe(&engine, &damaged).await,
+                Err(MediaError::Corrupt { .. })
+            ));
         }
-        assert!(workers(zygote) <= 2, "dead workers are not reaped: {}", workers(zygote));
+        assert!(probe(&engine, &good).await.is_ok());
+        assert_eq!(
+            workers(zygote),
+            1,
+            "dead workers are not reaped, or live ones are forgotten"
+        );
         engine.stop().await;
     });
     assert_eq!(children(), Vec::<i32>::new());
@@ -434,13 +454,31 @@ fn a_dead_zygote_is_replaced_and_blames_no_file() {
             .await
             .unwrap();
         let good = good_file(&engine).await;
-        for _ in 0..3 {
+        let kill_zygote = || {
             let [zygote] = children()[..] else {
                 panic!("one child is expected: {:?}", children())
             };
             let pid = rustix::process::Pid::from_raw(zygote).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-            assert!(probe(&engine, &good).await.is_ok());
+        };
+        // At rest: the next job finds its worker dead.
+        kill_zygote();
+        assert!(probe(&engine, &good).await.is_ok());
+        // At work, twice: were it the file's fault, it would be given up.
+        let working = file(&Fault::Hang.file());
+        let kill_twice = async {
+            for _ in 0..2 {
+                let n_spawned = engine.stats().n_spawned;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                kill_zygote();
+                while engine.stats().n_spawned == n_spawned {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        tokio::select! {
+            given_up = probe(&engine, &working) => panic!("{given_up:?}"),
+            () = kill_twice => {}
         }
         assert!(quarantine.0.lock().unwrap().is_empty());
         assert_eq!(engine.stats().n_crashed, 0);

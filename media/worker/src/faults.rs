@@ -49,7 +49,12 @@ pub fn misbehave(fault: Fault, id: u64, socket: &OwnedFd, descriptors: &VecDeque
             std::process::exit(0);
         }
         Fault::Excessive => {
-            let streams = vec![Stream::default(); MAX_STREAMS + 1];
+            let streams = (0..=MAX_STREAMS as u32)
+                .map(|index| Stream {
+                    index,
+                    ..Stream::default()
+                })
+                .collect();
             let probe = Probe {
                 streams,
                 ..Probe::default()
@@ -68,9 +73,13 @@ pub fn misbehave(fault: Fault, id: u64, socket: &OwnedFd, descriptors: &VecDeque
             )?;
         }
         Fault::Unsealed => {
+            // All in order but for the seals.
+            let reply = postcard::to_extend(&Reply::Probed(Box::default()), Vec::new())?;
             let file = serve::memory_file()?;
-            write(&file, &[0; 100])?;
-            let reply = Reply::Large { len: 100 };
+            write(&file, &reply)?;
+            let reply = Reply::Large {
+                len: reply.len() as u64,
+            };
             wire::send(
                 socket.as_fd(),
                 &FromWorker::Done { id, reply, peak_kb: 0 },
