@@ -16,7 +16,9 @@ mod runner;
 mod schedule;
 mod sql;
 mod tick;
+mod trouble;
 mod upkeep;
+mod verdict;
 mod view;
 mod watch;
 

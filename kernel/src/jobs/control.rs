@@ -12,6 +12,9 @@ use crate::{
     store::{Durability, Tx},
 };
 
+/// How many attempts a job may begin that was retried by hand.
+const REVIVED_ATTEMPTS: i32 = 3;
+
 impl Jobs {
     /// Cancels a job: at once if it is not running, else as soon as it notices.
     ///
@@ -81,15 +84,13 @@ impl Jobs {
         let open = "(select count(*) from job_need where job_id = $2 and is_open)";
         let sql = format!(
             "update job set state = case when {open} > 0 then 0 else 1 end, n_open_needs = {open}, run_at = :now, \
-                max_attempts = attempt + case when max_attempts > attempt then max_attempts - attempt else $3 end, \
+                max_attempts = attempt + $3, \
                 error_code = null, error_message = null, finished_at = null, updated_at = :now \
             where id = $2 and state in (4, 5) and not exists (select 1 from job other \
                 where other.single_key = job.single_key and other.state in (0, 1, 2, 6)) returning *"
         );
-        // A failed job has used its attempts up, so this is what it had.
-        let budget = before.max_attempts.min(10);
         let revived = tx
-            .query_one_raw(statement(store, &sql, [id.0.into(), budget.into()]))
+            .query_one_raw(statement(store, &sql, [id.0.into(), REVIVED_ATTEMPTS.into()]))
             .await;
         let row = match revived {
             Ok(Some(row)) => job::Model::from_query_result(&row, "")?,

@@ -152,6 +152,11 @@ impl Running {
         self.lock().has_ended = true;
     }
 
+    /// Which attempt this is, without those that were paused, handed back, or made progress.
+    pub fn n_tries(&self) -> u32 {
+        n_tries(self.attempt, self.lock().view.max_attempts as i32, self.max_attempts)
+    }
+
     pub fn started_at(&self) -> i64 {
         self.lock().view.started_at.unwrap_or_default()
     }
@@ -159,6 +164,11 @@ impl Running {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Attempts that count, of `attempt` begun ones: what costs none raises the limit of the row above the kind's.
+pub(super) fn n_tries(attempt: i32, max_attempts: i32, kind_max_attempts: u32) -> u32 {
+    (attempt - (max_attempts - kind_max_attempts as i32).max(0)).max(1) as u32
 }
 
 /// What a running job is given.
@@ -254,7 +264,10 @@ impl<S: Step> JobCx<S> {
             return Err(Interrupted::LeaseLost.into());
         }
         running.meter.touch();
-        running.lock().checkpoint = Some(text);
+        let mut state = running.lock();
+        state.checkpoint = Some(text);
+        state.view.max_attempts = state.view.max_attempts.max(budget as u32);
+        drop(state);
         Ok(())
     }
 

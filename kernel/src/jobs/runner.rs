@@ -20,17 +20,16 @@ use tracing::Instrument;
 use super::{
     JobError, Jobs,
     claim::{CLAIM_MAX, ClaimText, known},
-    code,
     cx::{Interrupted, Running},
     finish::{Ended, Outcome},
-    job::{JobTable, Lane, backoff},
+    job::{JobTable, Lane},
     sql::statement,
+    trouble::Trouble,
     upkeep::Reap,
     view::JobView,
 };
 use crate::{
     bus::{Heard, Hint},
-    error::{Category, Failure},
     plugin::Kernel,
     store::Durability,
 };
@@ -42,7 +41,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 pub(super) struct Runner {
     jobs: Jobs,
-    table: JobTable,
+    pub(super) table: JobTable,
     kernel: Kernel,
     node: NodeId,
     stop: CancellationToken,
@@ -332,55 +331,6 @@ impl Runner {
         });
     }
 
-    fn outcome(&self, running: &Running, result: Result<anyhow::Result<()>, JoinError>) -> Option<Outcome> {
-        let reason = running.reason();
-        let error = match result {
-            Ok(Ok(())) => return Some(Outcome::Succeeded),
-            Ok(Err(error)) => Some(error),
-            Err(error) if error.is_panic() => {
-                let text = panic_text(&*error.into_panic());
-                tracing::error!(job = %running.id, attempt = running.attempt, panic = text, "a job panicked");
-                return Some(self.failed(running, code::JOB_PANICKED.name, text, false));
-            }
-            Err(_aborted) => None,
-        };
-        let obeyed = error
-            .as_ref()
-            .is_none_or(|error| error.chain().any(|cause| cause.is::<Interrupted>()));
-        match (reason, error) {
-            (Some(Interrupted::LeaseLost), _) => None,
-            (Some(Interrupted::Canceled), _) => Some(Outcome::Canceled),
-            (Some(Interrupted::Stalled), _) => {
-                let text = format!("no progress for {} s", running.stalls_after.as_secs());
-                Some(self.failed(running, code::JOB_STALLED.name, text, false))
-            }
-            (Some(Interrupted::Paused), _) if obeyed => Some(Outcome::Paused),
-            (Some(Interrupted::Stopped), _) | (None, None) if obeyed => Some(Outcome::Stopped),
-            (_, error) => {
-                let error = error.unwrap_or_else(|| anyhow::anyhow!("the attempt ended without a result"));
-                tracing::warn!(job = %running.id, attempt = running.attempt, error = format!("{error:#}"), "an attempt failed");
-                let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
-                let code = failure.map_or(code::JOB_FAILED.name, |failure| failure.code.name);
-                let is_final = failure.is_some_and(|failure| !is_worth_retrying(failure.code.category));
-                Some(self.failed(running, code, format!("{error:#}"), is_final))
-            }
-        }
-    }
-
-    fn failed(&self, running: &Running, code: &str, message: String, is_final: bool) -> Outcome {
-        let wait = self
-            .table
-            .kinds
-            .get(running.kind.as_str())
-            .map_or(backoff as fn(u32) -> Duration, |kind| kind.backoff);
-        Outcome::Failed {
-            code: code.to_owned(),
-            message,
-            is_final,
-            backoff: wait(running.attempt.max(1) as u32),
-        }
-    }
-
     /// Writes how jobs ended, many in one transaction. After a failure one at a time, so that one cannot hold up all.
     async fn write_ended(&self, work: &mut Work) {
         while !work.ended.is_empty() {
@@ -520,43 +470,4 @@ impl Runner {
     fn schedules_every(&self) -> Duration {
         SCHEDULES_EVERY.min(self.jobs.inner.settings.poll * 15)
     }
-}
-
-/// A run of failures: how long to wait, from 0.1 to 5 s.
-#[derive(Debug, Default)]
-struct Trouble {
-    n: u32,
-    until: Option<Instant>,
-}
-
-impl Trouble {
-    fn after(&mut self, what: &str, error: &dyn std::error::Error) -> Duration {
-        let pause = Duration::from_millis(100 << self.n.min(6)).min(Duration::from_secs(5));
-        let source = error.source().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(%error, source, pause_ms = pause.as_millis() as u64, "could not {what}; trying again");
-        self.n += 1;
-        self.until = Some(Instant::now() + pause);
-        pause
-    }
-
-    fn until(&self) -> Option<Instant> {
-        self.until.filter(|until| *until > Instant::now())
-    }
-
-    fn is_over(&self) -> bool {
-        self.until().is_none()
-    }
-}
-
-fn is_worth_retrying(category: Category) -> bool {
-    matches!(
-        category,
-        Category::TooMany | Category::Unavailable | Category::Timeout | Category::Internal
-    )
-}
-
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a text".to_owned())
 }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::{
     JobError, Jobs, code,
+    cx::n_tries,
     finish::{Ended, Outcome, millis},
     job::{JobTable, backoff},
     sql::statement,
@@ -50,14 +51,12 @@ impl Jobs {
         let tx = store.begin(Durability::Normal).await?;
         for row in tx.query_all_raw(statement(store, &sql, [SLICE.into()])).await? {
             let row = job::Model::from_query_result(&row, "")?;
-            let wait = match what {
-                Reap::All => Duration::ZERO,
-                Reap::Expired => table
-                    .kinds
-                    .get(row.kind.as_str())
-                    .map_or(backoff as fn(u32) -> Duration, |kind| kind.backoff)(
-                    row.attempt.max(1) as u32
-                ),
+            let wait = match (what, table.kinds.get(row.kind.as_str())) {
+                (Reap::All, _) => Duration::ZERO,
+                (Reap::Expired, Some(kind)) => {
+                    (kind.backoff)(n_tries(row.attempt, row.max_attempts, kind.max_attempts))
+                }
+                (Reap::Expired, None) => backoff(1),
             };
             let outcome = Outcome::Failed {
                 code: code::JOB_INTERRUPTED.name.to_owned(),

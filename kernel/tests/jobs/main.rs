@@ -7,5 +7,6 @@ mod faults;
 mod lab;
 mod limits;
 mod order;
+mod storm;
 mod watching;
 mod world;
