@@ -20,6 +20,7 @@ pub use crate::caches::{SharedCaches, context, request_data};
 
 /// What can be read.
 #[derive(MergedObject, Default)]
+#[graphql(name = "CoreQuery")]
 pub struct Query(
     node::NodeQuery,
     media::queries::MediaQuery,
@@ -34,6 +35,7 @@ pub struct Query(
 
 /// What can be changed.
 #[derive(MergedObject, Default)]
+#[graphql(name = "CoreMutation")]
 pub struct Mutation(
     media::mutations::MediaMutation,
     library::mutations::LibraryMutation,
@@ -46,4 +48,5 @@ pub struct Mutation(
 
 /// What can be followed.
 #[derive(MergedSubscription, Default)]
+#[graphql(name = "CoreSubscription")]
 pub struct Subscription(library::subscriptions::LibrarySubscription, job::JobSubscription, system::SystemSubscription);

@@ -1,0 +1,219 @@
+//! The command line. Errors are one line that says what to do, on standard error, with exit code 1.
+
+mod account;
+mod demo;
+mod doctor;
+mod library;
+mod scan;
+mod serve;
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use entities::user::Role;
+
+use crate::{
+    compose::Base,
+    settings::{Flags, Settings},
+    telemetry,
+};
+
+/// A GraphQL media server for large collections of video, audio and images
+#[derive(Debug, Parser)]
+#[command(name = "vitagraph", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// Address to listen on; default is 127.0.0.1:8080
+        #[arg(long, env = "VITAGRAPH_LISTEN", value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Manage accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Manage libraries
+    #[command(subcommand)]
+    Library(LibraryCommand),
+    /// Scan libraries and show the progress
+    Scan {
+        /// Only this library
+        #[arg(long, value_name = "NAME")]
+        library: Option<String>,
+        /// Go on whatever is missing, and try every failed file again
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the GraphQL schema
+    Schema,
+    /// Check database, media workers, sandbox, codecs, disk and permissions
+    Doctor,
+    /// Make a small, varied library of synthetic media in a folder
+    Demo {
+        /// The folder; made when it is missing
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make an account
+    Add {
+        /// Its name
+        name: String,
+        /// What it may do
+        #[arg(long)]
+        role: RoleArgument,
+        /// Read the password from the first line of standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List accounts
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it, alone, on standard output
+    Create {
+        /// Whose it is
+        #[arg(long)]
+        user: String,
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// What it may do: the widest of those given
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<Scope>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LibraryCommand {
+    /// Add a library of one or more folders
+    Add {
+        /// Its name
+        name: String,
+        /// Its folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// List libraries
+    List,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleArgument {
+    Admin,
+    Editor,
+    Viewer,
+}
+
+impl From<RoleArgument> for Role {
+    fn from(role: RoleArgument) -> Self {
+        match role {
+            RoleArgument::Admin => Self::Admin,
+            RoleArgument::Editor => Self::Editor,
+            RoleArgument::Viewer => Self::Viewer,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    View,
+    Edit,
+    Admin,
+}
+
+impl From<Scope> for Role {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::View => Self::Viewer,
+            Scope::Edit => Self::Editor,
+            Scope::Admin => Self::Admin,
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // One line: what failed, and why, without a trace.
+            let _ = writeln!(std::io::stderr(), "vitagraph: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Schema = cli.command {
+        print(&crate::compose::sdl())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let listen = match &cli.command {
+        Command::Serve { listen } => *listen,
+        _ => None,
+    };
+    let mut settings = Settings::load(&cli.flags, listen)?;
+    if !matches!(cli.command, Command::Serve { .. }) && settings.log.level.is_none() {
+        // A command's output is what was asked for; the log has only what is wrong.
+        settings.log.level = Some("warn".to_owned());
+    }
+    let _telemetry = telemetry::start(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve { .. } => serve::serve(settings).await,
+            Command::User(UserCommand::Add {
+                name,
+                role,
+                password_stdin: _,
+            }) => account::add(open(&settings).await?, name, role.into()).await,
+            Command::User(UserCommand::List) => account::list(open(&settings).await?).await,
+            Command::Token(TokenCommand::Create { user, name, scopes }) => {
+                let scope = scopes.into_iter().max().unwrap_or(Scope::View);
+                account::token(open(&settings).await?, &user, name, scope.into()).await
+            }
+            Command::Library(LibraryCommand::Add { name, paths }) => {
+                library::add(open(&settings).await?, name, paths).await
+            }
+            Command::Library(LibraryCommand::List) => library::list(open(&settings).await?).await,
+            Command::Scan { library, force } => scan::scan(settings, library, force).await,
+            Command::Doctor => doctor::doctor(settings).await,
+            Command::Demo { folder } => demo::demo(&settings, &folder).await,
+            Command::Schema => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Base> {
+    Base::open(settings).await
+}
+
+/// Writes to standard output. That nobody reads any more, as with `| head`, is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard output.
+fn print_line(line: &str) -> anyhow::Result<()> {
+    print(&format!("{line}\n"))
+}

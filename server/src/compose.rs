@@ -1,0 +1,297 @@
+//! Puts the parts together: store, kernel, plugins, engine, schema, routes, and the tasks that run them.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use axum::Router;
+use kernel::{
+    bus::LocalBus,
+    cache::Caches,
+    clock::Clock,
+    events::Events,
+    jobs::{JobTable, Jobs},
+    parts::Parts,
+    plugin::{Hooks, Kernel, Plugin},
+    signing::Signer,
+    store::Store,
+    telemetry::Metrics,
+};
+use media_engine::engine::{Engine, EngineConfig};
+use schema::{
+    limits,
+    system::{PluginFact, ServerFacts, traffic::Traffic},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    data_dir::{self, DataLock},
+    http::{self, Edge, EdgeInner, Sockets, graphql, graphql::execute::FreshLoaders, origin::Origins},
+    migrate,
+    plugins::{Graphql, Mutation, Plugins, Query, Subscription},
+    quarantine::QuarantineTable,
+    settings::Settings,
+};
+
+/// How long services and connections may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The data and the handles to it, without anything that runs: enough for a command that reads or changes rows.
+pub struct Base {
+    /// The handles.
+    pub kernel: Kernel,
+    /// The plugins.
+    pub plugins: Plugins,
+    lock: Option<DataLock>,
+}
+
+impl Base {
+    /// Opens the data directory and the database. Whoever gets the data lock brings the tables up to date; beside a
+    /// process that has it, the tables must be up to date already.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_with(settings, None).await
+    }
+
+    /// Whether this process owns the data directory.
+    pub fn owns_data(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Closes the database and gives the data directory back.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.kernel.store.clone().close().await.context("closing the database")
+    }
+
+    async fn open_with(settings: &Settings, engine: Option<EngineConfig>) -> anyhow::Result<Self> {
+        let data = data_dir::prepare(&settings.data)?;
+        let lock = DataLock::try_take(&data)?;
+        let clock = Clock::default();
+        let events = Events::default();
+        let store = Store::open(&settings.store(&data), clock.clone(), events.clone())
+            .await
+            .context("opening the database; `--database` and `--data` say which")?;
+        let url = settings.database.as_deref();
+        let may_migrate = lock.is_some() || !settings.is_embedded();
+        if may_migrate {
+            migrate::core(&store, &data, url).await?;
+        } else {
+            migrate::check(&store, &[]).await?;
+        }
+        let mut jobs = settings.jobs.clone();
+        jobs.owns_database = settings.is_embedded() && lock.is_some();
+        let kernel = Kernel {
+            jobs: Jobs::new(store.clone(), Arc::new(LocalBus::default()), jobs),
+            signer: Signer::open(&store).await.context("reading the key that signs URLs")?,
+            store,
+            clock,
+            events,
+            caches: Caches::default(),
+            metrics: Metrics::default(),
+            parts: Parts::default(),
+            data_dir: Arc::new(data),
+        };
+        if let Some(config) = engine {
+            let quarantine = Arc::new(QuarantineTable::new(kernel.store.clone()));
+            let engine = Engine::start(config, quarantine)
+                .await
+                .context("starting the media workers")?;
+            kernel.parts.insert(engine);
+        }
+        let plugins = Plugins::new(&kernel, &settings.config)?;
+        let all = plugins.all();
+        if may_migrate {
+            migrate::plugins(&kernel.store, &kernel.data_dir, url, &all).await?;
+        } else {
+            migrate::check(&kernel.store, &all).await?;
+        }
+        for metrics in [http::METRICS, http::edge::METRICS, graphql::execute::METRICS] {
+            kernel.metrics.declare(metrics);
+        }
+        for plugin in &all {
+            kernel.metrics.declare(plugin.metrics());
+        }
+        Ok(Self { kernel, plugins, lock })
+    }
+}
+
+/// A running server: jobs and services run from [`Server::boot`] to [`Server::shutdown`].
+pub struct Server {
+    /// The handles.
+    pub kernel: Kernel,
+    /// The composed schema.
+    pub schema: Graphql,
+    /// All routes.
+    pub router: Router,
+    /// The media workers.
+    pub engine: Arc<Engine>,
+    /// The plugins.
+    pub plugins: Plugins,
+    /// What the routes share.
+    pub edge: Edge,
+    stop: CancellationToken,
+    runner: JoinHandle<()>,
+    services: TaskTracker,
+    lock: Option<DataLock>,
+}
+
+impl Server {
+    /// Opens the data, starts the media workers, the jobs and the services, and composes schema and routes. On the
+    /// embedded database it must be the only one.
+    pub async fn boot(settings: Settings) -> anyhow::Result<Self> {
+        let config = EngineConfig {
+            worker_binary: settings.worker_binary.clone(),
+            ..EngineConfig::default()
+        };
+        let base = Base::open_with(&settings, Some(config)).await?;
+        let Base { kernel, plugins, lock } = base;
+        if lock.is_none() && settings.is_embedded() {
+            let holder = DataLock::holder(&kernel.data_dir).map_or(String::new(), |pid| format!(" (process {pid})"));
+            bail!(
+                "another vitagraph{holder} uses {}; stop it, or choose another --data",
+                kernel.data_dir.display()
+            );
+        }
+        let engine = kernel.parts.get::<Engine>().context("the media engine is missing")?;
+        let stop = CancellationToken::new();
+        let shared = schema::context(&kernel);
+        let all = plugins.all();
+        let schema = compose_schema(&kernel, &shared, &plugins, &all);
+        let edge = Edge::new(EdgeInner {
+            kernel: kernel.clone(),
+            schema: schema.clone(),
+            shared,
+            plugins: plugins.clone(),
+            documents: graphql::document::Documents::default(),
+            origins: Origins::new(settings.origins.clone()),
+            sockets: Sockets::default(),
+            traffic: Traffic::of(&kernel),
+            tracker: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        let router = http::router(&edge);
+
+        let mut table = JobTable::default();
+        let mut hooks = Hooks::default();
+        let services = TaskTracker::new();
+        let mut started = Vec::new();
+        for plugin in &all {
+            Arc::clone(plugin).jobs(&mut table);
+            Arc::clone(plugin).hooks(&mut hooks);
+            started.extend(Arc::clone(plugin).services());
+        }
+        started.extend(hooks.into_services(&kernel));
+        for service in started {
+            tracing::debug!(service = service.name(), "starting a service");
+            services.spawn(service.start(stop.clone()));
+        }
+        let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
+        Ok(Self {
+            kernel,
+            schema,
+            router,
+            engine,
+            plugins,
+            edge,
+            stop,
+            runner,
+            services,
+            lock,
+        })
+    }
+
+    /// Answers requests until `stop` is canceled, then ends long-lived connections and gives the others time to finish.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        let service = self
+            .router
+            .clone()
+            .into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let draining = stop.clone();
+        let mut serving = tokio::spawn(async move {
+            axum::serve(listener, service)
+                .with_graceful_shutdown(async move { draining.cancelled().await })
+                .await
+        });
+        tokio::select! {
+            ended = &mut serving => return ended.context("the HTTP server panicked")?.context("serving HTTP"),
+            () = stop.cancelled() => {}
+        }
+        self.stop.cancel();
+        match tokio::time::timeout(PATIENCE, &mut serving).await {
+            Ok(ended) => ended.context("the HTTP server panicked")?.context("serving HTTP"),
+            Err(_) => {
+                tracing::info!("some requests did not end in time and were cut");
+                serving.abort();
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands running jobs back, ends services, sockets and workers, and closes the database.
+    pub async fn shutdown(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        if let Err(error) = self.runner.await {
+            tracing::error!(%error, "the job runner ended badly");
+        }
+        for tracker in [&self.services, &self.edge.tracker] {
+            tracker.close();
+            if tokio::time::timeout(PATIENCE, tracker.wait()).await.is_err() {
+                tracing::warn!(n_left = tracker.len(), "some tasks did not end in time");
+            }
+        }
+        self.engine.stop().await;
+        self.kernel
+            .store
+            .clone()
+            .close()
+            .await
+            .context("closing the database")?;
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+fn compose_schema(
+    kernel: &Kernel,
+    shared: &schema::SharedCaches,
+    plugins: &Plugins,
+    all: &[Arc<dyn Plugin>],
+) -> Graphql {
+    let fact = |plugin: &Arc<dyn Plugin>| PluginFact {
+        name: plugin.name().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        is_enabled: true,
+        description: plugin.description().to_owned(),
+    };
+    let facts = ServerFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: kernel.clock.now_ms(),
+        plugins: all.iter().map(fact).collect(),
+    };
+    let loaders = FreshLoaders {
+        kernel: kernel.clone(),
+        shared: shared.clone(),
+        plugins: plugins.clone(),
+    };
+    let builder = Graphql::build(Query::default(), Mutation::default(), Subscription::default())
+        .limit_depth(limits::DEPTH)
+        .limit_recursive_depth(limits::RECURSION)
+        .limit_complexity(limits::COMPLEXITY)
+        .limit_directives(limits::DIRECTIVES)
+        .disable_suggestions()
+        .extension(loaders)
+        .data(kernel.clone())
+        .data(shared.clone())
+        .data(facts);
+    plugins.attach(builder).finish()
+}
+
+/// The composed schema's SDL: the same for the same program, whatever its data.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items();
+    Graphql::build(Query::default(), Mutation::default(), Subscription::default())
+        .finish()
+        .sdl_with_options(options)
+}

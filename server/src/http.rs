@@ -1,0 +1,156 @@
+//! The HTTP server: routes, and what they share.
+
+pub mod assets;
+pub mod auth;
+pub mod edge;
+pub mod graphql;
+pub mod health;
+pub mod origin;
+pub mod problem;
+pub mod setup_code;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicI64, Ordering},
+};
+
+use async_graphql::Data;
+use axum::{
+    Router,
+    routing::{any, get},
+};
+use kernel::{
+    plugin::Kernel,
+    telemetry::{Metric, MetricKind},
+};
+use schema::{SharedCaches, kit::access::Access, system::traffic::Traffic};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::{
+    graphql::{cost::Costs, document::Documents},
+    origin::Origins,
+};
+use crate::plugins::{Graphql, Plugins};
+
+const SOCKETS: Metric = Metric {
+    name: "graphql_sockets",
+    help: "Open WebSocket connections",
+    kind: MetricKind::Gauge,
+};
+const SUBSCRIPTIONS: Metric = Metric {
+    name: "graphql_subscriptions",
+    help: "Subscriptions under way",
+    kind: MetricKind::Gauge,
+};
+
+/// The metrics of this module.
+pub const METRICS: &[Metric] = &[SOCKETS, SUBSCRIPTIONS];
+
+/// What the routes share. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Edge {
+    inner: Arc<EdgeInner>,
+    costs: Arc<OnceLock<Costs>>,
+}
+
+/// The parts of an [`Edge`].
+pub struct EdgeInner {
+    /// The handles of the server.
+    pub kernel: Kernel,
+    /// The composed schema.
+    pub schema: Graphql,
+    /// The row caches behind the loaders.
+    pub shared: SharedCaches,
+    /// The plugins, for their loaders.
+    pub plugins: Plugins,
+    /// Documents that were used lately.
+    pub documents: Documents,
+    /// Which pages may use session cookies.
+    pub origins: Origins,
+    /// Open sockets.
+    pub sockets: Sockets,
+    /// Requests and subscriptions, for the system's statistics.
+    pub traffic: Arc<Traffic>,
+    /// Owns the tasks of long-lived connections.
+    pub tracker: TaskTracker,
+    /// Canceled when the server ends.
+    pub stop: CancellationToken,
+}
+
+impl std::ops::Deref for Edge {
+    type Target = EdgeInner;
+
+    fn deref(&self) -> &EdgeInner {
+        &self.inner
+    }
+}
+
+impl Edge {
+    /// Shares these parts.
+    pub fn new(inner: EdgeInner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            costs: Arc::default(),
+        }
+    }
+
+    /// What operations cost; read from the schema's text when the first one is checked.
+    pub fn costs(&self) -> &Costs {
+        self.costs.get_or_init(|| Costs::new(&self.schema.sdl()))
+    }
+
+    /// What the resolvers of one request find in their context.
+    pub fn request_data(&self, access: &Access) -> Data {
+        graphql::execute::request_data(&self.kernel, &self.shared, &self.plugins, access)
+    }
+
+    /// Brings the gauges of long-lived connections up to date.
+    pub fn read_gauges(&self) {
+        self.kernel.metrics.set(&SOCKETS, &[], self.sockets.count());
+        self.kernel
+            .metrics
+            .set(&SUBSCRIPTIONS, &[], self.traffic.n_subscriptions());
+    }
+}
+
+/// Open sockets.
+#[derive(Debug, Clone, Default)]
+pub struct Sockets(Arc<AtomicI64>);
+
+/// One more socket, until it is dropped.
+pub struct OpenSocket(Arc<AtomicI64>);
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Sockets {
+    /// Counts a socket while the answer lives.
+    pub fn open(&self) -> OpenSocket {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OpenSocket(Arc::clone(&self.0))
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All routes. What is not here is an asset of the web app or 404.
+pub fn router(edge: &Edge) -> Router {
+    let own = Router::new()
+        .route("/graphql", any(graphql::serve))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .merge(auth::routes())
+        .with_state(edge.clone());
+    own.merge(edge.plugins.routes(&edge.kernel))
+        .fallback(assets::serve)
+        .layer(CatchPanicLayer::custom(edge::on_panic))
+        .layer(axum::middleware::from_fn_with_state(edge.clone(), edge::enter))
+}

@@ -1,0 +1,104 @@
+//! `/graphql`: GraphQL over HTTP by POST and GET, over WebSocket, and over server-sent events.
+
+pub mod answer;
+pub mod call;
+pub mod cost;
+pub mod document;
+pub mod events;
+pub mod execute;
+pub mod lexer;
+pub mod negotiate;
+pub mod session;
+pub mod socket;
+
+use async_graphql::parser::types::OperationType;
+use axum::{
+    extract::{FromRequestParts, Request, State, ws::WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+use kernel::error::Failure;
+use schema::kit::access::{Access, Via};
+
+use self::{
+    answer::{answer, refuse, status_of_failure},
+    call::Refused,
+    negotiate::{Shape, negotiate},
+    session::Watch,
+};
+use super::{Edge, auth, edge::request_id};
+use crate::codes;
+
+/// Answers whatever is sent to `/graphql`.
+pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if parts.method == Method::GET && is_upgrade(&parts.headers) {
+        return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) => socket::open(edge, upgrade, parts.headers),
+            Err(rejection) => axum::response::IntoResponse::into_response(rejection),
+        };
+    }
+    let headers = parts.headers;
+    let id = request_id(&headers).to_owned();
+    let Some(shape) = negotiate(&headers) else {
+        let message = "this endpoint answers application/graphql-response+json, application/json and text/event-stream";
+        let failure = Failure::new(&codes::NOT_ACCEPTABLE, message);
+        return refuse(StatusCode::NOT_ACCEPTABLE, &failure, &id, Shape::Json);
+    };
+    let read = match parts.method {
+        Method::POST => call::from_post(&headers, body).await,
+        Method::GET => call::from_get(&parts.uri),
+        _ => {
+            let failure = Failure::new(&codes::METHOD_NOT_ALLOWED, "this endpoint takes POST and GET");
+            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &failure, &id, shape);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+            return response;
+        }
+    };
+    let call = match read {
+        Ok(call) => call,
+        Err(Refused { status, failure }) => return refuse(status, &failure, &id, shape),
+    };
+    let access = match admit(&edge, &headers).await {
+        Ok(access) => access,
+        Err(failure) => return refuse(status_of_failure(&failure), &failure, &id, shape),
+    };
+    let prepared = match execute::prepare(&edge, call, access.clone(), &id) {
+        Ok(prepared) => prepared,
+        Err(failure) if failure.code == &codes::METHOD_NOT_ALLOWED => {
+            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &failure, &id, shape);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return response;
+        }
+        Err(failure) => return answer(&execute::refusal(&failure, &id), shape),
+    };
+    if shape == Shape::EventStream {
+        let watch = Watch::new(&edge.kernel, access);
+        return events::stream(edge, prepared, headers, watch);
+    }
+    if prepared.kind == OperationType::Subscription {
+        let message = "a subscription needs a WebSocket, or `Accept: text/event-stream`";
+        let failure = Failure::new(&codes::NOT_ACCEPTABLE, message);
+        return refuse(StatusCode::NOT_ACCEPTABLE, &failure, &id, shape);
+    }
+    answer(&execute::execute(&edge, prepared).await, shape)
+}
+
+/// Who asks; a cookie counts only in a request that proves to come from this site.
+async fn admit(edge: &Edge, headers: &HeaderMap) -> Result<Access, Failure> {
+    let access = auth::authenticate(headers, &edge.kernel).await?;
+    if matches!(&access, Access::Viewer(viewer) if matches!(viewer.via, Via::Session(_))) {
+        edge.origins.check_cookie_request(headers)?;
+    }
+    Ok(access)
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}

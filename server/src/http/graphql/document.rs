@@ -1,0 +1,300 @@
+//! Documents: checked, parsed, measured, and kept by hash, so that a known one costs a look-up.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_graphql::{
+    Name, Positioned,
+    parser::{
+        parse_query,
+        types::{ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet},
+    },
+};
+use kernel::error::Failure;
+use sha2::{Digest, Sha256};
+
+use super::lexer;
+use crate::codes;
+
+/// The deepest selection of an operation that does not ask for the schema itself.
+const DEPTH: usize = 12;
+/// The most selections of a document with all fragments written out. Fragments that use fragments grow exponentially,
+/// and validation visits every one.
+const SELECTIONS: usize = 10_000;
+/// Documents in each of the two generations that are kept.
+const N_KEPT: usize = 1_000;
+/// Bytes of text in each generation.
+const BYTES_KEPT: usize = 4 * 1024 * 1024;
+
+/// A document that may be executed.
+#[derive(Debug)]
+pub struct Document {
+    /// Its text.
+    pub text: String,
+    /// Its syntax tree.
+    pub parsed: ExecutableDocument,
+}
+
+/// What can be said of an operation without the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    /// Selections, with all fragments written out.
+    n_selections: usize,
+    /// The deepest field below this selection; `__schema` and `__type` do not count.
+    depth: usize,
+    /// Whether nothing is selected but `__typename`, `__schema` and `__type`.
+    is_meta: bool,
+}
+
+impl Document {
+    /// Checks and parses a text. Everything that follows may take time proportional to its size.
+    pub fn parse(text: String) -> Result<Self, Failure> {
+        lexer::check(&text)?;
+        let parsed = parse_query(&text).map_err(|error| {
+            Failure::new(
+                &codes::GRAPHQL_PARSE_FAILED,
+                format!("the document is not GraphQL: {error}"),
+            )
+        })?;
+        let document = Self { text, parsed };
+        let mut measurer = Measurer::new(&document.parsed);
+        let mut n_selections = 0_usize;
+        for (_, operation) in document.parsed.operations.iter() {
+            let measure = measurer.operation(&operation.node)?;
+            n_selections = n_selections.saturating_add(measure.n_selections);
+            if n_selections > SELECTIONS {
+                let message = format!("a document may have {SELECTIONS} selections with its fragments written out");
+                return Err(Failure::new(&codes::QUERY_TOO_LARGE, message));
+            }
+            if measure.depth > DEPTH {
+                let message = format!(
+                    "an operation may be {DEPTH} fields deep; this one has {}",
+                    measure.depth
+                );
+                return Err(Failure::new(&codes::QUERY_TOO_LARGE, message));
+            }
+        }
+        Ok(document)
+    }
+
+    /// The operation of this name, or the only one.
+    pub fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, Failure> {
+        let mut all = self.parsed.operations.iter();
+        let found = match name {
+            Some(name) => all.find(|(own, _)| own.is_some_and(|own| own.as_str() == name)),
+            None => all.next().filter(|_| all.next().is_none()),
+        };
+        found.map(|(_, operation)| &operation.node).ok_or_else(|| {
+            let message = match name {
+                Some(name) => format!(
+                    "the document has no operation `{}`",
+                    name.chars().take(64).collect::<String>()
+                ),
+                None => "the document has several operations; say which with `operationName`".to_owned(),
+            };
+            Failure::new(&codes::GRAPHQL_VALIDATION_FAILED, message)
+        })
+    }
+
+    /// Whether an operation selects nothing but what the specification itself defines.
+    pub fn is_meta(&self, operation: &OperationDefinition) -> bool {
+        Measurer::new(&self.parsed)
+            .operation(operation)
+            .is_ok_and(|measure| measure.is_meta)
+    }
+}
+
+struct Measurer<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    /// `None` while a fragment is being measured: meeting it again is a cycle.
+    known: HashMap<&'a str, Option<Measure>>,
+}
+
+impl<'a> Measurer<'a> {
+    fn new(document: &'a ExecutableDocument) -> Self {
+        Self {
+            fragments: &document.fragments,
+            known: HashMap::new(),
+        }
+    }
+
+    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Failure> {
+        self.set(&operation.selection_set.node)
+    }
+
+    fn set(&mut self, set: &'a SelectionSet) -> Result<Measure, Failure> {
+        let mut sum = Measure {
+            n_selections: 0,
+            depth: 0,
+            is_meta: true,
+        };
+        for selection in &set.items {
+            let measure = match &selection.node {
+                Selection::Field(field) => {
+                    let below = self.set(&field.node.selection_set.node)?;
+                    let name = field.node.name.node.as_str();
+                    let asks_schema = matches!(name, "__schema" | "__type");
+                    Measure {
+                        n_selections: below.n_selections.saturating_add(1),
+                        depth: if asks_schema { 1 } else { below.depth + 1 },
+                        is_meta: asks_schema || name == "__typename",
+                    }
+                }
+                Selection::FragmentSpread(spread) => self.fragment(spread.node.fragment_name.node.as_str())?,
+                Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node)?,
+            };
+            sum = Measure {
+                n_selections: sum.n_selections.saturating_add(measure.n_selections).saturating_add(1),
+                depth: sum.depth.max(measure.depth),
+                is_meta: sum.is_meta && measure.is_meta,
+            };
+        }
+        Ok(sum)
+    }
+
+    fn fragment(&mut self, name: &str) -> Result<Measure, Failure> {
+        // An unknown fragment is the validation's to report.
+        let nothing = Measure {
+            n_selections: 1,
+            depth: 0,
+            is_meta: false,
+        };
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return Ok(nothing);
+        };
+        match self.known.get(name.as_str()) {
+            Some(Some(measure)) => return Ok(*measure),
+            Some(None) => {
+                let message = format!("the fragment `{name}` contains itself");
+                return Err(Failure::new(&codes::GRAPHQL_VALIDATION_FAILED, message));
+            }
+            None => {}
+        }
+        self.known.insert(name.as_str(), None);
+        let measure = self.set(&fragment.node.selection_set.node)?;
+        self.known.insert(name.as_str(), Some(measure));
+        Ok(measure)
+    }
+}
+
+/// The SHA-256 of a text: the name of a persisted document.
+pub fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+#[derive(Default)]
+struct Generations {
+    young: HashMap<[u8; 32], Arc<Document>>,
+    young_bytes: usize,
+    old: HashMap<[u8; 32], Arc<Document>>,
+}
+
+/// The documents that were used lately, bounded in number and bytes. When the young generation is full it becomes the
+/// old one and the old one goes; what is used again is young again.
+#[derive(Default)]
+pub struct Documents {
+    kept: Mutex<Generations>,
+}
+
+impl Documents {
+    /// The document of this hash, if it was used lately.
+    pub fn get(&self, hash: &[u8; 32]) -> Option<Arc<Document>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(document) = kept.young.get(hash) {
+            return Some(Arc::clone(document));
+        }
+        let document = kept.old.remove(hash)?;
+        kept.insert(*hash, Arc::clone(&document));
+        Some(document)
+    }
+
+    /// Keeps a document under the hash of its text.
+    pub fn keep(&self, hash: [u8; 32], document: Arc<Document>) {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hash, document);
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, hash: [u8; 32], document: Arc<Document>) {
+        if self.young.len() >= N_KEPT || self.young_bytes + document.text.len() > BYTES_KEPT {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes += document.text.len();
+        if let Some(previous) = self.young.insert(hash, document) {
+            self.young_bytes -= previous.text.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn refused(text: &str) -> &'static str {
+        Document::parse(text.to_owned()).expect_err("refused").code.name
+    }
+
+    #[test]
+    fn fragments_that_grow_exponentially_or_contain_themselves_are_refused_at_once() {
+        let mut text = "{ ...f0 } ".to_owned();
+        for n in 0..20 {
+            let spreads = format!("...f{} ", n + 1).repeat(20);
+            text.push_str(&format!("fragment f{n} on Query {{ {spreads} }} "));
+        }
+        text.push_str("fragment f20 on Query { a }");
+        let begun = Instant::now();
+        assert_eq!(refused(&text), "QUERY_TOO_LARGE");
+        assert!(begun.elapsed().as_millis() < 500, "{:?}", begun.elapsed());
+        assert_eq!(
+            refused("{ ...a } fragment a on Q { ...b } fragment b on Q { c { ...a } }"),
+            "GRAPHQL_VALIDATION_FAILED"
+        );
+        assert_eq!(
+            refused(&format!("{} a {}", "{ a ".repeat(13), "}".repeat(13))),
+            "QUERY_TOO_LARGE"
+        );
+        assert_eq!(refused("{"), "GRAPHQL_PARSE_FAILED");
+    }
+
+    #[test]
+    fn a_document_is_known_by_what_it_selects() {
+        let is_meta = |text: &str| {
+            let document = Document::parse(text.to_owned()).expect("a document");
+            let operation = document.operation(None).expect("one operation");
+            document.is_meta(operation)
+        };
+        assert!(is_meta(
+            "{ __typename ...a } fragment a on Query { __schema { types { name } } }"
+        ));
+        assert!(!is_meta(
+            "{ __typename ...a } fragment a on Query { media { totalCount } }"
+        ));
+        let several = Document::parse("query a { b } query c { d }".to_owned()).expect("a document");
+        assert!(several.operation(None).is_err() && several.operation(Some("c")).is_ok());
+    }
+
+    #[test]
+    fn what_is_used_stays_and_what_is_not_goes() {
+        let documents = Documents::default();
+        let keep = |text: String| {
+            let name = hash(&text);
+            documents.keep(name, Arc::new(Document::parse(text).expect("a document")));
+            name
+        };
+        let used = keep("{ used }".to_owned());
+        let unused = keep("{ unused }".to_owned());
+        for n in 0..2 * N_KEPT {
+            keep(format!("{{ a{n} }}"));
+            assert!(documents.get(&used).is_some(), "{n}");
+        }
+        assert!(documents.get(&unused).is_none());
+    }
+}

@@ -1,0 +1,320 @@
+//! Runs operations, the same for every transport: limits, the request's data, time, panics, and errors made fit to send.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_graphql::{
+    Data, Request, Response, ServerError, Value,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+    parser::types::OperationType,
+};
+use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use kernel::{
+    error::{Failure, code},
+    plugin::Kernel,
+    telemetry::{Metric, MetricKind},
+};
+use schema::{SharedCaches, kit::access::Access};
+use tracing::Instrument;
+
+use super::{
+    call::Call,
+    document::{self, Document},
+};
+use crate::{
+    codes,
+    http::{Edge, edge::panic_text},
+    plugins::Plugins,
+};
+
+/// How long a query or a mutation may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const OPERATIONS: Metric = Metric {
+    name: "graphql_operations",
+    help: "GraphQL operations by kind and outcome",
+    kind: MetricKind::Counter,
+};
+const SECONDS: Metric = Metric {
+    name: "graphql_operation_seconds",
+    help: "Time of queries and mutations",
+    kind: MetricKind::Seconds,
+};
+
+/// The metrics of this module.
+pub const METRICS: &[Metric] = &[OPERATIONS, SECONDS];
+
+/// An operation that may be executed.
+pub struct Prepared {
+    request: Request,
+    /// What it is.
+    pub kind: OperationType,
+    name: String,
+    is_meta: bool,
+    access: Access,
+    request_id: String,
+}
+
+/// Finds, parses and checks the document of a call.
+pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Result<Prepared, Failure> {
+    let document = find_document(edge, call.query, call.persisted, &access)?;
+    let operation = document.operation(call.operation_name.as_deref())?;
+    let kind = operation.ty;
+    if call.only.is_some_and(|only| only != kind) {
+        let message = format!("a GET may only query; send this {kind} by POST");
+        return Err(Failure::new(&codes::METHOD_NOT_ALLOWED, message));
+    }
+    edge.costs().check(&document.parsed, operation, &call.variables)?;
+    let is_meta = document.is_meta(operation);
+    let mut request = Request::new(document.text.as_str()).variables(call.variables);
+    // Names end up in traces and logs.
+    let name = call
+        .operation_name
+        .as_deref()
+        .unwrap_or("anonymous")
+        .chars()
+        .take(64)
+        .collect();
+    request.operation_name = call.operation_name;
+    request.set_parsed_query(document.parsed.clone());
+    if access == Access::Anonymous {
+        request = request.disable_introspection();
+    }
+    Ok(Prepared {
+        request,
+        kind,
+        name,
+        is_meta,
+        access,
+        request_id: request_id.to_owned(),
+    })
+}
+
+fn find_document(
+    edge: &Edge,
+    text: Option<String>,
+    persisted: Option<[u8; 32]>,
+    access: &Access,
+) -> Result<Arc<Document>, Failure> {
+    let Some(text) = text else {
+        // The text is what clients of automatic persisted queries compare with.
+        let not_found = || Failure::new(&codes::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound");
+        return persisted
+            .and_then(|hash| edge.documents.get(&hash))
+            .ok_or_else(not_found);
+    };
+    let hash = document::hash(&text);
+    if persisted.is_some_and(|sent| sent != hash) {
+        let message = "the document's SHA-256 is not the one it was sent with";
+        return Err(Failure::new(&codes::PERSISTED_QUERY_MISMATCH, message));
+    }
+    if let Some(document) = edge.documents.get(&hash) {
+        return Ok(document);
+    }
+    let document = Arc::new(Document::parse(text)?);
+    // Who is not signed in must not push out what others use.
+    if *access != Access::Anonymous {
+        edge.documents.keep(hash, Arc::clone(&document));
+    }
+    Ok(document)
+}
+
+/// Marks the data of a subscription, whose events each get fresh loaders.
+struct IsSubscription;
+
+impl Prepared {
+    fn request(&mut self, edge: &Edge) -> Request {
+        let mut request = std::mem::replace(&mut self.request, Request::new(String::new()));
+        request.data = edge.request_data(&self.access);
+        if self.kind == OperationType::Subscription {
+            request.data.insert(IsSubscription);
+        }
+        request
+    }
+
+    /// Completes the errors of a response, and hides from strangers what the schema knows.
+    fn seal(&self, response: &mut Response) {
+        for error in &mut response.errors {
+            let is_coded = error
+                .extensions
+                .as_ref()
+                .is_some_and(|known| known.get("code").is_some());
+            if is_coded || !error.path.is_empty() {
+                continue;
+            }
+            // What has neither code nor path comes from the validation.
+            let is_limit = ["Query is too complex.", "Query is nested too deep."].contains(&error.message.as_str());
+            let code = if is_limit {
+                &codes::QUERY_TOO_LARGE
+            } else {
+                &codes::GRAPHQL_VALIDATION_FAILED
+            };
+            error.extensions.get_or_insert_default().set("code", code.name);
+        }
+        if self.access == Access::Anonymous {
+            self.mask(response);
+        }
+        schema::kit::error::seal(response, &self.request_id);
+    }
+
+    /// To somebody who is not signed in, a field that does not exist and one that is not allowed look the same.
+    fn mask(&self, response: &mut Response) {
+        let is_telling = |error: &ServerError| {
+            [code::UNAUTHENTICATED.name, codes::GRAPHQL_VALIDATION_FAILED.name]
+                .iter()
+                .any(|name| has_code(error, name))
+        };
+        if !response.errors.iter().any(is_telling) {
+            return;
+        }
+        let failure = if self.is_meta {
+            Failure::new(
+                &codes::GRAPHQL_VALIDATION_FAILED,
+                "the document does not fit the schema; sign in to see why",
+            )
+        } else {
+            Failure::new(&code::UNAUTHENTICATED, "sign in, or send a valid token")
+        };
+        response.errors = vec![server_error(&failure)];
+        response.data = Value::Null;
+    }
+}
+
+/// Runs a query or a mutation to its end.
+pub async fn execute(edge: &Edge, mut prepared: Prepared) -> Response {
+    let request = prepared.request(edge);
+    let kind = kind_name(prepared.kind);
+    let span = tracing::info_span!("graphql.operation", kind, name = prepared.name);
+    let begun = std::time::Instant::now();
+    let run = AssertUnwindSafe(edge.schema.execute(request).instrument(span)).catch_unwind();
+    let mut response = match tokio::time::timeout(PATIENCE, run).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            tracing::error!(
+                panic = panic_text(&*panic),
+                name = prepared.name,
+                "an operation panicked"
+            );
+            failed(&Failure::internal("a panic"))
+        }
+        Err(_) => {
+            let message = format!(
+                "the operation took longer than {} s; ask for less at a time",
+                PATIENCE.as_secs()
+            );
+            failed(&Failure::new(&code::TIMEOUT, message))
+        }
+    };
+    prepared.seal(&mut response);
+    let outcome = if response.errors.is_empty() { "ok" } else { "error" };
+    edge.kernel
+        .metrics
+        .add(&OPERATIONS, &[("kind", kind), ("outcome", outcome)], 1);
+    edge.kernel
+        .metrics
+        .observe(&SECONDS, &[("kind", kind)], begun.elapsed().as_secs_f64());
+    response
+}
+
+/// Follows a subscription. A panic ends it with an error, and nothing else.
+pub fn subscribe(edge: &Edge, mut prepared: Prepared) -> BoxStream<'static, Response> {
+    let request = prepared.request(edge);
+    edge.kernel.metrics.add(
+        &OPERATIONS,
+        &[("kind", kind_name(prepared.kind)), ("outcome", "begun")],
+        1,
+    );
+    let guard = edge.traffic.subscription();
+    let stream = AssertUnwindSafe(edge.schema.execute_stream(request)).catch_unwind();
+    let sealed = stream.map(move |item| {
+        let _guard = &guard;
+        let mut response = item.unwrap_or_else(|panic| {
+            tracing::error!(
+                panic = panic_text(&*panic),
+                name = prepared.name,
+                "a subscription panicked"
+            );
+            failed(&Failure::internal("a panic"))
+        });
+        prepared.seal(&mut response);
+        response
+    });
+    sealed.boxed()
+}
+
+/// Runs any operation as a stream of its responses.
+pub fn responses(edge: Edge, prepared: Prepared) -> impl Stream<Item = Response> + Send + 'static {
+    if prepared.kind == OperationType::Subscription {
+        return subscribe(&edge, prepared);
+    }
+    futures_util::stream::once(async move { execute(&edge, prepared).await }).boxed()
+}
+
+/// A response that is nothing but this failure, complete with the request's id.
+pub fn refusal(failure: &Failure, request_id: &str) -> Response {
+    let mut response = failed(failure);
+    schema::kit::error::seal(&mut response, request_id);
+    response
+}
+
+fn failed(failure: &Failure) -> Response {
+    Response::from_errors(vec![server_error(failure)])
+}
+
+fn server_error(failure: &Failure) -> ServerError {
+    let mut error = ServerError::new(&failure.message, None);
+    error.extensions.get_or_insert_default().set("code", failure.code.name);
+    error
+}
+
+/// Whether an error carries this code.
+pub fn has_code(error: &ServerError, name: &str) -> bool {
+    let code = error.extensions.as_ref().and_then(|known| known.get("code"));
+    matches!(code, Some(Value::String(code)) if code == name)
+}
+
+fn kind_name(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}
+
+/// Gives every event of a subscription loaders of its own: those of the subscription would answer from what they
+/// loaded for earlier events.
+pub struct FreshLoaders {
+    /// The handles that loaders are made of.
+    pub kernel: Kernel,
+    /// The caches behind them.
+    pub shared: SharedCaches,
+    /// Those who have loaders too.
+    pub plugins: Plugins,
+}
+
+impl ExtensionFactory for FreshLoaders {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(FreshLoaders {
+            kernel: self.kernel.clone(),
+            shared: self.shared.clone(),
+            plugins: self.plugins.clone(),
+        })
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for FreshLoaders {
+    async fn execute(&self, cx: &ExtensionContext<'_>, name: Option<&str>, next: NextExecute<'_>) -> Response {
+        let (Some(_), Some(access)) = (cx.data_opt::<IsSubscription>(), cx.data_opt::<Access>()) else {
+            return next.run(cx, name).await;
+        };
+        let data = request_data(&self.kernel, &self.shared, &self.plugins, access);
+        next.run_with_data(cx, name, data).await
+    }
+}
+
+/// What the resolvers of one request find in their context.
+pub fn request_data(kernel: &Kernel, shared: &SharedCaches, plugins: &Plugins, access: &Access) -> Data {
+    let mut data = schema::request_data(kernel, shared, access.clone());
+    plugins.loaders(kernel, &mut data);
+    data
+}

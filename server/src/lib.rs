@@ -1,0 +1,15 @@
+//! Composition and process: the command line, settings, the one list of plugins, HTTP, telemetry and shutdown.
+
+// Merged roots nest one future for each member, and the compiler follows them all to their end.
+#![recursion_limit = "512"]
+
+pub mod cli;
+pub mod codes;
+pub mod compose;
+pub mod data_dir;
+pub mod http;
+pub mod migrate;
+pub mod plugins;
+pub mod quarantine;
+pub mod settings;
+pub mod telemetry;

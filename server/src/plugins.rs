@@ -1,0 +1,92 @@
+//! THE list of plugins. Everything that must know them all is made from it here.
+
+use std::sync::Arc;
+
+use async_graphql::{Data, MergedObject, MergedSubscription, SchemaBuilder};
+use axum::Router;
+use kernel::{
+    config::Config,
+    plugin::{Kernel, Plugin},
+};
+
+/// The composed GraphQL schema.
+pub type Graphql = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The composed schema while it is being built.
+pub type GraphqlBuilder = SchemaBuilder<Query, Mutation, Subscription>;
+
+macro_rules! plugins {
+    ($($(#[$cfg:meta])* $name:ident: $plugin:ty,)+) => {
+        /// All queries: the core's and each plugin's.
+        #[derive(MergedObject, Default)]
+        pub struct Query(schema::Query, $($(#[$cfg])* <$plugin as schema::kit::surface::Surface>::Query),+);
+
+        /// All mutations.
+        #[derive(MergedObject, Default)]
+        pub struct Mutation(schema::Mutation, $($(#[$cfg])* <$plugin as schema::kit::surface::Surface>::Mutation),+);
+
+        /// All subscriptions.
+        #[derive(MergedSubscription, Default)]
+        pub struct Subscription(schema::Subscription, $($(#[$cfg])* <$plugin as schema::kit::surface::Surface>::Subscription),+);
+
+        /// The plugins of this server.
+        #[derive(Clone)]
+        pub struct Plugins {
+            $($(#[$cfg])* $name: Arc<$plugin>,)+
+        }
+
+        #[allow(unused_variables, unused_mut, reason = "without any plugin there is nothing to do with them")]
+        impl Plugins {
+            /// The names of the plugins that this program was built with: their config sections and URL prefixes.
+            pub const NAMES: &'static [&'static str] = &[$($(#[$cfg])* stringify!($name)),+];
+
+            /// Wires each plugin with its section of the settings.
+            pub fn new(kernel: &Kernel, config: &Config) -> anyhow::Result<Self> {
+                Ok(Self {
+                    $($(#[$cfg])* $name: {
+                        let section = config.section(stringify!($name))?;
+                        let started = <$plugin as Plugin>::new(kernel, section);
+                        anyhow::Context::context(started, concat!("starting the plugin `", stringify!($name), "`"))?
+                    },)+
+                })
+            }
+
+            /// Each plugin as what it does, in the order of the list.
+            pub fn all(&self) -> Vec<Arc<dyn Plugin>> {
+                let mut all: Vec<Arc<dyn Plugin>> = Vec::new();
+                $($(#[$cfg])* all.push(Arc::clone(&self.$name) as Arc<dyn Plugin>);)+
+                all
+            }
+
+            /// Puts each plugin into the schema's data, where its resolvers find it as `Arc<P>`.
+            pub fn attach(&self, mut builder: GraphqlBuilder) -> GraphqlBuilder {
+                $($(#[$cfg])* {
+                    builder = builder.data(Arc::clone(&self.$name));
+                })+
+                builder
+            }
+
+            /// Puts each plugin's loaders, and what it offers by contract, into one request's data.
+            pub fn loaders(&self, kernel: &Kernel, data: &mut Data) {
+                $($(#[$cfg])* schema::kit::surface::Surface::loaders(&*self.$name, kernel, data);)+
+            }
+
+            /// Each plugin's byte routes, at `/p/<name>`.
+            pub fn routes(&self, kernel: &Kernel) -> Router {
+                let mut router = Router::new();
+                $($(#[$cfg])* {
+                    let routes = schema::kit::surface::Surface::routes(Arc::clone(&self.$name), kernel);
+                    router = router.nest(concat!("/p/", stringify!($name)), routes);
+                })+
+                router
+            }
+        }
+    };
+}
+
+plugins! {
+    #[cfg(feature = "scan")]
+    scan: plugin_scan::Scan,
+    #[cfg(feature = "stream")]
+    stream: plugin_stream::Stream,
+}

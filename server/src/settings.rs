@@ -1,0 +1,231 @@
+//! What a process is told: the command line over the environment over a TOML file over the defaults.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use axum::http::Uri;
+use kernel::config::Config;
+use kernel::store::StoreConfig;
+use serde::Deserialize;
+
+use crate::plugins::Plugins;
+
+/// What the command line and the environment may say; `None` leaves it to the file.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Flags {
+    /// Directory of the embedded database and of all that the server makes itself
+    #[arg(long, env = "VITAGRAPH_DATA", global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Database URL, such as postgres://user@host/name; default is SQLite in the data directory
+    #[arg(
+        long,
+        env = "VITAGRAPH_DATABASE",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// TOML file with settings
+    #[arg(long, env = "VITAGRAPH_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to log: `human` or `json`
+    #[arg(long, env = "VITAGRAPH_LOG_FORMAT", global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What to log, such as `info` or `warn,server=debug`
+    #[arg(long, env = "VITAGRAPH_LOG_LEVEL", global = true, value_name = "FILTER")]
+    pub log_level: Option<String>,
+    /// Where traces go, such as http://127.0.0.1:4318
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The `[server]` section.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ServerSection {
+    data: Option<PathBuf>,
+    database: Option<String>,
+    listen: Option<SocketAddr>,
+    /// The address that browsers use, when a proxy stands in front: its origin is trusted besides our own host.
+    public_url: Option<String>,
+}
+
+/// The `[log]` section.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LogSection {
+    format: Option<LogFormat>,
+    level: Option<String>,
+    otlp_endpoint: Option<String>,
+}
+
+/// How the process logs and where its traces go.
+#[derive(Debug, Clone, Default)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// A filter in the syntax of `tracing`; `info` when absent.
+    pub level: Option<String>,
+    /// Where traces go; nowhere when absent.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// The settings of one process.
+#[derive(Clone)]
+pub struct Settings {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Another database than the embedded one.
+    pub database: Option<String>,
+    /// Where `serve` listens.
+    pub listen: SocketAddr,
+    /// Origins, besides our own host, that browsers may send cookies from: `https://media.example`.
+    pub origins: Vec<String>,
+    /// Logging and traces.
+    pub log: LogSettings,
+    /// The sections of the plugins.
+    pub config: Config,
+    /// The media worker; absent means the one beside this program.
+    pub worker_binary: Option<PathBuf>,
+    /// How jobs are run; tests shorten the times.
+    pub jobs: kernel::jobs::JobSettings,
+}
+
+impl Settings {
+    /// Reads the file and the environment and lays the flags over them.
+    pub fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
+        let sections: Vec<&str> = ["server", "log"]
+            .into_iter()
+            .chain(Plugins::NAMES.iter().copied())
+            .collect();
+        let config = Config::load(flags.config.as_deref(), std::env::vars(), &sections)?;
+        let server: ServerSection = config.section("server")?;
+        let log: LogSection = config.section("log")?;
+        let mut settings = Self::new(match flags.data.clone().or(server.data) {
+            Some(data) => data,
+            None => default_data()?,
+        });
+        settings.database = flags.database.clone().or(server.database);
+        if let Some(listen) = listen.or(server.listen) {
+            settings.listen = listen;
+        }
+        settings.origins = server
+            .public_url
+            .iter()
+            .map(|url| origin(url))
+            .collect::<anyhow::Result<_>>()?;
+        settings.log = LogSettings {
+            format: flags.log_format.or(log.format).unwrap_or_default(),
+            level: flags.log_level.clone().or(log.level),
+            otlp_endpoint: flags
+                .otlp_endpoint
+                .clone()
+                .or(log.otlp_endpoint)
+                .filter(|url| !url.is_empty()),
+        };
+        settings.config = config;
+        Ok(settings)
+    }
+
+    /// The recommended settings for a data directory.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            database: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            origins: Vec::new(),
+            log: LogSettings::default(),
+            config: Config::default(),
+            worker_binary: None,
+            jobs: kernel::jobs::JobSettings::default(),
+        }
+    }
+
+    /// How the store is opened.
+    pub fn store(&self, data: &Path) -> StoreConfig {
+        self.database
+            .as_ref()
+            .map_or_else(|| StoreConfig::embedded(data), StoreConfig::new)
+    }
+
+    /// Whether the database is the file in the data directory.
+    pub fn is_embedded(&self) -> bool {
+        self.database.is_none()
+    }
+}
+
+// The database's URL may hold a password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("data", &self.data)
+            .field("is_embedded", &self.is_embedded())
+            .field("listen", &self.listen)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+fn default_data() -> anyhow::Result<PathBuf> {
+    let base = match (std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME")) {
+        (Some(data), _) if !data.is_empty() => PathBuf::from(data),
+        (_, Some(home)) if !home.is_empty() => PathBuf::from(home).join(".local/share"),
+        _ => bail!("no data directory is known, because HOME is not set; name one with --data DIR"),
+    };
+    Ok(base.join("vitagraph"))
+}
+
+/// The origin of a URL, as browsers write it: scheme, host, and the port unless it is the scheme's own.
+fn origin(url: &str) -> anyhow::Result<String> {
+    let parsed: Uri = url
+        .parse()
+        .with_context(|| format!("`public_url` is not a URL: {url}"))?;
+    let (Some(scheme), Some(host)) = (parsed.scheme_str(), parsed.host()) else {
+        bail!("`public_url` must begin with http:// or https:// and name a host: {url}");
+    };
+    let usual = if scheme == "https" { 443 } else { 80 };
+    Ok(match parsed.port_u16().filter(|port| *port != usual) {
+        Some(port) => format!("{scheme}://{}:{port}", host.to_ascii_lowercase()),
+        None => format!("{scheme}://{}", host.to_ascii_lowercase()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        assert_eq!(
+            origin("https://Media.Example:443/base/").expect("good"),
+            "https://media.example"
+        );
+        assert_eq!(
+            origin("http://media.example:8080").expect("good"),
+            "http://media.example:8080"
+        );
+        assert!(origin("media.example").is_err());
+    }
+
+    #[test]
+    fn a_database_password_is_not_shown() {
+        let mut settings = Settings::new("/tmp/x");
+        settings.database = Some("postgres://user:hunter2@host/db".to_owned());
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}
