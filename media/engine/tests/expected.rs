@@ -136,6 +136,10 @@ fn compare_stream(ours: &Stream, theirs: &Value) -> Option<String> {
         if !is_photo && i64::from(ours.rotation) != (-turned).rem_euclid(360) {
             return Some(format!("rotation, {} against {turned}", ours.rotation));
         }
+        let is_hdr = matches!(theirs["color_transfer"].as_str(), Some("smpte2084" | "arib-std-b67"));
+        if is_hdr != ours.hdr.is_some() {
+            return Some(format!("hdr, {:?} against {}", ours.hdr, theirs["color_transfer"]));
+        }
         let size = |key: &str| {
             theirs[key]
                 .as_u64()
