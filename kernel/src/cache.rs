@@ -97,13 +97,21 @@ impl Caches {
             }),
         };
         let read = cache.clone();
-        self.readers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(move || read.stats()));
+        self.readers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(move || read.stats()));
         cache
     }
 
     /// The counters of every cache, in the order in which they were made.
     pub fn stats(&self) -> Vec<CacheStats> {
-        self.readers.read().unwrap_or_else(PoisonError::into_inner).iter().map(|read| read()).collect()
+        self.readers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|read| read())
+            .collect()
     }
 }
 
@@ -111,7 +119,11 @@ struct ByPresence;
 
 impl<K, V> Expiry<K, Option<Arc<V>>> for ByPresence {
     fn expire_after_create(&self, _: &K, row: &Option<Arc<V>>, _: Instant) -> Option<Duration> {
-        Some(if row.is_some() { TIME_TO_LIVE } else { TIME_TO_LIVE_MISSING })
+        Some(if row.is_some() {
+            TIME_TO_LIVE
+        } else {
+            TIME_TO_LIVE_MISSING
+        })
     }
 }
 
@@ -154,7 +166,9 @@ pub struct RowCache<K, V> {
 
 impl<K, V> Clone for RowCache<K, V> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
     }
 }
 
@@ -186,8 +200,12 @@ where
                 Ok(landed) => landed.clone(),
                 Err(_) => None,
             };
-            let rows = landed.unwrap_or_else(|| Err(Arc::new(DbErr::Custom("the load of rows was interrupted".into()))))?;
-            found.extend(keys.iter().filter_map(|key| Some((*key, Arc::clone(rows.get(key)?.as_ref()?)))));
+            let rows =
+                landed.unwrap_or_else(|| Err(Arc::new(DbErr::Custom("the load of rows was interrupted".into()))))?;
+            found.extend(
+                keys.iter()
+                    .filter_map(|key| Some((*key, Arc::clone(rows.get(key)?.as_ref()?)))),
+            );
         }
         Ok(found)
     }
@@ -195,6 +213,13 @@ where
     /// The row of one key.
     pub async fn get(&self, key: K) -> Result<Found<V>, Arc<DbErr>> {
         Ok(self.get_many([key]).await?.remove(&key))
+    }
+
+    /// What is known of a key without loading: nothing, or its row, or that it has none.
+    pub fn peek(&self, key: K) -> Option<Found<V>> {
+        let found = self.inner.held.get(&key)?;
+        self.inner.counters.hits.fetch_add(1, Ordering::Relaxed);
+        Some(found)
     }
 
     /// Forgets these keys. Loads under way are not kept, and whoever asks after this loads anew.
@@ -234,7 +259,13 @@ where
 
     /// The counters as they are now.
     pub fn stats(&self) -> CacheStats {
-        let Inner { name, capacity_bytes, held, counters, .. } = &*self.inner;
+        let Inner {
+            name,
+            capacity_bytes,
+            held,
+            counters,
+            ..
+        } = &*self.inner;
         held.run_pending_tasks();
         CacheStats {
             name,
@@ -285,10 +316,17 @@ where
         let inner = &self.inner;
         let begun = Instant::now();
         let landed = (inner.load)(keys.clone()).await.map_err(Arc::new).map(|mut rows| {
-            Arc::new(keys.iter().map(|key| (*key, rows.remove(key).map(Arc::new))).collect::<HashMap<_, _>>())
+            Arc::new(
+                keys.iter()
+                    .map(|key| (*key, rows.remove(key).map(Arc::new)))
+                    .collect::<HashMap<_, _>>(),
+            )
         });
         inner.counters.loads.fetch_add(1, Ordering::Relaxed);
-        inner.counters.load_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        inner
+            .counters
+            .load_us
+            .fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
         {
             let mut flights = inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
             let own = sender.subscribe();
@@ -323,26 +361,51 @@ mod tests {
 
     fn cache_over(source: &Arc<Source>) -> RowCache<u32, usize> {
         let source = Arc::clone(source);
-        Caches::default().rows("test", 1 << 20, |_| 8, move |keys: Vec<u32>| {
-            let source = Arc::clone(&source);
-            async move {
-                source.loads.fetch_add(1, Ordering::SeqCst);
-                let value = source.value.load(Ordering::SeqCst);
-                source.gate.acquire().await.map_err(|_| DbErr::Custom("closed".into()))?.forget();
-                Ok(keys.into_iter().filter(|key| *key < 100).map(|key| (key, value)).collect())
-            }
-        })
+        Caches::default().rows(
+            "test",
+            1 << 20,
+            |_| 8,
+            move |keys: Vec<u32>| {
+                let source = Arc::clone(&source);
+                async move {
+                    source.loads.fetch_add(1, Ordering::SeqCst);
+                    let value = source.value.load(Ordering::SeqCst);
+                    source
+                        .gate
+                        .acquire()
+                        .await
+                        .map_err(|_| DbErr::Custom("closed".into()))?
+                        .forget();
+                    Ok(keys
+                        .into_iter()
+                        .filter(|key| *key < 100)
+                        .map(|key| (key, value))
+                        .collect())
+                }
+            },
+        )
     }
 
     fn source(permits: usize) -> Arc<Source> {
-        Arc::new(Source { value: AtomicUsize::new(1), loads: AtomicUsize::new(0), gate: Semaphore::new(permits) })
+        Arc::new(Source {
+            value: AtomicUsize::new(1),
+            loads: AtomicUsize::new(0),
+            gate: Semaphore::new(permits),
+        })
     }
 
     #[tokio::test]
     async fn a_thousand_cold_readers_cost_one_load() {
         let source = source(0);
         let cache = cache_over(&source);
-        let readers: Vec<_> = (0..1000).map(|_| tokio::spawn({ let cache = cache.clone(); async move { cache.get_many([1, 2, 3]).await } })).collect();
+        let readers: Vec<_> = (0..1000)
+            .map(|_| {
+                tokio::spawn({
+                    let cache = cache.clone();
+                    async move { cache.get_many([1, 2, 3]).await }
+                })
+            })
+            .collect();
         while cache.stats().coalesced < 2997 {
             tokio::task::yield_now().await;
         }
@@ -357,7 +420,10 @@ mod tests {
     async fn a_value_read_before_an_invalidation_is_not_kept_after_it() {
         let source = source(0);
         let cache = cache_over(&source);
-        let early = tokio::spawn({ let cache = cache.clone(); async move { cache.get(7).await } });
+        let early = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.get(7).await }
+        });
         while source.loads.load(Ordering::SeqCst) < 1 {
             tokio::task::yield_now().await;
         }
