@@ -91,7 +91,8 @@ pub fn compare(folders: Vec<(usize, ChangedFolder)>, rows: Vec<KnownFile>) -> Co
                         false => comparison.restored.push((row, folder, seen.facts)),
                     }
                 }
-                Some(row) if row.inode == seen.facts.inode => {
+                // Inodes are used again: that of a missing file says nothing.
+                Some(row) if row.is_present && row.inode == seen.facts.inode => {
                     comparison.changed.push(Found {
                         folder,
                         seen,

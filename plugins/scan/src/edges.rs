@@ -129,13 +129,14 @@ pub async fn count_studios(tx: &Tx, changes: &BTreeMap<StudioId, i64>) -> Result
 
 /// Joins people and tags to items. What is joined already stays as it is.
 pub async fn join(tx: &Tx, now: i64, items: &[Joined]) -> Result<(), DbErr> {
+    // In the order of the items: of two spellings the first one names the person.
     let names = |of: fn(&Joined) -> Vec<&String>| {
+        let mut seen = BTreeSet::new();
         items
             .iter()
             .flat_map(of)
+            .filter(|name| seen.insert(*name))
             .cloned()
-            .collect::<BTreeSet<String>>()
-            .into_iter()
             .collect::<Vec<String>>()
     };
     let people = names(|item| item.people.iter().map(|credit| &credit.name).collect());

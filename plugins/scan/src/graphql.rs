@@ -40,7 +40,10 @@ pub struct ScanQuery;
 impl ScanQuery {
     /// Files and folders of a library that the last scan could not turn into items, and why. A row disappears when its
     /// file is fine or gone.
-    #[graphql(guard = "Needs::View", complexity = "schema::limits::page_cost(first, last, child_complexity)")]
+    #[graphql(
+        guard = "Needs::View",
+        complexity = "schema::limits::page_cost(first, last, child_complexity)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the paging arguments of a connection")]
     async fn scan_failures(
         &self,
@@ -86,9 +89,13 @@ impl ScanMutation {
     ) -> async_graphql::Result<StartScanPayload> {
         let kernel = cx.data::<Kernel>()?;
         let library = parse::<LibraryId>(&input.library_id, "input.libraryId").graphql()?;
-        let job = crate::start(kernel, library, input.force.unwrap_or(false)).await.graphql()?;
+        let job = crate::start(kernel, library, input.force.unwrap_or(false))
+            .await
+            .graphql()?;
         let view = kernel.jobs.get(job).await.graphql()?;
-        let view = view.ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no job `{job}`"))).graphql()?;
+        let view = view
+            .ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no job `{job}`")))
+            .graphql()?;
         Ok(StartScanPayload { job: Job::from(view) })
     }
 }
@@ -214,7 +221,11 @@ impl ScanFailure {
 
     /// What kind of trouble it is.
     async fn kind(&self) -> ScanFailureKind {
-        if self.0.is_passing() { ScanFailureKind::Passing } else { ScanFailureKind::File }
+        if self.0.is_passing() {
+            ScanFailureKind::Passing
+        } else {
+            ScanFailureKind::File
+        }
     }
 
     /// When it was first seen.
@@ -246,7 +257,9 @@ async fn failures_of(
     let of_library = Expr::col((table.clone(), Alias::new("library_id"))).eq(library.0);
     let base = |_| Query::select().from(table.clone()).and_where(of_library.clone()).take();
     let db = kernel.store.reader();
-    let page = keyset.fetch(db, &keyset.select(&base, &window, None), &window, false).await?;
+    let page = keyset
+        .fetch(db, &keyset.select(&base, &window, None), &window, false)
+        .await?;
     let ids: Vec<ScanFailureId> = page.rows.iter().map(|row| ScanFailureId(row.id)).collect();
     let rows = failures::by_ids(db, &ids).await?;
     let rows: HashMap<i64, failures::FailureRow> = rows.into_iter().map(|row| (row.id.0, row)).collect();
@@ -255,5 +268,7 @@ async fn failures_of(
         let store = store.clone();
         async move { Ok(failures::count(store.reader(), library).await?.0 as i64) }
     });
-    Ok(Connection::new(page, total, |id| rows.get(&id).cloned().map(ScanFailure)))
+    Ok(Connection::new(page, total, |id| {
+        rows.get(&id).cloned().map(ScanFailure)
+    }))
 }

@@ -11,7 +11,10 @@ use media_proto::{
 use world::{Backend, World, on_both};
 
 fn clip(seed: u64) -> Synthetic {
-    Synthetic { duration_us: 400_000, ..Synthetic::clip(seed) }
+    Synthetic {
+        duration_us: 400_000,
+        ..Synthetic::clip(seed)
+    }
 }
 
 /// Different bytes of one clip: containers do not mind what follows them.
@@ -67,7 +70,7 @@ on_both! {
         assert_eq!(world.texts("select name, n_media from tag order by name").await?, ["Drama | 1", "Short | 1"]);
         assert_eq!(world.texts("select name, n_media from studio").await?, ["Studio One | 1"]);
         let codes = world.texts("select path_text, code from scan_failure order by path_text").await?;
-        assert_eq!(codes, ["broken/broken.mp4 | MEDIA_UNSUPPORTED", "crash.mp4 | MEDIA_CRASHED"]);
+        assert_eq!(codes, ["broken/broken.mp4 | MEDIA_CORRUPT", "crash.mp4 | MEDIA_CRASHED"]);
         let media = world.texts("select width, height, video_codec, audio_codec, container from media where path = 'films/tagged.mp4'").await?;
         assert_eq!(media, ["160 | 120 | h264 | aac | mp4"]);
         assert_eq!(world.texts("select count(*) from file where content_hash is null").await?, ["0"], "hashed in the background");
@@ -285,4 +288,101 @@ on_both! {
         world.scan().await?;
         assert_eq!(world.texts("select title, description from media where path = 'film.mp4'").await?, ["Mine | New plot"]);
     }
+
+    async fn a_scan_that_is_cut_off_completes_with_the_same_rows(world: World) {
+        world.media("base.mp4", clip(1)).await?;
+        let base = world.read("base.mp4")?;
+        for n in 0..150 {
+            // Every third file is a copy of another one, in a folder that sorts before it.
+            let name = if n % 3 == 0 { format!("a/copy{n}.mp4") } else { format!("b/f{n}.mp4") };
+            world.write(&name, &variant(&base, if n % 3 == 0 { n + 1 } else { n }))?;
+        }
+        world.write("b/broken.mp4", b"broken")?;
+        let job = plugin_scan::start(&world.kernel, world.library, false).await?;
+        for wait_ms in [20, 90, 150, 260, 310] {
+            tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+            world.cut_off().await;
+            world.run();
+        }
+        tokio::time::timeout(std::time::Duration::from_secs(60), world.kernel.jobs.drain()).await??;
+        let report = world.report(job).await?;
+        assert_eq!((report.found, report.new, report.failed, report.unchanged), (152, 151, 1, 0), "{report:?}");
+        let items = world.texts("select path, n_files from media order by path").await?;
+        assert_eq!(items.len(), 101);
+        assert!(items.iter().all(|line| line.ends_with("| 2") == line.starts_with("a/")), "{items:?}");
+        assert_eq!(world.texts("select count(*) from stream").await?, ["302"]);
+        assert_eq!(world.texts("select count(*) from folder where digest is not null").await?, ["3"]);
+    }
+
+    async fn parts_of_packages_and_sidecars_are_no_items(world: World) {
+        world.media("hls/segment0.ts", Synthetic { container: "mpegts".into(), ..clip(1) }).await?;
+        world.write("hls/index.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsegment0.ts\n")?;
+        world.media("dash/init.mp4", clip(2)).await?;
+        world.media("dash/chunk-00001.mp4", clip(3)).await?;
+        world.media("dash/feature.mp4", clip(4)).await?;
+        world.write("dash/a.mpd", b"<MPD><SegmentTemplate initialization=\"init.mp4\" media=\"chunk-$Number%05d$.mp4\"/></MPD>")?;
+        world.media("songs/a.flac", Synthetic::sound("flac", 300.0)).await?;
+        world.write("songs/list.m3u8", b"#EXTM3U\n#EXTINF:2,A\na.flac\n")?;
+        let report = world.scan().await?;
+        assert_eq!((report.new, report.failed), (2, 0), "{report:?}");
+        assert_eq!(world.texts("select path from media order by path").await?, ["dash/feature.mp4", "songs/a.flac"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_still_written_to_is_left_until_it_rests() -> anyhow::Result<()> {
+    let settings = plugin_scan::Config {
+        settle_seconds: 0.6,
+        ..Default::default()
+    };
+    let Some(world) = World::open_with(Backend::Sqlite, settings).await? else {
+        return Ok(());
+    };
+    world.media("whole.mp4", clip(1)).await?;
+    let whole = world.read("whole.mp4")?;
+    let (path, growing) = (world.root.join("growing.mp4"), whole.clone());
+    let write = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+        use std::io::Write;
+        let mut file = std::fs::File::create(path)?;
+        for part in growing.chunks(growing.len() / 5 + 1) {
+            file.write_all(part)?;
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        file.write_all(b"\0\0\0\x10free12345678")
+    });
+    // One that never rests while the scan waits.
+    let (path, stop) = (
+        world.root.join("endless.mp4"),
+        std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)),
+    );
+    let stopped = std::sync::Arc::clone(&stop);
+    let endless = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+        use std::io::Write;
+        let mut file = std::fs::File::create(path)?;
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            file.write_all(b"more")?;
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Ok(())
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let report = world.scan().await?;
+    write.await??;
+    assert_eq!((report.found, report.new, report.failed), (3, 2, 1), "{report:?}");
+    assert_eq!(
+        world.texts("select path_text, code from scan_failure").await?,
+        ["endless.mp4 | SCAN_FILE_BUSY"]
+    );
+    let size = world.texts("select size from file where path = 'growing.mp4'").await?;
+    assert_eq!(
+        size,
+        [(whole.len() + 16).to_string()],
+        "it was recorded as it was in the end"
+    );
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    endless.await??;
+    std::fs::write(world.root.join("endless.mp4"), variant(&whole, 3))?;
+    let report = world.scan().await?;
+    assert_eq!((report.new, report.failed), (1, 0), "{report:?}");
+    world.end().await
 }

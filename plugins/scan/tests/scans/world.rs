@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use entities::id::{JobId, LibraryId, LibraryPathId};
 use kernel::{
-    jobs::{JobSettings, JobTable, Jobs, JobView},
+    jobs::{JobSettings, JobTable, JobView, Jobs},
     plugin::{Kernel, Plugin},
     store::{Durability, Store, StoreConfig},
 };
@@ -20,7 +20,7 @@ use media_engine::{
 use media_proto::synthetic::Synthetic;
 use plugin_scan::{Config, Scan, report::ScanReport};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbErr, QueryResult, Statement};
-use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
+use sea_orm_migration::{MigratorTrait, SchemaManager};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +42,14 @@ pub struct World {
     pub root: PathBuf,
     stop: CancellationToken,
     runner: Option<JoinHandle<()>>,
+    scan: Arc<Scan>,
     _dir: tempfile::TempDir,
 }
 
 /// Writes each test twice.
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block)+) => {
-        $($(#[$meta])* async fn $name($world: World) -> anyhow::Result<()> {
+        $($(#[$meta])* async fn $name(#[allow(unused_mut, reason = "not every test cuts it off")] mut $world: World) -> anyhow::Result<()> {
             $body
             $world.end().await
         })+
@@ -75,6 +76,18 @@ pub(crate) use on_both;
 impl World {
     /// None where the database or the worker is not there; says which.
     pub async fn open(backend: Backend) -> anyhow::Result<Option<Self>> {
+        Self::open_with(
+            backend,
+            Config {
+                settle_seconds: 0.0,
+                ..Config::default()
+            },
+        )
+        .await
+    }
+
+    /// Like [`open`](Self::open), with other settings.
+    pub async fn open_with(backend: Backend, settings: Config) -> anyhow::Result<Option<Self>> {
         let dir = tempfile::tempdir()?;
         let url = match backend {
             Backend::Sqlite => None,
@@ -91,9 +104,15 @@ impl World {
         let store = Store::open(&config, clock.clone(), events.clone()).await?;
         migration::Migrator::up(store.migrator(), None).await?;
         let scan_manager = SchemaManager::new(store.migrator());
-        let config = Config { settle_seconds: 0.0, ..Config::default() };
         let bus = Arc::new(kernel::bus::LocalBus::default());
-        let jobs = Jobs::new(store.clone(), bus, JobSettings { owns_database: true, ..JobSettings::for_tests() });
+        let jobs = Jobs::new(
+            store.clone(),
+            bus,
+            JobSettings {
+                owns_database: true,
+                ..JobSettings::for_tests()
+            },
+        );
         let kernel = Kernel {
             signer: kernel::signing::Signer::open(&store).await?,
             store: store.clone(),
@@ -105,7 +124,7 @@ impl World {
             parts: Default::default(),
             data_dir: Arc::new(dir.path().to_owned()),
         };
-        let scan = Scan::new(&kernel, config)?;
+        let scan = Scan::new(&kernel, settings)?;
         for migration in scan.migrations() {
             migration.up(&scan_manager).await?;
         }
@@ -121,9 +140,10 @@ impl World {
             root,
             stop: CancellationToken::new(),
             runner: None,
+            scan: Arc::clone(&scan),
             _dir: dir,
         };
-        world.run(&scan);
+        world.run();
         let now = world.kernel.clock.now_ms();
         let library = world.library.0;
         world
@@ -142,10 +162,19 @@ impl World {
         Ok(Some(world))
     }
 
-    fn run(&mut self, scan: &Arc<Scan>) {
+    /// Starts the runner of jobs.
+    pub fn run(&mut self) {
         let mut table = JobTable::default();
-        Arc::clone(scan).jobs(&mut table);
+        Arc::clone(&self.scan).jobs(&mut table);
         self.runner = Some(self.kernel.jobs.run(table, self.kernel.clone(), self.stop.clone()));
+    }
+
+    /// Stops the runner in the middle of whatever it does, saving nothing.
+    pub async fn cut_off(&mut self) {
+        if let Some(runner) = self.runner.take() {
+            runner.abort();
+            let _ = runner.await;
+        }
     }
 
     /// Stops everything, after checking what must hold after every test.
@@ -169,7 +198,9 @@ impl World {
     /// Scans to the end, whatever that is.
     pub async fn job(&self, is_forced: bool) -> anyhow::Result<JobView> {
         let job = plugin_scan::start(&self.kernel, self.library, is_forced).await?;
-        tokio::time::timeout(PATIENCE, self.kernel.jobs.drain()).await.context("the jobs did not end")??;
+        tokio::time::timeout(PATIENCE, self.kernel.jobs.drain())
+            .await
+            .context("the jobs did not end")??;
         self.kernel.jobs.get(job).await?.context("the job is gone")
     }
 
@@ -203,7 +234,8 @@ impl World {
 
     pub async fn rows(&self, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         let db = self.kernel.store.reader();
-        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await
     }
 
     /// Rows of texts and numbers, as one text each.
@@ -213,8 +245,14 @@ impl World {
             for index in 0..row.column_names().len() {
                 let text = row
                     .try_get_by_index::<Option<String>>(index)
-                    .or_else(|_| row.try_get_by_index::<Option<i64>>(index).map(|n| n.map(|n| n.to_string())))
-                    .or_else(|_| row.try_get_by_index::<Option<i32>>(index).map(|n| n.map(|n| n.to_string())))?;
+                    .or_else(|_| {
+                        row.try_get_by_index::<Option<i64>>(index)
+                            .map(|n| n.map(|n| n.to_string()))
+                    })
+                    .or_else(|_| {
+                        row.try_get_by_index::<Option<i32>>(index)
+                            .map(|n| n.map(|n| n.to_string()))
+                    })?;
                 line.push(text.unwrap_or_else(|| "-".to_owned()));
             }
             Ok(line.join(" | "))
@@ -231,7 +269,9 @@ impl World {
 
     /// The counters that are kept along must equal what they count.
     pub async fn check_totals(&self) -> anyhow::Result<()> {
-        let kept = self.texts("select n_media, total_size, total_duration_us from library").await?;
+        let kept = self
+            .texts("select n_media, total_size, total_duration_us from library")
+            .await?;
         let counted = self
             .texts(
                 "select (select count(*) from media where n_files > 0), \
@@ -242,7 +282,11 @@ impl World {
         assert_eq!(kept, counted, "totals of the library");
         let wrong = "select id from media where n_files <> (select count(*) from file where media_id = media.id and status = 0) \
             or (missing_at is null) <> (n_files > 0)";
-        assert_eq!(self.texts(wrong).await?, Vec::<String>::new(), "items with a wrong number of files");
+        assert_eq!(
+            self.texts(wrong).await?,
+            Vec::<String>::new(),
+            "items with a wrong number of files"
+        );
         for (table, edge) in [("person", "media_person"), ("tag", "media_tag")] {
             let wrong = format!(
                 "select name from {table} where n_media <> (select count(*) from {edge} where {table}_id = {table}.id)"
@@ -256,14 +300,19 @@ impl World {
 }
 
 async fn postgres() -> anyhow::Result<Option<String>> {
-    let Some(admin) = std::env::var("VITAGRAPH_TEST_POSTGRES").ok().filter(|url| !url.is_empty()) else {
+    let Some(admin) = std::env::var("VITAGRAPH_TEST_POSTGRES")
+        .ok()
+        .filter(|url| !url.is_empty())
+    else {
         return Ok(None);
     };
     let name = format!("scan_{}_{}", std::process::id(), LibraryId::new().0);
     let mut options = ConnectOptions::new(&admin);
     options.max_connections(1).sqlx_logging(false);
     let connection = Database::connect(options).await?;
-    connection.execute_unprepared(&format!("create database {name}")).await?;
+    connection
+        .execute_unprepared(&format!("create database {name}"))
+        .await?;
     connection.close().await?;
     let (server, _) = admin.rsplit_once('/').context("the URL names no database")?;
     Ok(Some(format!("{server}/{name}")))
@@ -271,11 +320,20 @@ async fn postgres() -> anyhow::Result<Option<String>> {
 
 async fn engine() -> anyhow::Result<Option<Arc<Engine>>> {
     let exe = std::env::current_exe()?;
-    let beside = exe.ancestors().skip(1).take(2).map(|folder| folder.join("vitagraph-media")).find(|path| path.exists());
+    let beside = exe
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("vitagraph-media"))
+        .find(|path| path.exists());
     let Some(binary) = beside else {
         println!("skipped: build the worker first (`cargo build -p media-worker`)");
         return Ok(None);
     };
-    let config = EngineConfig { worker_binary: Some(binary), faults: true, ..EngineConfig::default() };
+    let config = EngineConfig {
+        worker_binary: Some(binary),
+        faults: true,
+        ..EngineConfig::default()
+    };
     Ok(Some(Engine::start(config, Arc::new(NoQuarantine)).await?))
 }
