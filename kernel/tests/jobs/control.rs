@@ -54,7 +54,7 @@ on_both! {
 
     async fn a_paused_job_goes_on_from_what_it_saved(world: World) {
         let node = world.run().await;
-        let count = Count { to: 20, hold_at: Some(7) };
+        let count = Count { to: 20, hold_after: Some(7) };
         let job = world.jobs.start_one(&count, Enqueue::default()).await.unwrap().job;
         world.until("it holds at 7", async || (world.view(job).await.progress.done == 7).then_some(())).await;
         world.jobs.pause(job).await.unwrap();

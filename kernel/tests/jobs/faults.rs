@@ -7,7 +7,7 @@ use kernel::jobs::{Enqueue, JobSettings};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::{
-    lab::{Count, Deaf, Fault, Flaky, Hold, Late, Note},
+    lab::{Count, Deaf, Fault, Flaky, Hold, Late, Note, Stray},
     world::on_both,
 };
 
@@ -51,6 +51,24 @@ on_both! {
         quick.stop().await;
     }
 
+    async fn a_late_end_does_not_end_the_attempt_that_runs_now(world: World) {
+        let settings = JobSettings { heartbeat: Duration::from_secs(3600), ..JobSettings::for_tests() };
+        let slow = world.run_on(world.elsewhere(settings).await, world.table()).await;
+        let job = world.jobs.start_one(&Stray, Enqueue::default()).await.unwrap().job;
+        world.until("it began", async || (world.lab.log().len() == 1).then_some(())).await;
+        slow.stop.cancel();
+        let quick = world.run().await;
+        world.clock.advance(Duration::from_secs(31));
+        world.until("it began again", async || (world.lab.log().len() == 2).then_some(())).await;
+        world.lab.open("attempt 1");
+        slow.stop().await;
+        let view = world.view(job).await;
+        assert_eq!((view.status, view.attempts), (JobStatus::Running, 2));
+        world.lab.open("attempt 2");
+        world.until_status(job, JobStatus::Succeeded).await;
+        quick.stop().await;
+    }
+
     async fn a_lease_that_is_renewed_does_not_expire(world: World) {
         let node = world.run().await;
         let job = world.jobs.start_one(&Hold("gate".to_owned()), Enqueue::default()).await.unwrap().job;
@@ -67,23 +85,20 @@ on_both! {
     }
 
     async fn the_job_of_a_dead_process_goes_on_from_what_it_saved(world: World) {
-        let job = world.jobs.start_one(&Count { to: 9, hold_at: Some(5) }, Enqueue::default()).await.unwrap().job;
+        let job = world.jobs.start_one(&Count { to: 9, hold_after: Some(1) }, Enqueue::default()).await.unwrap().job;
         // More deaths than attempts: what is saved is progress, and progress grants the attempts anew.
-        for n in 0..5 {
+        for n in 1..=6 {
             let settings = JobSettings { owns_database: true, ..JobSettings::for_tests() };
             let node = world.run_on(world.elsewhere(settings).await, world.table()).await;
-            world.until("it runs", async || (world.lab.log().len() > n).then_some(())).await;
-            if n == 0 {
-                let saved = "select count(*) from job where checkpoint = '5'";
-                world.until("it has saved", async || (world.number(saved).await == 1).then_some(())).await;
-            }
-            if n == 4 {
+            let saved = format!("select count(*) from job where state = 2 and checkpoint = '{n}'");
+            world.until("it has saved", async || (world.number(&saved).await == 1).then_some(())).await;
+            if n == 6 {
                 world.lab.open("count");
-                world.until_status(job, JobStatus::Succeeded).await;
+                assert_eq!(world.until_status(job, JobStatus::Succeeded).await.attempts, 6);
             }
-            if n < 2 || n == 4 { node.kill().await } else { node.stop().await }
+            node.kill().await;
         }
-        assert_eq!(world.lab.log(), ["from 0", "from 5", "from 5", "from 5", "from 5"]);
+        assert_eq!(world.lab.log(), ["from 0", "from 1", "from 2", "from 3", "from 4", "from 5"]);
     }
 
     async fn a_job_that_kills_its_process_each_time_ends_failed(world: World) {

@@ -31,6 +31,7 @@ impl Lab {
         table.add::<Count>(self);
         table.add::<Late>(self);
         table.add::<Deaf>(self);
+        table.add::<Stray>(self);
     }
 
     pub fn log(&self) -> Vec<String> {
@@ -179,11 +180,11 @@ impl Job for Flaky {
     }
 }
 
-/// Counts to a number, saving each step; waits at the gate `count` when it reaches `hold_at`.
+/// Counts to a number, saving each step; each attempt waits at the gate `count` after so many steps.
 #[derive(Serialize, Deserialize)]
 pub struct Count {
     pub to: u64,
-    pub hold_at: Option<u64>,
+    pub hold_after: Option<u64>,
 }
 
 #[async_trait::async_trait]
@@ -207,7 +208,7 @@ impl Job for Count {
         cx.advance(from);
         for n in from..self.to {
             cx.checkpoint().await?;
-            if self.hold_at == Some(n) {
+            if self.hold_after == Some(n - from) {
                 while tokio::time::timeout(Duration::from_millis(2), lab.pass("count"))
                     .await
                     .is_err()
@@ -281,6 +282,32 @@ impl Job for Deaf {
 
     async fn run(&self, _cx: &JobCx<One>, lab: &Lab) -> anyhow::Result<()> {
         lab.pass("never").await;
+        Ok(())
+    }
+}
+
+/// Each attempt waits at a gate of its own, and writes nothing.
+#[derive(Serialize, Deserialize)]
+pub struct Stray;
+
+#[async_trait::async_trait]
+impl Job for Stray {
+    const KIND: &'static str = "lab.stray";
+    const LANE: Lane = Lane::Cpu;
+    type Step = One;
+    type Plugin = Lab;
+
+    fn title(&self) -> String {
+        "Stray".to_owned()
+    }
+
+    fn backoff(_attempt: u32) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn run(&self, cx: &JobCx<One>, lab: &Lab) -> anyhow::Result<()> {
+        lab.write(format!("begin {}", cx.attempt()));
+        lab.pass(&format!("attempt {}", cx.attempt())).await;
         Ok(())
     }
 }

@@ -129,7 +129,16 @@ impl Storm {
             0 => jobs.start_one(&Note(format!("note {n}")), options).await,
             1 => jobs.start_one(&Once(format!("gate {n}")), options).await,
             2 => jobs.start_one(&Hold(format!("gate {n}")), options).await,
-            3 => jobs.start_one(&Count { to: n, hold_at: None }, options).await,
+            3 => {
+                jobs.start_one(
+                    &Count {
+                        to: n,
+                        hold_after: None,
+                    },
+                    options,
+                )
+                .await
+            }
             _ => {
                 let fault = [Fault::Error, Fault::Panic, Fault::Final][self.random.random_range(0..3)];
                 jobs.start_one(&Flaky(n as u32 / 2, fault), options).await

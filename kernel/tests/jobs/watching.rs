@@ -18,7 +18,7 @@ async fn watch_to_the_end(jobs: &Jobs, id: JobId) -> Vec<JobView> {
 
 on_both! {
     async fn a_watcher_sees_the_present_first_and_the_end_last(world: World) {
-        let job = world.jobs.start_one(&Count { to: 40, hold_at: Some(20) }, Enqueue::default()).await.unwrap().job;
+        let job = world.jobs.start_one(&Count { to: 40, hold_after: Some(20) }, Enqueue::default()).await.unwrap().job;
         let watcher = tokio::spawn({
             let jobs = world.jobs.clone();
             async move { watch_to_the_end(&jobs, job).await }
@@ -67,7 +67,7 @@ on_both! {
 
     async fn a_slow_watcher_holds_nobody_up_and_sees_the_newest(world: World) {
         let node = world.run().await;
-        let job = world.jobs.start_one(&Count { to: 30, hold_at: None }, Enqueue::default()).await.unwrap().job;
+        let job = world.jobs.start_one(&Count { to: 30, hold_after: None }, Enqueue::default()).await.unwrap().job;
         let mut slow = Box::pin(world.jobs.watch(job));
         assert!(!slow.next().await.unwrap().unwrap().status.is_terminal());
         // It does not read until the job has ended and another has come and gone.
