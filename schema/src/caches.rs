@@ -11,21 +11,14 @@ use entities::{
 };
 use kernel::{
     cache::RowCache,
-    error::Failure,
     events::{LibraryChanged, MediaAdded, MediaChanged, MediaRemoved, PersonChanged, StudioChanged, TagChanged},
     plugin::Kernel,
 };
 use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
-    kit::{
-        access::Access,
-        connection::{Connection, Total},
-        keyset::IdPage,
-        loader::Rows,
-        page,
-    },
-    media::{card::Card, nested::NestedPages, rules::MediaUserChanged, types::Media},
+    kit::{access::Access, loader::Rows},
+    media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
 };
 
 /// What an item is credited to.
@@ -129,23 +122,6 @@ impl Loaders {
     /// The loaders of this request.
     pub fn of<'a>(cx: &Context<'a>) -> &'a Self {
         cx.data_unchecked::<Arc<Self>>()
-    }
-
-    /// The items of a page of ids; their rows are read only if something of them is selected.
-    pub async fn media_connection(
-        &self,
-        cx: &Context<'_>,
-        page: IdPage,
-        total: Total,
-    ) -> Result<Connection<Media>, Failure> {
-        if !page::selects(cx, "nodes") && !page::selects(cx, "edges") {
-            return Ok(Connection::outline(page, total));
-        }
-        let cards = self.card.get_many(page.ids()).await?;
-        let cards: HashMap<i64, Arc<Card>> = cards.into_iter().map(|card| (card.id.into(), card)).collect();
-        Ok(Connection::new(page, total, |id| {
-            cards.get(&id).cloned().map(Media::new)
-        }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod codes;
+pub mod connection;
 pub mod contracts;
 pub mod file;
 pub mod filter;

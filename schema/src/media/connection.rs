@@ -1,0 +1,87 @@
+//! The items of a page, and what is selected of them, gathered before their fields are resolved.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, Lookahead};
+use entities::id::MediaId;
+use futures_util::try_join;
+use kernel::error::Failure;
+
+use crate::{
+    caches::Loaders,
+    kit::{
+        access::require,
+        connection::{Connection, Total},
+        keyset::IdPage,
+        page,
+    },
+    media::{card::Card, types::Media},
+};
+
+/// The fields of an item that are the viewer's own.
+const OWN_FIELDS: [&str; 5] = ["rating", "isFavorite", "viewCount", "lastViewedAt", "resumePosition"];
+
+impl Loaders {
+    /// The items of a page of ids; their rows are read only if something of them is selected.
+    pub async fn media_connection(
+        &self,
+        cx: &Context<'_>,
+        page: IdPage,
+        total: Total,
+    ) -> Result<Connection<Media>, Failure> {
+        if !page::selects(cx, "nodes") && !page::selects(cx, "edges") {
+            return Ok(Connection::outline(page, total));
+        }
+        let look = cx.look_ahead();
+        let look = [look.field("nodes"), look.field("edges").field("node")];
+        let cards = self.gather(cx, &look, page.ids()).await?;
+        let cards: HashMap<i64, Arc<Card>> = cards.into_iter().map(|card| (card.id.into(), card)).collect();
+        Ok(Connection::new(page, total, |id| {
+            cards.get(&id).cloned().map(Media::new)
+        }))
+    }
+
+    /// The cards of items; what is selected of them is in the caches then, and fields find it there at once. Loaders
+    /// alone would gather it too, but items that wake one after the other split it into several batches.
+    async fn gather(
+        &self,
+        cx: &Context<'_>,
+        look: &[Lookahead<'_>; 2],
+        ids: Vec<MediaId>,
+    ) -> Result<Vec<Arc<Card>>, Failure> {
+        let selects = |fields: &[&str]| {
+            fields
+                .iter()
+                .any(|field| look.iter().any(|look| look.field(field).exists()))
+        };
+        let in_files = |field: &str| look.iter().any(|look| look.field("files").field(field).exists());
+        let of = |is_selected: bool| if is_selected { ids.clone() } else { Vec::new() };
+        let own = match require(cx) {
+            Ok(viewer) if selects(&OWN_FIELDS) => ids.iter().map(|media| (*media, viewer.user)).collect(),
+            _ => Vec::new(),
+        };
+        let (cards, ..) = try_join!(
+            self.card.get_many(ids.clone()),
+            self.own.get_many(own),
+            self.media_tags.get_many(of(selects(&["tags"]))),
+            self.credits.get_many(of(selects(&["people"]))),
+            self.files.get_many(of(selects(&["files", "playback"]))),
+            self.description.get_many(of(selects(&["description"]))),
+            self.streams.get_many(of(selects(&["playback"]) || in_files("streams"))),
+            self.chapters.get_many(of(in_files("chapters"))),
+        )?;
+        let studios = cards
+            .iter()
+            .filter(|_| selects(&["studio"]))
+            .filter_map(|card| card.studio_id);
+        let libraries = cards
+            .iter()
+            .filter(|_| selects(&["library"]))
+            .map(|card| card.library_id);
+        try_join!(
+            self.studio.get_many(studios.collect()),
+            self.library.get_many(libraries.collect())
+        )?;
+        Ok(cards)
+    }
+}
