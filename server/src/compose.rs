@@ -65,6 +65,13 @@ impl Base {
     async fn open_with(settings: &Settings, engine: Option<EngineConfig>) -> anyhow::Result<Self> {
         let data = data_dir::prepare(&settings.data)?;
         let lock = DataLock::try_take(&data)?;
+        if engine.is_some() && lock.is_none() && settings.is_embedded() {
+            let holder = DataLock::holder(&data).map_or(String::new(), |pid| format!(" (process {pid})"));
+            bail!(
+                "another vitagraph{holder} uses {}; stop it, or choose another --data",
+                data.display()
+            );
+        }
         let clock = Clock::default();
         let events = Events::default();
         let store = Store::open(&settings.store(&data), clock.clone(), events.clone())
@@ -144,13 +151,6 @@ impl Server {
         };
         let base = Base::open_with(&settings, Some(config)).await?;
         let Base { kernel, plugins, lock } = base;
-        if lock.is_none() && settings.is_embedded() {
-            let holder = DataLock::holder(&kernel.data_dir).map_or(String::new(), |pid| format!(" (process {pid})"));
-            bail!(
-                "another vitagraph{holder} uses {}; stop it, or choose another --data",
-                kernel.data_dir.display()
-            );
-        }
         let engine = kernel.parts.get::<Engine>().context("the media engine is missing")?;
         let stop = CancellationToken::new();
         let shared = schema::context(&kernel);

@@ -154,9 +154,10 @@ mod with_plugin {
             report.failed,
         ))?;
         if report.failed > 0 {
+            let files = if report.failed == 1 { "file" } else { "files" };
+            let n = report.failed;
             print_line(&format!(
-                "{name}: {} files could not be used; the query `scanFailures` says why for each",
-                report.failed
+                "{name}: {n} {files} could not be used; the query `scanFailures` says why"
             ))?;
         }
         Ok(())
