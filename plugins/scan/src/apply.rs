@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use entities::id::{FileId, FolderId, MediaId};
 use kernel::{blob::Facts, store::Durability};
-use sea_orm::DbErr;
 
 use crate::{
     describe::Description,
@@ -121,8 +120,11 @@ impl Recorder<'_> {
             Vec::new(),
         )
         .await?;
-        let mut totals = TotalsChange::default();
-        totals.size = sign * rows.iter().map(|row| row.size).sum::<i64>();
+        let size = sign * rows.iter().map(|row| row.size).sum::<i64>();
+        let mut totals = TotalsChange {
+            size,
+            ..TotalsChange::default()
+        };
         totals += items.settle(&tx, now, &HashMap::new(), &HashMap::new()).await?;
         totals.write(&tx, self.library, now).await?;
         *count(&mut self.report) += rows.len() as u64;
@@ -171,7 +173,7 @@ impl Recorder<'_> {
             }
         }
         let now = self.cx.kernel().clock.now_ms();
-        let tx = self.cx.kernel().store.begin(Durability::Normal).await?;
+        let tx = self.cx.begin(Durability::Normal).await?;
         let studios = words
             .iter()
             .filter_map(|(_, relook)| relook.words.studio.clone())
@@ -209,12 +211,13 @@ impl Recorder<'_> {
     }
 
     /// Clears failures of earlier scans that are no more.
-    pub async fn clear_gone_failures(&mut self, gone: &[entities::id::ScanFailureId]) -> Result<(), DbErr> {
+    pub async fn clear_gone_failures(&mut self, gone: &[entities::id::ScanFailureId]) -> anyhow::Result<()> {
         if gone.is_empty() {
             return Ok(());
         }
-        let tx = self.cx.kernel().store.begin(Durability::Normal).await?;
+        let tx = self.cx.begin(Durability::Normal).await?;
         crate::failures::clear(&tx, gone).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(())
     }
 }

@@ -7,9 +7,10 @@ use kernel::{
     events::{PersonChanged, StudioChanged, TagChanged},
     store::Tx,
 };
+use schema::kit::text::natural_key;
 use sea_orm::DbErr;
 
-use crate::{nfo::Credit, sort_key::sort_key, sql};
+use crate::{nfo::Credit, sql};
 
 /// What is joined to one item.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Names {
             }
             let mut values = Vec::with_capacity(wanted.len() * 6);
             for name in &wanted {
-                values.extend([make().into(), (*name).clone().into(), sort_key(name).into()]);
+                values.extend([make().into(), (*name).clone().into(), natural_key(name).into()]);
                 values.extend([0_i64.into(), now.into(), now.into()]);
             }
             let text = format!(

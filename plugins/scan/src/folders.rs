@@ -130,7 +130,10 @@ impl Folders {
     }
 }
 
-async fn write(tx: &Tx, rows: Vec<(FolderId, LibraryPathId, Vec<u8>, Option<Vec<u8>>)>) -> Result<(), DbErr> {
+/// A row: its id, its library path, its path, and its digest once it is complete.
+type Row = (FolderId, LibraryPathId, Vec<u8>, Option<Vec<u8>>);
+
+async fn write(tx: &Tx, rows: Vec<Row>) -> Result<(), DbErr> {
     for chunk in rows.chunks(sql::CHUNK) {
         let values = chunk.iter().flat_map(|(id, path_id, path, digest)| {
             [

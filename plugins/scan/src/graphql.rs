@@ -44,7 +44,6 @@ impl ScanQuery {
         guard = "Needs::View",
         complexity = "schema::limits::page_cost(first, last, child_complexity)"
     )]
-    #[expect(clippy::too_many_arguments, reason = "the paging arguments of a connection")]
     async fn scan_failures(
         &self,
         cx: &Context<'_>,

@@ -12,13 +12,13 @@ use kernel::{
     events::{LibraryChanged, MediaChanged, MediaRemoved},
     store::Tx,
 };
+use schema::kit::text::natural_key;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use crate::{
     describe::{Description, origin, title_of},
     edges,
     facts::{Summary, summary},
-    sort_key::sort_key,
     sql,
 };
 
@@ -152,17 +152,16 @@ impl Items {
                 } else if after.title_origin == origin::FILE_NAME {
                     after.title = title_of(&primary.name, after.kind);
                 }
-                after.sort_title = sort_key(&after.title);
+                after.sort_title = natural_key(&after.title);
             }
             totals.n_media += i64::from(after.n_files > 0) - i64::from(before.n_files > 0);
             totals.duration_us += counted(&after) - counted(&before);
             if after.studio_id != before.studio_id {
-                before
-                    .studio_id
-                    .map(|studio| *studio_changes.entry(studio).or_default() -= 1);
-                after
-                    .studio_id
-                    .map(|studio| *studio_changes.entry(studio).or_default() += 1);
+                for (studio, n) in [(before.studio_id, -1), (after.studio_id, 1)] {
+                    if let Some(studio) = studio {
+                        *studio_changes.entry(studio).or_default() += n;
+                    }
+                }
             }
             match (before.n_files > 0, after.n_files > 0) {
                 (true, false) => removed.push(before.id),

@@ -28,7 +28,6 @@ pub mod record;
 pub mod report;
 pub mod request;
 pub mod sidecar;
-pub mod sort_key;
 pub mod sql;
 pub mod stage;
 pub mod title;

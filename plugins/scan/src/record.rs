@@ -17,6 +17,7 @@ use kernel::{
     jobs::JobCx,
     store::{Durability, Tx},
 };
+use schema::kit::text::natural_key;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, EntityTrait, Insert, IntoActiveModel, ModelTrait, QueryFilter,
 };
@@ -32,9 +33,7 @@ use crate::{
     jobs::library::ScanStep,
     look::{Looked, Task},
     report::ScanReport,
-    sidecar,
-    sort_key::sort_key,
-    sql,
+    sidecar, sql,
 };
 
 /// Rows that go into one transaction.
@@ -447,7 +446,7 @@ impl Recorder<'_> {
             library_id: self.library,
             kind: good.kind,
             title: good.words.title.clone(),
-            sort_title: sort_key(&good.words.title),
+            sort_title: natural_key(&good.words.title),
             title_origin: good.words.title_origin,
             description: good.words.description.clone(),
             date: good.words.date.clone(),

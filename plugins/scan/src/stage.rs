@@ -1,6 +1,7 @@
 //! The stages of a scan that wait: for the disk while it walks, for the workers while it probes, for files to settle.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -195,13 +196,21 @@ pub async fn match_files(
     )
     .await?;
 
-    let root_of = |folder: FolderId| {
-        seen.folders
-            .iter()
-            .position(|folders| folders.by_path.values().any(|known| known.id == folder))
+    // Only a library with several paths has to know which folder is below which.
+    let below = |(root, folders): (usize, &known::KnownFolders)| -> Vec<(FolderId, usize)> {
+        folders.by_path.values().map(|known| (known.id, root)).collect()
     };
-    // Only a library with several paths has to ask.
-    let root_of = |folder| if paths.len() == 1 { Some(0) } else { root_of(folder) };
+    let roots: HashMap<FolderId, usize> = match paths.len() {
+        1 => HashMap::new(),
+        _ => seen.folders.iter().enumerate().flat_map(below).collect(),
+    };
+    let root_of = |folder: FolderId| {
+        if paths.len() == 1 {
+            Some(0)
+        } else {
+            roots.get(&folder).copied()
+        }
+    };
     let mut plan = plan::plan(comparison, candidates, &pairs, failures, &paths, root_of);
     plan.gone_folders = vanished;
     Ok(plan)

@@ -8,7 +8,6 @@ use plugin_scan::{
     kind::{Role, extension, role},
     nfo,
     package::PackageParts,
-    sort_key::sort_key,
     title,
 };
 
@@ -32,34 +31,6 @@ fn titles_lose_separators_and_the_tail_of_a_release() {
     }
     assert_eq!(title::from_file_name(b"caf\xe9.mp4"), "caf\u{fffd}");
     assert_eq!(title::stem(b"IMG_0001.JPG"), "IMG_0001");
-}
-
-#[test]
-fn numbers_sort_by_value_and_case_does_not_matter() {
-    let mut titles = [
-        "Film 10",
-        "film 9",
-        "Film 2b",
-        "film 2a",
-        "Film 002",
-        "Ärger",
-        "100000000000",
-        "99",
-    ];
-    titles.sort_by_key(|title| sort_key(title));
-    assert_eq!(
-        titles,
-        [
-            "99",
-            "100000000000",
-            "Film 002",
-            "film 2a",
-            "Film 2b",
-            "film 9",
-            "Film 10",
-            "Ärger"
-        ]
-    );
 }
 
 #[test]

@@ -4,7 +4,11 @@
 //! still being written. Nothing but rows remembers where it was: killed at any point, the next attempt walks again and
 //! finds done what was committed.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use entities::id::{LibraryId, LibraryPathId};
 use kernel::{
@@ -54,12 +58,17 @@ impl Job for ScanLibrary {
     const KIND: &'static str = "scan.library";
     const UNIQUE: bool = true;
     const LANE: Lane = Lane::Disk;
-    const MAX_ATTEMPTS: u32 = 5;
+    // A machine that loses power again and again may never reach the first commit, which would grant new attempts.
+    const MAX_ATTEMPTS: u32 = 20;
     type Step = ScanStep;
     type Plugin = Scan;
 
     fn title(&self) -> String {
         format!("Scan {}", self.name)
+    }
+
+    fn backoff(attempt: u32) -> Duration {
+        Duration::from_secs(2 << attempt.min(5))
     }
 
     async fn run(&self, cx: &JobCx<ScanStep>, scan: &Scan) -> anyhow::Result<()> {

@@ -1,6 +1,10 @@
 //! Whole scans on both databases, with real media that our own worker makes.
 
 #![allow(missing_docs, reason = "tests are named by what they show")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a skipped test says why, and a measured one says what"
+)]
 
 mod world;
 
@@ -299,12 +303,15 @@ on_both! {
         }
         world.write("b/broken.mp4", b"broken")?;
         let job = plugin_scan::start(&world.kernel, world.library, false).await?;
-        for wait_ms in [20, 90, 150, 260, 310] {
+        for wait_ms in [20, 90, 150, 260, 310, 340, 380, 420] {
             tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
             world.cut_off().await;
             world.run();
         }
         tokio::time::timeout(std::time::Duration::from_secs(60), world.kernel.jobs.drain()).await??;
+        let job = world.kernel.jobs.get(job).await?.ok_or_else(|| anyhow::anyhow!("no job"))?;
+        assert!(job.error.is_none() && job.attempts > 1, "{job:?}");
+        let job = job.id;
         let report = world.report(job).await?;
         assert_eq!((report.found, report.new, report.failed, report.unchanged), (152, 151, 1, 0), "{report:?}");
         let items = world.texts("select path, n_files from media order by path").await?;
