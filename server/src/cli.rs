@@ -4,6 +4,7 @@ mod account;
 mod demo;
 mod doctor;
 mod library;
+#[cfg(feature = "scan")]
 mod scan;
 mod serve;
 
@@ -46,6 +47,7 @@ enum Command {
     #[command(subcommand)]
     Library(LibraryCommand),
     /// Scan libraries and show the progress
+    #[cfg(feature = "scan")]
     Scan {
         /// Only this library
         #[arg(long, value_name = "NAME")]
@@ -192,6 +194,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 library::add(open(&settings).await?, name, paths).await
             }
             Command::Library(LibraryCommand::List) => library::list(open(&settings).await?).await,
+            #[cfg(feature = "scan")]
             Command::Scan { library, force } => scan::scan(settings, library, force).await,
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,

@@ -53,9 +53,8 @@ macro_rules! plugins {
 
             /// Each plugin as what it does, in the order of the list.
             pub fn all(&self) -> Vec<Arc<dyn Plugin>> {
-                let mut all: Vec<Arc<dyn Plugin>> = Vec::new();
-                $($(#[$cfg])* all.push(Arc::clone(&self.$name) as Arc<dyn Plugin>);)+
-                all
+                let all: [Arc<dyn Plugin>; Self::NAMES.len()] = [$($(#[$cfg])* self.$name.clone()),+];
+                all.into()
             }
 
             /// Puts each plugin into the schema's data, where its resolvers find it as `Arc<P>`.

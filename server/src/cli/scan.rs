@@ -3,244 +3,226 @@
 //! Whoever gets the data lock runs the jobs itself. Beside a running server this process only enqueues, and watches the
 //! job through its row.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, pin::pin, process::ExitCode, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use entities::{id::JobId, job::JobStatus, library};
+use futures_util::StreamExt;
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use kernel::{jobs::JobView, plugin::Kernel};
+use plugin_scan::report::ScanReport;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use tokio::time::Instant;
 
-use crate::settings::Settings;
+use super::print_line;
+use crate::{
+    compose::{Base, Server},
+    data_dir::{self, DataLock},
+    settings::Settings,
+};
+
+/// Without a terminal, a line this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Scans libraries and waits for the end.
-#[cfg(not(feature = "scan"))]
-pub async fn scan(_settings: Settings, _library: Option<String>, _force: bool) -> anyhow::Result<ExitCode> {
-    bail!("this program was built without the scan plugin");
+pub async fn scan(settings: Settings, library: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+    let data = data_dir::prepare(&settings.data)?;
+    let is_free = DataLock::try_take(&data)?.is_some();
+    let interrupted = async {
+        // Without a handler the signal would end the process before the running jobs are handed back.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    if !is_free && settings.is_embedded() {
+        let base = Base::open(&settings).await?;
+        tracing::info!("another process runs the jobs; watching it");
+        let code = tokio::select! {
+            done = scan_all(&base.kernel, library, force) => done?,
+            () = interrupted => stopped("the other process goes on with the scan")?,
+        };
+        base.close().await?;
+        return Ok(code);
+    }
+    let server = Server::boot(settings).await?;
+    let done = tokio::select! {
+        done = scan_all(&server.kernel, library, force) => done,
+        () = interrupted => stopped("the next `vitagraph serve` or `vitagraph scan` goes on where it was"),
+    };
+    server.shutdown().await?;
+    done
 }
 
-#[cfg(feature = "scan")]
-pub use with_plugin::scan;
+fn stopped(what_next: &str) -> anyhow::Result<ExitCode> {
+    print_line(&format!("stopped; {what_next}"))?;
+    Ok(ExitCode::from(130))
+}
 
-#[cfg(feature = "scan")]
-mod with_plugin {
-    use std::{io::IsTerminal, pin::pin, time::Duration};
+async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+    let mut find = library::Entity::find().order_by_asc(library::Column::Name);
+    if let Some(name) = &name {
+        find = find.filter(library::Column::Name.eq(name));
+    }
+    let libraries = find.all(kernel.store.reader()).await?;
+    match (&name, libraries.is_empty()) {
+        (Some(name), true) => bail!("no library is named `{name}`; `vitagraph library list` shows those there are"),
+        (None, true) => bail!("there is no library yet; add one: vitagraph library add NAME FOLDER"),
+        _ => {}
+    }
+    let mut jobs = Vec::new();
+    for library in libraries {
+        jobs.push((library.name, plugin_scan::start(kernel, library.id, force).await?));
+    }
+    let mut all_well = true;
+    for (name, job) in jobs {
+        all_well &= follow(kernel, &name, job).await?;
+    }
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
 
-    use anyhow::Context;
-    use entities::{id::JobId, job::JobStatus, library};
-    use futures_util::StreamExt;
-    use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
-    use kernel::{jobs::JobView, plugin::Kernel};
-    use plugin_scan::report::ScanReport;
-    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::{
-        cli::print_line,
-        compose::{Base, Server},
-        data_dir::{self, DataLock},
+/// Shows one scan to its end; false when it did not do what it was for.
+async fn follow(kernel: &Kernel, name: &str, job: JobId) -> anyhow::Result<bool> {
+    let mut display = Display::new(name);
+    let mut last = None;
+    {
+        let mut states = pin!(kernel.jobs.watch(job));
+        while let Some(state) = states.next().await {
+            let view = state.context("watching the scan")?;
+            display.show(&view)?;
+            last = Some(view);
+        }
+    }
+    display.clear();
+    let Some(view) = last else {
+        bail!("the scan of {name} is gone; it was purged or never began")
     };
-
-    /// Without a terminal, a line this often.
-    const LINE_EVERY: Duration = Duration::from_secs(5);
-
-    /// Scans libraries and waits for the end.
-    pub async fn scan(settings: Settings, library: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
-        let data = data_dir::prepare(&settings.data)?;
-        let is_free = DataLock::try_take(&data)?.is_some();
-        let interrupted = async {
-            // Without a handler the signal would end the process before the running jobs are handed back.
-            let _ = tokio::signal::ctrl_c().await;
+    let report = plugin_scan::report(kernel, job).await?;
+    if view.status != JobStatus::Succeeded {
+        let why = view
+            .error
+            .map_or_else(|| "no reason was given".to_owned(), |error| error.message);
+        let how = match view.status {
+            JobStatus::Canceled => "was canceled",
+            _ => "failed",
         };
-        if !is_free && settings.is_embedded() {
-            let base = Base::open(&settings).await?;
-            tracing::info!("another process runs the jobs; watching it");
-            let code = tokio::select! {
-                done = scan_all(&base.kernel, library, force) => done?,
-                () = interrupted => stopped("the other process goes on with the scan")?,
-            };
-            base.close().await?;
-            return Ok(code);
-        }
-        let server = Server::boot(settings).await?;
-        let done = tokio::select! {
-            done = scan_all(&server.kernel, library, force) => done,
-            () = interrupted => stopped("the next `vitagraph serve` or `vitagraph scan` goes on where it was"),
-        };
-        server.shutdown().await?;
-        done
+        print_line(&format!("{name}: the scan {how}: {why}"))?;
+        return Ok(false);
     }
+    let Some(report) = report else {
+        bail!("the scan of {name} left no report")
+    };
+    summarize(name, &report)?;
+    Ok(report.offline_reason.is_none())
+}
 
-    fn stopped(what_next: &str) -> anyhow::Result<ExitCode> {
-        print_line(&format!("stopped; {what_next}"))?;
-        Ok(ExitCode::from(130))
+fn summarize(name: &str, report: &ScanReport) -> anyhow::Result<()> {
+    if let Some(reason) = &report.offline_reason {
+        return print_line(&format!("{name}: offline, nothing was changed: {reason}"));
     }
-
-    async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
-        let mut find = library::Entity::find().order_by_asc(library::Column::Name);
-        if let Some(name) = &name {
-            find = find.filter(library::Column::Name.eq(name));
-        }
-        let libraries = find.all(kernel.store.reader()).await?;
-        match (&name, libraries.is_empty()) {
-            (Some(name), true) => bail!("no library is named `{name}`; `vitagraph library list` shows those there are"),
-            (None, true) => bail!("there is no library yet; add one: vitagraph library add NAME FOLDER"),
-            _ => {}
-        }
-        let mut jobs = Vec::new();
-        for library in libraries {
-            jobs.push((library.name, plugin_scan::start(kernel, library.id, force).await?));
-        }
-        let mut all_well = true;
-        for (name, job) in jobs {
-            all_well &= follow(kernel, &name, job).await?;
-        }
-        Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// Shows one scan to its end; false when it did not do what it was for.
-    async fn follow(kernel: &Kernel, name: &str, job: JobId) -> anyhow::Result<bool> {
-        let mut display = Display::new(name);
-        let mut last = None;
-        {
-            let mut states = pin!(kernel.jobs.watch(job));
-            while let Some(state) = states.next().await {
-                let view = state.context("watching the scan")?;
-                display.show(&view)?;
-                last = Some(view);
-            }
-        }
-        display.clear();
-        let Some(view) = last else {
-            bail!("the scan of {name} is gone; it was purged or never began")
-        };
-        let report = plugin_scan::report(kernel, job).await?;
-        if view.status != JobStatus::Succeeded {
-            let why = view
-                .error
-                .map_or_else(|| "no reason was given".to_owned(), |error| error.message);
-            let how = match view.status {
-                JobStatus::Canceled => "was canceled",
-                _ => "failed",
-            };
-            print_line(&format!("{name}: the scan {how}: {why}"))?;
-            return Ok(false);
-        }
-        let Some(report) = report else {
-            bail!("the scan of {name} left no report")
-        };
-        summarize(name, &report)?;
-        Ok(report.offline_reason.is_none())
-    }
-
-    fn summarize(name: &str, report: &ScanReport) -> anyhow::Result<()> {
-        if let Some(reason) = &report.offline_reason {
-            return print_line(&format!("{name}: offline, nothing was changed: {reason}"));
-        }
-        let seconds = report.elapsed_ms as f64 / 1000.0;
-        let rate = if seconds > 0.0 {
-            report.found as f64 / seconds
-        } else {
-            report.found as f64
-        };
+    let seconds = report.elapsed_ms as f64 / 1000.0;
+    let rate = if seconds > 0.0 {
+        report.found as f64 / seconds
+    } else {
+        report.found as f64
+    };
+    print_line(&format!(
+        "{name}: {} files, {} ({} new, {} changed, {} moved, {} missing, {} restored, {} unchanged, {} failed) \
+         in {seconds:.1} s, {rate:.0} files/s",
+        HumanCount(report.found),
+        HumanBytes(report.bytes),
+        report.new,
+        report.changed,
+        report.moved,
+        report.missing,
+        report.restored,
+        report.unchanged,
+        report.failed,
+    ))?;
+    if report.failed > 0 {
+        let files = if report.failed == 1 { "file" } else { "files" };
+        let n = report.failed;
         print_line(&format!(
-            "{name}: {} files, {} ({} new, {} changed, {} moved, {} missing, {} restored, {} unchanged, {} failed) \
-             in {seconds:.1} s, {rate:.0} files/s",
-            HumanCount(report.found),
-            HumanBytes(report.bytes),
-            report.new,
-            report.changed,
-            report.moved,
-            report.missing,
-            report.restored,
-            report.unchanged,
-            report.failed,
+            "{name}: {n} {files} could not be used; the query `scanFailures` says why"
         ))?;
-        if report.failed > 0 {
-            let files = if report.failed == 1 { "file" } else { "files" };
-            let n = report.failed;
-            print_line(&format!(
-                "{name}: {n} {files} could not be used; the query `scanFailures` says why"
-            ))?;
+    }
+    Ok(())
+}
+
+/// Where the progress goes.
+enum Display {
+    Bar {
+        bar: ProgressBar,
+    },
+    Lines {
+        name: String,
+        last: Option<(Instant, Option<String>)>,
+    },
+}
+
+impl Display {
+    fn new(name: &str) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines {
+                name: name.to_owned(),
+                last: None,
+            };
         }
-        Ok(())
+        let bar = ProgressBar::no_length().with_prefix(name.to_owned());
+        let template = "{prefix} [{bar:30}] {pos}/{len} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self::Bar { bar }
     }
 
-    /// Where the progress goes.
-    enum Display {
-        Bar {
-            bar: ProgressBar,
-        },
-        Lines {
-            name: String,
-            last: Option<(Instant, Option<String>)>,
-        },
-    }
-
-    impl Display {
-        fn new(name: &str) -> Self {
-            if !std::io::stderr().is_terminal() {
-                return Self::Lines {
-                    name: name.to_owned(),
-                    last: None,
-                };
+    fn show(&mut self, view: &JobView) -> anyhow::Result<()> {
+        let text = describe(view);
+        match self {
+            Self::Bar { bar } => {
+                bar.set_length(view.progress.total.unwrap_or(0));
+                bar.set_position(view.progress.done);
+                bar.set_message(text);
+                Ok(())
             }
-            let bar = ProgressBar::no_length().with_prefix(name.to_owned());
-            let template = "{prefix} [{bar:30}] {pos}/{len} {msg}";
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            Self::Bar { bar }
-        }
-
-        fn show(&mut self, view: &JobView) -> anyhow::Result<()> {
-            let text = describe(view);
-            match self {
-                Self::Bar { bar } => {
-                    bar.set_length(view.progress.total.unwrap_or(0));
-                    bar.set_position(view.progress.done);
-                    bar.set_message(text);
-                    Ok(())
+            Self::Lines { name, last } => {
+                let step = view.progress.step.clone();
+                let is_due = last
+                    .as_ref()
+                    .is_none_or(|(at, shown)| at.elapsed() >= LINE_EVERY || *shown != step);
+                if !is_due || view.status != JobStatus::Running {
+                    return Ok(());
                 }
-                Self::Lines { name, last } => {
-                    let step = view.progress.step.clone();
-                    let is_due = last
-                        .as_ref()
-                        .is_none_or(|(at, shown)| at.elapsed() >= LINE_EVERY || *shown != step);
-                    if !is_due || view.status != JobStatus::Running {
-                        return Ok(());
-                    }
-                    *last = Some((Instant::now(), step));
-                    let total = view
-                        .progress
-                        .total
-                        .map_or_else(String::new, |total| format!("/{total}"));
-                    print_line(&format!("{name}: {}{total} {text}", view.progress.done))
-                }
-            }
-        }
-
-        fn clear(&self) {
-            if let Self::Bar { bar } = self {
-                bar.finish_and_clear();
+                *last = Some((Instant::now(), step));
+                let total = view
+                    .progress
+                    .total
+                    .map_or_else(String::new, |total| format!("/{total}"));
+                print_line(&format!("{name}: {}{total} {text}", view.progress.done))
             }
         }
     }
 
-    /// `files probe, 120 a second, 3 s left: folder/file.mkv`
-    fn describe(view: &JobView) -> String {
-        let progress = &view.progress;
-        let mut text = progress.unit.clone().unwrap_or_default();
-        if let Some(step) = &progress.step {
-            text.push_str(&format!(" {step}"));
+    fn clear(&self) {
+        if let Self::Bar { bar } = self {
+            bar.finish_and_clear();
         }
-        if let Some(rate) = progress.rate_per_second {
-            text.push_str(&format!(", {rate:.0} a second"));
-        }
-        if let Some(left) = progress.eta_seconds {
-            text.push_str(&format!(", {left:.0} s left"));
-        }
-        if let Some(message) = &progress.message {
-            let short: String = message.chars().take(60).collect();
-            text.push_str(&format!(": {short}"));
-        }
-        text.trim_start().to_owned()
     }
+}
+
+/// `files probe, 120 a second, 3 s left: folder/file.mkv`
+fn describe(view: &JobView) -> String {
+    let progress = &view.progress;
+    let mut text = progress.unit.clone().unwrap_or_default();
+    if let Some(step) = &progress.step {
+        text.push_str(&format!(" {step}"));
+    }
+    if let Some(rate) = progress.rate_per_second {
+        text.push_str(&format!(", {rate:.0} a second"));
+    }
+    if let Some(left) = progress.eta_seconds {
+        text.push_str(&format!(", {left:.0} s left"));
+    }
+    if let Some(message) = &progress.message {
+        let short: String = message.chars().take(60).collect();
+        text.push_str(&format!(": {short}"));
+    }
+    text.trim_start().to_owned()
 }

@@ -67,7 +67,7 @@ impl From<Close> for End {
 
 /// What an operation has to say.
 enum Said {
-    Next(GraphqlResponse),
+    Next(Box<GraphqlResponse>),
     Complete,
 }
 
@@ -274,7 +274,8 @@ impl Connection {
         let request_id = request_id(&self.headers).to_owned();
         match execute::prepare(&self.edge, call, access.clone(), &request_id) {
             Ok(prepared) => {
-                let responses = execute::responses(self.edge.clone(), prepared).map(Said::Next);
+                let responses =
+                    execute::responses(self.edge.clone(), prepared).map(|response| Said::Next(Box::new(response)));
                 let complete = futures_util::stream::once(async { Said::Complete });
                 self.operations.insert(id, responses.chain(complete).boxed());
                 Ok(())
