@@ -1,6 +1,5 @@
 //! Builds the release program again when the web app that it carries was built again.
 
-#[expect(clippy::print_stdout, reason = "this is how a build script speaks")]
 fn main() {
     // A debug build reads the folder while it runs, and need not be built again for it.
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {

@@ -85,6 +85,8 @@ pub fn open(edge: Edge, upgrade: WebSocketUpgrade, headers: HeaderMap) -> Respon
     upgrade
         // What is written goes out at once, and no more than a message waits in memory.
         .write_buffer_size(0)
+        // The default of 128 KiB would be most of what a quiet socket costs.
+        .read_buffer_size(4096)
         .on_upgrade(move |socket| tracker.track_future(async move { serve(edge, socket, headers).await }))
 }
 
