@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{id::{ApiTokenId, UserId}, user::Role};
+use crate::{
+    id::{ApiTokenId, UserId},
+    user::Role,
+};
 
 /// A row of `api_token`.
 #[sea_orm::model]

@@ -20,7 +20,11 @@ pub enum IdError {
     /// The text has no known prefix or does not decode.
     Malformed { text: String },
     /// The text is a good id of another type.
-    WrongType { text: String, expected: &'static str, found: &'static str },
+    WrongType {
+        text: String,
+        expected: &'static str,
+        found: &'static str,
+    },
 }
 
 impl fmt::Display for IdError {
@@ -28,7 +32,10 @@ impl fmt::Display for IdError {
         match self {
             Self::Malformed { text } => write!(f, "`{text}` is not an id"),
             Self::WrongType { text, expected, found } => {
-                write!(f, "`{text}` is the id of a {found}, but this needs the id of a {expected}")
+                write!(
+                    f,
+                    "`{text}` is the id of a {found}, but this needs the id of a {expected}"
+                )
             }
         }
     }
@@ -48,7 +55,9 @@ fn next() -> i64 {
         use std::hash::{BuildHasher, RandomState};
         RandomState::new().hash_one(std::process::id()) & 0x3ff
     });
-    let since_unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(EPOCH_MS, |passed| passed.as_millis() as u64);
+    let since_unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(EPOCH_MS, |passed| passed.as_millis() as u64);
     let floor = since_unix.saturating_sub(EPOCH_MS) << 12;
     let previous = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(floor.max(last + 1)));
     let tick = floor.max(previous.unwrap_or(0) + 1);
@@ -234,10 +243,27 @@ mod tests {
         let media = MediaId::new();
         assert_eq!(media.to_string().parse::<MediaId>(), Ok(media));
         assert!(media.to_string().starts_with("med_"));
-        let message = media.to_string().parse::<TagId>().expect_err("another type").to_string();
-        assert!(message.contains("is the id of a media item, but this needs the id of a tag"), "{message}");
-        for text in ["", "med_", "med_zzzzzzzzzzzzz", "12", "nope_0000000000000", "MED_0000000000000"] {
-            assert!(matches!(text.parse::<MediaId>(), Err(IdError::Malformed { .. })), "{text}");
+        let message = media
+            .to_string()
+            .parse::<TagId>()
+            .expect_err("another type")
+            .to_string();
+        assert!(
+            message.contains("is the id of a media item, but this needs the id of a tag"),
+            "{message}"
+        );
+        for text in [
+            "",
+            "med_",
+            "med_zzzzzzzzzzzzz",
+            "12",
+            "nope_0000000000000",
+            "MED_0000000000000",
+        ] {
+            assert!(
+                matches!(text.parse::<MediaId>(), Err(IdError::Malformed { .. })),
+                "{text}"
+            );
         }
     }
 

@@ -158,7 +158,7 @@ create index media_kind_added_at_idx on media (kind, added_at, id);
 create index media_studio_id_added_at_idx on media (studio_id, added_at, id)
 ";
 
-const FILES: &str = "
+const FILES: &str = r#"
 create table file (
     id bigint not null primary key,
     media_id bigint not null,
@@ -198,7 +198,7 @@ create index file_library_id_content_hash_todo_idx on file (library_id, id) wher
 create table stream (
     id bigint not null primary key,
     file_id bigint not null,
-    index integer not null,
+    "index" integer not null,
     kind integer not null,
     codec text not null,
     codec_string text,
@@ -240,7 +240,7 @@ create table stream (
     tags text not null,
     constraint stream_file_id_fkey foreign key (file_id) references file (id) on delete cascade
 );
-create unique index stream_file_id_index_key on stream (file_id, index);
+create unique index stream_file_id_index_key on stream (file_id, "index");
 
 create table chapter (
     id bigint not null primary key,
@@ -252,7 +252,7 @@ create table chapter (
     constraint chapter_file_id_fkey foreign key (file_id) references file (id) on delete cascade
 );
 create unique index chapter_file_id_position_key on chapter (file_id, position)
-";
+"#;
 
 const ORGANIZATION: &str = r#"
 create table tag (
