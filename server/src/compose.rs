@@ -147,6 +147,7 @@ impl Server {
     pub async fn boot(settings: Settings) -> anyhow::Result<Self> {
         let config = EngineConfig {
             worker_binary: settings.worker_binary.clone(),
+            faults: settings.worker_faults,
             ..EngineConfig::default()
         };
         let base = Base::open_with(&settings, Some(config)).await?;

@@ -102,6 +102,8 @@ pub struct Settings {
     pub config: Config,
     /// The media worker; absent means the one beside this program.
     pub worker_binary: Option<PathBuf>,
+    /// Whether workers misbehave on demand, so that tests see what a bad file costs.
+    pub worker_faults: bool,
     /// How jobs are run; tests shorten the times.
     pub jobs: kernel::jobs::JobSettings,
 }
@@ -152,6 +154,7 @@ impl Settings {
             log: LogSettings::default(),
             config: Config::default(),
             worker_binary: None,
+            worker_faults: false,
             jobs: kernel::jobs::JobSettings::default(),
         }
     }

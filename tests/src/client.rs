@@ -14,7 +14,11 @@ pub struct Client {
 impl Client {
     /// A client of the server at `address` (`http://…`), anonymous without a token.
     pub fn new(address: impl Into<String>, token: Option<String>) -> Self {
-        Self { http: reqwest::Client::new(), address: address.into(), token }
+        Self {
+            http: reqwest::Client::new(),
+            address: address.into(),
+            token,
+        }
     }
 
     /// The token it sends.
@@ -52,12 +56,18 @@ impl Client {
     pub async fn error_code(&self, query: &str, variables: Value) -> anyhow::Result<String> {
         let response = self.send(query, variables).await?;
         let code = response["errors"][0]["extensions"]["code"].as_str();
-        Ok(code.with_context(|| format!("an error with a code was expected, not {response:#}"))?.to_owned())
+        Ok(code
+            .with_context(|| format!("an error with a code was expected, not {response:#}"))?
+            .to_owned())
     }
 
     /// A plain request with the token.
     pub fn request(&self, method: &str, path: &str) -> anyhow::Result<reqwest::RequestBuilder> {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.address) };
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.address)
+        };
         let request = self.http.request(method.parse()?, url);
         Ok(match &self.token {
             Some(token) => request.bearer_auth(token),

@@ -32,7 +32,9 @@ impl Backend {
         let mut options = ConnectOptions::new(&admin);
         options.max_connections(1).sqlx_logging(false);
         let connection = Database::connect(options).await?;
-        connection.execute_unprepared(&format!("create database {name}")).await?;
+        connection
+            .execute_unprepared(&format!("create database {name}"))
+            .await?;
         connection.close().await?;
         let (server, _) = admin.rsplit_once('/').context("the URL names no database")?;
         Ok(Some(format!("{server}/{name}")))
@@ -40,7 +42,9 @@ impl Backend {
 }
 
 fn postgres() -> Option<String> {
-    std::env::var("VITAGRAPH_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+    std::env::var("VITAGRAPH_TEST_POSTGRES")
+        .ok()
+        .filter(|url| !url.is_empty())
 }
 
 /// Writes each test twice, as `sqlite::name` and `postgres::name`; the test gets the [`Backend`].

@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use media_engine::Engine;
+use media_engine::engine::Engine;
 use media_proto::{
     fault::Fault,
     synthetic::{Synthetic, SyntheticAudio, SyntheticChapter, SyntheticVideo},
@@ -30,9 +30,15 @@ const AGE: Duration = Duration::from_secs(3600);
 
 /// Writes the files of a fixture below `root`.
 pub async fn write(root: &Path, fixture: &str, engine: &Engine) -> anyhow::Result<()> {
-    for line in fixture.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in fixture
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let (path, words) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        let bytes = content(root, path, words.trim(), engine).await.with_context(|| format!("fixture line `{line}`"))?;
+        let bytes = content(root, path, words.trim(), engine)
+            .await
+            .with_context(|| format!("fixture line `{line}`"))?;
         write_file(&root.join(path), &bytes)?;
     }
     Ok(())
@@ -44,7 +50,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
-    fs::File::options().write(true).open(path)?.set_modified(SystemTime::now() - AGE)?;
+    fs::File::options()
+        .write(true)
+        .open(path)?
+        .set_modified(SystemTime::now() - AGE)?;
     Ok(())
 }
 
@@ -56,7 +65,10 @@ async fn content(root: &Path, path: &str, words: &str, engine: &Engine) -> anyho
         return Ok(fs::read(root.join(other))?);
     }
     if let Some(name) = words.strip_prefix("fault:") {
-        let fault = Fault::ALL.iter().find(|(known, _)| *known == name).with_context(|| format!("no fault `{name}`"))?;
+        let fault = Fault::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .with_context(|| format!("no fault `{name}`"))?;
         // The file's own path follows, so that two faulty files are not the same bytes.
         return Ok([fault.1.file(), path.as_bytes().to_vec()].concat());
     }
@@ -84,24 +96,45 @@ pub async fn synthesize(spec: &Synthetic, engine: &Engine) -> anyhow::Result<Vec
 }
 
 fn parse(path: &str, words: &str) -> anyhow::Result<(Synthetic, Option<usize>)> {
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
+    let extension = path
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension)
+        .to_ascii_lowercase();
     // Different paths hold different pictures and tones unless a `seed:` says otherwise.
-    let seed = path.bytes().fold(7u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into())) % 1000;
+    let seed = path
+        .bytes()
+        .fold(7u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()))
+        % 1000;
     let mut cut = None;
     let mut spec = match extension.as_str() {
         "jpg" | "jpeg" => Synthetic::still("jpeg", seed),
         "png" | "webp" | "gif" => Synthetic::still(&extension, seed),
-        "mp3" | "flac" | "ogg" | "opus" | "wav" | "m4a" | "aac" => {
-            Synthetic { duration_us: 1_000_000, ..Synthetic::sound(&extension, 200.0 + seed as f32) }
-        }
-        "mkv" => Synthetic { container: "matroska".into(), audio: None, ..Synthetic::clip(seed) },
-        "ts" => Synthetic { container: "mpegts".into(), audio: None, ..Synthetic::clip(seed) },
-        _ => Synthetic { container: extension.clone(), audio: None, ..Synthetic::clip(seed) },
+        "mp3" | "flac" | "ogg" | "opus" | "wav" | "m4a" | "aac" => Synthetic {
+            duration_us: 1_000_000,
+            ..Synthetic::sound(&extension, 200.0 + seed as f32)
+        },
+        "mkv" => Synthetic {
+            container: "matroska".into(),
+            audio: None,
+            ..Synthetic::clip(seed)
+        },
+        "ts" => Synthetic {
+            container: "mpegts".into(),
+            audio: None,
+            ..Synthetic::clip(seed)
+        },
+        _ => Synthetic {
+            container: extension.clone(),
+            audio: None,
+            ..Synthetic::clip(seed)
+        },
     };
     for word in words.split_whitespace() {
         let (key, value) = word.split_once(':').unwrap_or((word, ""));
         match key {
-            "h264" | "hevc" | "vp8" | "vp9" | "av1" | "mpeg4" | "mpeg2video" | "mjpeg" => video(&mut spec).codec = key.into(),
+            "h264" | "hevc" | "vp8" | "vp9" | "av1" | "mpeg4" | "mpeg2video" | "mjpeg" => {
+                video(&mut spec).codec = key.into()
+            }
             "aac" | "opus" | "flac" | "mp3" | "vorbis" | "ac3" | "pcm_s16le" => {
                 let channels = value.trim_end_matches("ch").parse().unwrap_or(2);
                 spec.audio = Some(SyntheticAudio {
@@ -131,7 +164,9 @@ fn parse(path: &str, words: &str) -> anyhow::Result<(Synthetic, Option<usize>)> 
             _ if word.ends_with("ms") => spec.duration_us = word.trim_end_matches("ms").parse::<i64>()? * 1000,
             _ if word.ends_with('s') => spec.duration_us = word.trim_end_matches('s').parse::<i64>()? * 1_000_000,
             _ => {
-                let Some((width, height)) = word.split_once('x') else { bail!("unknown word `{word}`") };
+                let Some((width, height)) = word.split_once('x') else {
+                    bail!("unknown word `{word}`")
+                };
                 let picture = video(&mut spec);
                 (picture.width, picture.height) = (width.parse()?, height.parse()?);
             }
