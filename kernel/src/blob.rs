@@ -61,7 +61,11 @@ impl RelativePath {
 
     /// The path in the file system, for messages and for administrators.
     pub fn below(&self, root: &Path) -> PathBuf {
-        if self.0.is_empty() { root.to_owned() } else { root.join(OsStr::from_bytes(&self.0)) }
+        if self.0.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(OsStr::from_bytes(&self.0))
+        }
     }
 }
 
@@ -112,7 +116,10 @@ impl From<Stat> for Facts {
     fn from(stat: Stat) -> Self {
         Self {
             size: stat.st_size,
-            mtime_ns: stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64),
+            mtime_ns: stat
+                .st_mtime
+                .saturating_mul(1_000_000_000)
+                .saturating_add(stat.st_mtime_nsec as i64),
             inode: stat.st_ino as i64,
             device: stat.st_dev as i64,
             kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -135,7 +142,10 @@ impl Root {
     /// Opens a folder by its absolute path.
     pub fn open(path: &Path) -> io::Result<Self> {
         let directory = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { directory, path: path.to_owned() })
+        Ok(Self {
+            directory,
+            path: path.to_owned(),
+        })
     }
 
     /// Where it is, for messages.
@@ -161,7 +171,11 @@ impl Root {
     }
 
     fn resolve(&self, path: &RelativePath, flags: OFlags) -> io::Result<OwnedFd> {
-        let relative = if path.0.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(&path.0) };
+        let relative = if path.0.is_empty() {
+            OsStr::new(".")
+        } else {
+            OsStr::from_bytes(&path.0)
+        };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.directory, relative, flags, Mode::empty(), resolve) {
             // Before Linux 5.6, and in some containers: the same walk by hand, following no link at all.
@@ -172,13 +186,21 @@ impl Root {
 
     fn resolve_by_parts(&self, path: &RelativePath, flags: OFlags) -> io::Result<OwnedFd> {
         let mut directory = self.directory.try_clone()?;
-        let mut parts = path.0.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").peekable();
+        let mut parts = path
+            .0
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty() && *part != b".")
+            .peekable();
         while let Some(part) = parts.next() {
             if part == b".." {
                 return Err(io::Error::from(rustix::io::Errno::XDEV));
             }
             let last = parts.peek().is_none();
-            let flags = if last { flags } else { OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC } | OFlags::NOFOLLOW;
+            let flags = if last {
+                flags
+            } else {
+                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC
+            } | OFlags::NOFOLLOW;
             directory = rustix::fs::openat(&directory, OsStr::from_bytes(part), flags, Mode::empty())?;
             if last {
                 return Ok(directory);
@@ -211,14 +233,21 @@ impl Folder {
                 FileType::Unknown => self.facts(name)?.kind,
                 _ => EntryKind::Other,
             };
-            entries.push(Entry { name: name.to_vec(), kind });
+            entries.push(Entry {
+                name: name.to_vec(),
+                kind,
+            });
         }
         Ok(entries)
     }
 
     /// What `stat` says of an entry, without following a link.
     pub fn facts(&self, name: &[u8]) -> io::Result<Facts> {
-        Ok(Facts::from(rustix::fs::statat(&self.descriptor, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW)?))
+        Ok(Facts::from(rustix::fs::statat(
+            &self.descriptor,
+            OsStr::from_bytes(name),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?))
     }
 
     /// Reads a small text file of the folder, such as an ignore file; longer ones are cut at `limit` bytes.
@@ -260,12 +289,28 @@ mod tests {
     fn nothing_outside_the_root_can_be_opened() {
         let world = world();
         let root = Root::open(&world.path().join("root")).expect("the root");
-        for path in ["../secret", "up", "absolute", "outside/secret", "inside/../../secret", "/etc/passwd"] {
-            assert!(root.open_file(&RelativePath::from_bytes(path.into())).is_err(), "{path}");
+        for path in [
+            "../secret",
+            "up",
+            "absolute",
+            "outside/secret",
+            "inside/../../secret",
+            "/etc/passwd",
+        ] {
+            assert!(
+                root.open_file(&RelativePath::from_bytes(path.into())).is_err(),
+                "{path}"
+            );
             let by_parts = root.resolve_by_parts(&RelativePath::from_bytes(path.into()), OFlags::RDONLY);
             assert!(by_parts.is_err() || path.starts_with('/'), "{path}");
         }
-        assert_eq!(root.open_file(&RelativePath::from_bytes("inside/a.txt".into())).expect("a file").1.size, 1);
+        assert_eq!(
+            root.open_file(&RelativePath::from_bytes("inside/a.txt".into()))
+                .expect("a file")
+                .1
+                .size,
+            1
+        );
         assert!(root.open_file(&RelativePath::from_bytes("inside".into())).is_err());
     }
 }

@@ -53,7 +53,27 @@ pub struct CacheStats {
 /// All caches of the process, for the admin page and the metrics.
 #[derive(Clone, Default)]
 pub struct Caches {
-    readers: Arc<RwLock<Vec<Box<dyn Fn() -> CacheStats + Send + Sync>>>>,
+    all: Arc<RwLock<Vec<Box<dyn AnyCache>>>>,
+}
+
+/// A row cache whatever it holds.
+trait AnyCache: Send + Sync {
+    fn stats(&self) -> CacheStats;
+    fn clear(&self);
+}
+
+impl<K, V> AnyCache for RowCache<K, V>
+where
+    K: Hash + Eq + Copy + Debug + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn stats(&self) -> CacheStats {
+        Self::stats(self)
+    }
+
+    fn clear(&self) {
+        Self::clear(self);
+    }
 }
 
 impl Caches {
@@ -73,7 +93,7 @@ impl Caches {
     {
         let counters = Arc::new(Counters::default());
         let evicted = Arc::clone(&counters);
-        // Forty bytes for the key, the entry and moka's own bookkeeping, measured at a million small entries.
+        // Forty bytes stand for the key, the entry and moka's own bookkeeping: an estimate.
         let held = Cache::builder()
             .name(name)
             .max_capacity(capacity_bytes)
@@ -96,22 +116,28 @@ impl Caches {
                 counters,
             }),
         };
-        let read = cache.clone();
-        self.readers
+        self.all
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::new(move || read.stats()));
+            .push(Box::new(cache.clone()));
         cache
     }
 
     /// The counters of every cache, in the order in which they were made.
     pub fn stats(&self) -> Vec<CacheStats> {
-        self.readers
+        self.all
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
-            .map(|read| read())
+            .map(|cache| cache.stats())
             .collect()
+    }
+
+    /// Forgets everything in every cache.
+    pub fn clear(&self) {
+        for cache in self.all.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            cache.clear();
+        }
     }
 }
 

@@ -33,7 +33,10 @@ impl Config {
         let known: BTreeSet<&str> = sections.iter().copied().collect();
         let origin = path.map_or_else(|| "the settings".to_owned(), |path| path.display().to_string());
         if let Some(unknown) = table.keys().find(|key| !known.contains(key.as_str())) {
-            bail!("{origin}: unknown section `[{unknown}]`; there are {}", sections.join(", "));
+            bail!(
+                "{origin}: unknown section `[{unknown}]`; there are {}",
+                sections.join(", ")
+            );
         }
         let environment: BTreeMap<String, String> = environment.into_iter().collect();
         for section in &known {
@@ -41,7 +44,9 @@ impl Config {
             for (name, text) in environment.iter().filter(|(name, _)| name.starts_with(&prefix)) {
                 let key = name[prefix.len()..].to_ascii_lowercase();
                 let section = table.entry(*section).or_insert_with(|| Value::Table(Table::new()));
-                let Value::Table(section) = section else { bail!("{origin}: `{prefix}` is not a section") };
+                let Value::Table(section) = section else {
+                    bail!("{origin}: `{prefix}` is not a section")
+                };
                 section.insert(key, parse_value(text));
             }
         }
@@ -50,8 +55,13 @@ impl Config {
 
     /// One section, or its defaults when it is absent; an unknown or ill-typed key is an error that names it.
     pub fn section<T: DeserializeOwned + Default>(&self, name: &str) -> anyhow::Result<T> {
-        let Some(value) = self.table.get(name) else { return Ok(T::default()) };
-        value.clone().try_into().with_context(|| format!("{}: section `[{name}]`", self.origin))
+        let Some(value) = self.table.get(name) else {
+            return Ok(T::default());
+        };
+        value
+            .clone()
+            .try_into()
+            .with_context(|| format!("{}: section `[{name}]`", self.origin))
     }
 }
 
@@ -80,10 +90,19 @@ mod tests {
     #[test]
     fn the_environment_lies_over_the_file_and_unknown_keys_are_named() {
         let env = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let variables = [env("VITAGRAPH_SCAN_SETTLE_SECONDS", "7"), env("VITAGRAPH_SCAN_PATTERN", "a b")];
+        let variables = [
+            env("VITAGRAPH_SCAN_SETTLE_SECONDS", "7"),
+            env("VITAGRAPH_SCAN_PATTERN", "a b"),
+        ];
         let config = Config::load(None, variables, &["scan"]).expect("good settings");
         let scan: Scan = config.section("scan").expect("a good section");
-        assert_eq!(scan, Scan { settle_seconds: 7, pattern: "a b".into() });
+        assert_eq!(
+            scan,
+            Scan {
+                settle_seconds: 7,
+                pattern: "a b".into()
+            }
+        );
 
         let config = Config::load(None, [env("VITAGRAPH_SCAN_COLOUR", "1")], &["scan"]).expect("sections are lazy");
         let error = format!("{:#}", config.section::<Scan>("scan").expect_err("an unknown key"));

@@ -111,20 +111,38 @@ pub struct Failure {
 impl Failure {
     /// A failure of this code.
     pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: Vec::new(), source: None }
+        Self {
+            code,
+            message: message.into(),
+            fields: Vec::new(),
+            source: None,
+        }
     }
 
     /// Bad input at one field.
     pub fn field(path: impl Into<String>, message: impl Into<String>) -> Self {
-        let fault = FieldFault { path: path.into(), message: message.into() };
+        let fault = FieldFault {
+            path: path.into(),
+            message: message.into(),
+        };
         let message = format!("{}: {}", fault.path, fault.message);
-        Self { code: &code::BAD_INPUT, message, fields: vec![fault], source: None }
+        Self {
+            code: &code::BAD_INPUT,
+            message,
+            fields: vec![fault],
+            source: None,
+        }
     }
 
     /// An unexpected error: clients get the code, the log gets the source.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let message = "something went wrong on the server; the request id finds it in the log".to_owned();
-        Self { code: &code::INTERNAL, message, fields: Vec::new(), source: Some(source.into()) }
+        Self {
+            code: &code::INTERNAL,
+            message,
+            fields: Vec::new(),
+            source: Some(source.into()),
+        }
     }
 }
 

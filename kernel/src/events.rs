@@ -112,8 +112,14 @@ impl Events {
         let fact = Arc::new(fact);
         let (listeners, sender) = {
             let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(topic) = topics.get(&TypeId::of::<F>()) else { return };
-            let sender = topic.sender.as_ref().and_then(|any| any.downcast_ref::<broadcast::Sender<Arc<F>>>()).cloned();
+            let Some(topic) = topics.get(&TypeId::of::<F>()) else {
+                return;
+            };
+            let sender = topic
+                .sender
+                .as_ref()
+                .and_then(|any| any.downcast_ref::<broadcast::Sender<Arc<F>>>())
+                .cloned();
             (topic.listeners.clone(), sender)
         };
         for listener in listeners {
@@ -140,8 +146,12 @@ impl Events {
     pub fn subscribe<F: Fact>(&self) -> impl Stream<Item = Heard<F>> + Send + Unpin + use<F> {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let topic = topics.entry(TypeId::of::<F>()).or_default();
-        let sender = topic.sender.get_or_insert_with(|| Box::new(broadcast::channel::<Arc<F>>(CAPACITY).0));
-        let sender = sender.downcast_ref::<broadcast::Sender<Arc<F>>>().expect("a topic's sender carries the topic's type");
+        let sender = topic
+            .sender
+            .get_or_insert_with(|| Box::new(broadcast::channel::<Arc<F>>(CAPACITY).0));
+        let sender = sender
+            .downcast_ref::<broadcast::Sender<Arc<F>>>()
+            .expect("a topic's sender carries the topic's type");
         BroadcastStream::new(sender.subscribe()).map(|heard| match heard {
             Ok(fact) => Heard::Fact(fact),
             Err(BroadcastStreamRecvError::Lagged(_)) => Heard::Gap,
@@ -158,10 +168,14 @@ mod tests {
         let events = Events::default();
         let mut heard = events.subscribe::<LibraryChanged>();
         for key in 0..(CAPACITY as i64 + 5) {
-            events.publish(LibraryChanged { library: LibraryId(key) });
+            events.publish(LibraryChanged {
+                library: LibraryId(key),
+            });
         }
         assert!(matches!(heard.next().await, Some(Heard::Gap)));
-        let Some(Heard::Fact(fact)) = heard.next().await else { panic!("a fact follows the gap") };
+        let Some(Heard::Fact(fact)) = heard.next().await else {
+            panic!("a fact follows the gap")
+        };
         assert_eq!(fact.library, LibraryId(5));
     }
 }

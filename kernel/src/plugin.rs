@@ -101,7 +101,10 @@ impl Service {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self { name, run: Box::new(move |stop| Box::pin(run(stop))) }
+        Self {
+            name,
+            run: Box::new(move |stop| Box::pin(run(stop))),
+        }
     }
 
     /// Its name, for logs.
@@ -149,7 +152,10 @@ impl Hooks {
                 }
             })
         };
-        self.reactions.push(Reaction { name, begin: Box::new(begin) });
+        self.reactions.push(Reaction {
+            name,
+            begin: Box::new(begin),
+        });
     }
 
     /// The reactions as services of the server.

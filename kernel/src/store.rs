@@ -113,15 +113,30 @@ impl Store {
             (counted(writer, config, &counts), counted(reader, config, &counts))
         } else {
             let mut options = ConnectOptions::new(&config.url);
-            options.max_connections(config.connections.max(4)).sqlx_logging(false).test_before_acquire(false);
-            options.acquire_timeout(Duration::from_secs(10)).statement_timeout(config.statement_timeout);
+            options
+                .max_connections(config.connections.max(4))
+                .sqlx_logging(false)
+                .test_before_acquire(false);
+            options
+                .acquire_timeout(Duration::from_secs(10))
+                .statement_timeout(config.statement_timeout);
             options.set_application_name("vitagraph");
             let pool = counted(Database::connect(options).await?, config, &counts);
             (pool.clone(), pool)
         };
         let backend = writer.get_database_backend();
         let turn = Arc::new(tokio::sync::Mutex::new(None));
-        Ok(Self { inner: Arc::new(Inner { reader, writer, turn, backend, clock, events, counts }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                reader,
+                writer,
+                turn,
+                backend,
+                clock,
+                events,
+                counts,
+            }),
+        })
     }
 
     /// Connections for reading. On SQLite they cannot write.
@@ -149,13 +164,25 @@ impl Store {
         let inner = &self.inner;
         if inner.backend != DbBackend::Sqlite {
             let tx = inner.writer.begin().await?;
-            return Ok(Tx { tx, turn: None, events: inner.events.clone(), after: Mutex::default() });
+            return Ok(Tx {
+                tx,
+                turn: None,
+                events: inner.events.clone(),
+                after: Mutex::default(),
+            });
         }
         let mut turn = Arc::clone(&inner.turn).lock_owned().await;
         if *turn != Some(durability) {
             // SQLite ignores this pragma inside a transaction; the turn keeps others out in between.
-            let level = if durability == Durability::Full { "full" } else { "normal" };
-            inner.writer.execute_unprepared(&format!("pragma synchronous = {level}")).await?;
+            let level = if durability == Durability::Full {
+                "full"
+            } else {
+                "normal"
+            };
+            inner
+                .writer
+                .execute_unprepared(&format!("pragma synchronous = {level}"))
+                .await?;
             *turn = Some(durability);
         }
         let options = TransactionOptions {
@@ -163,7 +190,12 @@ impl Store {
             ..TransactionOptions::default()
         };
         let tx = inner.writer.begin_with_options(options).await?;
-        Ok(Tx { tx, turn: Some(turn), events: inner.events.clone(), after: Mutex::default() })
+        Ok(Tx {
+            tx,
+            turn: Some(turn),
+            events: inner.events.clone(),
+            after: Mutex::default(),
+        })
     }
 
     /// What has been executed so far, in this process.
@@ -197,7 +229,12 @@ type AfterCommit = Box<dyn FnOnce(&Events) + Send>;
 impl Tx {
     /// Commits, then tells what was published: caches have dropped the old rows when this returns.
     pub async fn commit(self) -> Result<(), DbErr> {
-        let Self { tx, turn, events, after } = self;
+        let Self {
+            tx,
+            turn,
+            events,
+            after,
+        } = self;
         tx.commit().await?;
         drop(turn);
         for tell in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -237,10 +274,16 @@ enum Access {
 
 fn sqlite_options(config: &StoreConfig, access: Access) -> ConnectOptions {
     let mut options = ConnectOptions::new(&config.url);
-    options.sqlx_logging(false).test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
+    options
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10));
     let connections = if access == Access::Write { 1 } else { config.connections };
     // One reader stays open at least, so that the page cache and the WAL index stay warm.
-    options.max_connections(connections).min_connections(1).idle_timeout(Some(Duration::from_secs(600)));
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .idle_timeout(Some(Duration::from_secs(600)));
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let cache_kib = if access == Access::Write { 65_536 } else { 16_384 };
         let sqlite = sqlite
@@ -265,7 +308,10 @@ fn sqlite_options(config: &StoreConfig, access: Access) -> ConnectOptions {
             Box::pin(async move {
                 // A reader is acquired for one statement, so the time since then is the statement's.
                 let begun = Instant::now();
-                connection.lock_handle().await?.set_progress_handler(20_000, move || begun.elapsed() < limit);
+                connection
+                    .lock_handle()
+                    .await?
+                    .set_progress_handler(20_000, move || begun.elapsed() < limit);
                 Ok(true)
             })
         });
@@ -278,7 +324,9 @@ fn counted(mut connection: DatabaseConnection, config: &StoreConfig, counts: &Ar
     let counts = Arc::clone(counts);
     connection.set_metric_callback(move |info: &Info<'_>| {
         counts.statements.fetch_add(1, Ordering::Relaxed);
-        counts.busy_us.fetch_add(info.elapsed.as_micros() as u64, Ordering::Relaxed);
+        counts
+            .busy_us
+            .fetch_add(info.elapsed.as_micros() as u64, Ordering::Relaxed);
         if info.failed {
             counts.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -294,6 +342,12 @@ fn counted(mut connection: DatabaseConnection, config: &StoreConfig, counts: &Ar
 }
 
 fn is_write(sql: &str) -> bool {
-    let word = sql.trim_start().get(..6).unwrap_or_default();
-    ["insert", "update", "delete"].iter().any(|write| word.eq_ignore_ascii_case(write))
+    let starts = |text: &str, word: &str| {
+        text.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let writes = |text: &str| ["insert ", "update ", "delete "].iter().any(|word| starts(text, word));
+    let sql = sql.trim_start();
+    // A common table expression comes before its verb.
+    writes(sql) || (starts(sql, "with ") && sql.split(')').any(|part| writes(part.trim_start())))
 }

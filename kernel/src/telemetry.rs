@@ -54,7 +54,9 @@ pub struct Metrics {
 }
 
 fn buckets() -> Histogram {
-    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+    Histogram::new([
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    ])
 }
 
 impl Metrics {
@@ -134,5 +136,8 @@ impl Metrics {
 }
 
 fn owned(labels: &[(&str, &str)]) -> Labels {
-    labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }

@@ -8,7 +8,11 @@ use sea_orm_migration::SchemaManager;
 pub async fn apply(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let backend = manager.get_database_backend();
-    for statement in statements.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+    for statement in statements
+        .split(';')
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+    {
         connection.execute_unprepared(&translate(statement, backend)).await?;
     }
     Ok(())

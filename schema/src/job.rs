@@ -9,4 +9,7 @@ pub mod types;
 
 pub use self::{
     loader::{loaders, node},
-    mutations::JobMutation, queries::JobQuery, subscriptions::JobSubscription};
+    mutations::JobMutation,
+    queries::JobQuery,
+    subscriptions::JobSubscription,
+};

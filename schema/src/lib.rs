@@ -49,4 +49,8 @@ pub struct Mutation(
 /// What can be followed.
 #[derive(MergedSubscription, Default)]
 #[graphql(name = "CoreSubscription")]
-pub struct Subscription(library::subscriptions::LibrarySubscription, job::JobSubscription, system::SystemSubscription);
+pub struct Subscription(
+    library::subscriptions::LibrarySubscription,
+    job::JobSubscription,
+    system::SystemSubscription,
+);

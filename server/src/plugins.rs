@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, MergedObject, MergedSubscription, SchemaBuilder};
+use async_graphql::{
+    Data, MergedObject, MergedSubscription, OutputType, SchemaBuilder, SubscriptionType, registry::Registry,
+};
 use axum::Router;
 use kernel::{
     config::Config,
@@ -28,6 +30,25 @@ macro_rules! plugins {
         /// All subscriptions.
         #[derive(MergedSubscription, Default)]
         pub struct Subscription(schema::Subscription, $($(#[$cfg])* <$plugin as schema::kit::surface::Surface>::Subscription),+);
+
+        /// The fields of one root (`Query`, `Mutation` or `Subscription`) by owner: the core and each plugin. Merging
+        /// drops a second field of the same name without a word, so a test demands that these sets are disjoint.
+        pub fn root_fields(root: &str) -> Vec<(&'static str, Vec<String>)> {
+            match root {
+                "Query" => vec![
+                    ("core", object_fields::<schema::Query>()),
+                    $($(#[$cfg])* (stringify!($name), object_fields::<<$plugin as schema::kit::surface::Surface>::Query>()),)+
+                ],
+                "Mutation" => vec![
+                    ("core", object_fields::<schema::Mutation>()),
+                    $($(#[$cfg])* (stringify!($name), object_fields::<<$plugin as schema::kit::surface::Surface>::Mutation>()),)+
+                ],
+                _ => vec![
+                    ("core", subscription_fields::<schema::Subscription>()),
+                    $($(#[$cfg])* (stringify!($name), subscription_fields::<<$plugin as schema::kit::surface::Surface>::Subscription>()),)+
+                ],
+            }
+        }
 
         /// The plugins of this server.
         #[derive(Clone)]
@@ -81,6 +102,23 @@ macro_rules! plugins {
             }
         }
     };
+}
+
+fn object_fields<T: OutputType>() -> Vec<String> {
+    let mut registry = Registry::default();
+    T::create_type_info(&mut registry);
+    fields_of(&registry, &T::type_name())
+}
+
+fn subscription_fields<T: SubscriptionType>() -> Vec<String> {
+    let mut registry = Registry::default();
+    T::create_type_info(&mut registry);
+    fields_of(&registry, &T::type_name())
+}
+
+fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
+    let fields = registry.types.get(name).and_then(|found| found.fields());
+    fields.into_iter().flat_map(|fields| fields.keys().cloned()).collect()
 }
 
 plugins! {

@@ -454,9 +454,30 @@ mod tests {
                 id: 9,
             })
         };
-        check(&keyset(false), cursor(KeyValue::Int(720)), false, expect![[r#"SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0" FROM "media" WHERE ("media"."height", "media"."id") < (720, 9) ORDER BY "media"."height" DESC, "media"."id" DESC LIMIT 3"#]]);
-        check(&keyset(true), cursor(KeyValue::Int(720)), false, expect![[r#"SELECT "id", "k0" FROM (SELECT * FROM (SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 0 AS "part" FROM "media" WHERE "media"."height" IS NOT NULL AND ("media"."height", "media"."id") < (720, 9) ORDER BY "media"."height" DESC, "media"."id" DESC LIMIT 3) AS "present" UNION ALL SELECT * FROM (SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 1 AS "part" FROM "media" WHERE "media"."height" IS NULL ORDER BY "media"."id" DESC LIMIT 3) AS "absent") AS "page" ORDER BY "part" ASC, "k0" DESC NULLS LAST, "id" DESC LIMIT 3"#]]);
-        check(&keyset(true), cursor(KeyValue::Absent), false, expect![[r#"SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 1 AS "part" FROM "media" WHERE "media"."height" IS NULL AND "media"."id" < 9 ORDER BY "media"."id" DESC LIMIT 3"#]]);
+        check(
+            &keyset(false),
+            cursor(KeyValue::Int(720)),
+            false,
+            expect![[
+                r#"SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0" FROM "media" WHERE ("media"."height", "media"."id") < (720, 9) ORDER BY "media"."height" DESC, "media"."id" DESC LIMIT 3"#
+            ]],
+        );
+        check(
+            &keyset(true),
+            cursor(KeyValue::Int(720)),
+            false,
+            expect![[
+                r#"SELECT "id", "k0" FROM (SELECT * FROM (SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 0 AS "part" FROM "media" WHERE "media"."height" IS NOT NULL AND ("media"."height", "media"."id") < (720, 9) ORDER BY "media"."height" DESC, "media"."id" DESC LIMIT 3) AS "present" UNION ALL SELECT * FROM (SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 1 AS "part" FROM "media" WHERE "media"."height" IS NULL ORDER BY "media"."id" DESC LIMIT 3) AS "absent") AS "page" ORDER BY "part" ASC, "k0" DESC NULLS LAST, "id" DESC LIMIT 3"#
+            ]],
+        );
+        check(
+            &keyset(true),
+            cursor(KeyValue::Absent),
+            false,
+            expect![[
+                r#"SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 1 AS "part" FROM "media" WHERE "media"."height" IS NULL AND "media"."id" < 9 ORDER BY "media"."id" DESC LIMIT 3"#
+            ]],
+        );
     }
 
     #[test]

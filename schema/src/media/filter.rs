@@ -447,7 +447,15 @@ mod tests {
             })),
             ..MediaFilter::default()
         };
-        check(&filter, expect![[r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#]], expect![[r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#]]);
+        check(
+            &filter,
+            expect![[
+                r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#
+            ]],
+            expect![[
+                r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#
+            ]],
+        );
         let title = TextCriterion {
             contains: Some("50%".to_owned()),
             ..TextCriterion::default()
@@ -459,6 +467,10 @@ mod tests {
             }]),
             ..MediaFilter::default()
         };
-        check(&filter, expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" LIKE '%50\%%' ESCAPE '\'"#]], expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" ilike E'%50\\%%'"#]]);
+        check(
+            &filter,
+            expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" LIKE '%50\%%' ESCAPE '\'"#]],
+            expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" ilike E'%50\\%%'"#]],
+        );
     }
 }

@@ -149,7 +149,10 @@ pub async fn update_user(
     let tx = kernel.store.begin(Durability::Full).await?;
     lock_accounts(&tx).await?;
     // Read again: the password's hash took a while, and somebody else may have changed the account.
-    let before = user::Entity::find_by_id(id).one(&*tx).await?.ok_or_else(|| no_user(id))?;
+    let before = user::Entity::find_by_id(id)
+        .one(&*tx)
+        .await?
+        .ok_or_else(|| no_user(id))?;
     let after = row.update(&*tx).await.map_err(name_taken)?;
     let is_admin = |user: &user::Model| user.role == Role::Admin && !user.is_disabled;
     if is_admin(&before) && !is_admin(&after) && count_admins(&*tx).await? == 0 {
