@@ -212,10 +212,8 @@ fn only_the_kernel_opens_files_for_plugins_and_schema() -> anyhow::Result<()> {
             "fs::remove",
             "fs::rename",
         ];
-        let found = opens
-            .iter()
-            .find(|word| line.contains(**word))
-            .filter(|_| !line.starts_with("//"));
+        let is_none_of_ours = line.starts_with("//") || line.contains("\"/proc/");
+        let found = opens.iter().find(|word| line.contains(**word) && !is_none_of_ours);
         assert!(found.is_none(), "{file} opens files past kernel::blob: {line}");
     }
     Ok(())

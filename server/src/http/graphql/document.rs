@@ -1,7 +1,7 @@
 //! Documents: checked, parsed, measured, and kept by hash, so that a known one costs a look-up.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -9,7 +9,9 @@ use async_graphql::{
     Name, Positioned,
     parser::{
         parse_query,
-        types::{ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet},
+        types::{
+            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+        },
     },
 };
 use kernel::error::Failure;
@@ -98,11 +100,55 @@ impl Document {
         })
     }
 
+    /// The syntax tree with one operation of several, and without the fragments that only the others use.
+    ///
+    /// async-graphql reckons the cost of every operation of a document with the variables of the one that is executed,
+    /// and refuses a document whose other operations have variables of their own.
+    pub fn alone(&self, operation: Option<&str>) -> ExecutableDocument {
+        let (DocumentOperations::Multiple(all), Some(name)) = (&self.parsed.operations, operation) else {
+            return self.parsed.clone();
+        };
+        let mut used = HashSet::new();
+        let mut foreign = HashSet::new();
+        for (own, other) in all {
+            let seen = if own.as_str() == name { &mut used } else { &mut foreign };
+            spread(&other.node.selection_set.node, &self.parsed.fragments, seen);
+        }
+        let mut alone = self.parsed.clone();
+        if let DocumentOperations::Multiple(all) = &mut alone.operations {
+            all.retain(|own, _| own.as_str() == name);
+        }
+        alone
+            .fragments
+            .retain(|own, _| used.contains(own.as_str()) || !foreign.contains(own.as_str()));
+        alone
+    }
+
     /// Whether an operation selects nothing but what the specification itself defines.
     pub fn is_meta(&self, operation: &OperationDefinition) -> bool {
         Measurer::new(&self.parsed)
             .operation(operation)
             .is_ok_and(|measure| measure.is_meta)
+    }
+}
+
+/// The fragments that a selection uses, directly and through other fragments.
+fn spread<'a>(
+    set: &'a SelectionSet,
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    seen: &mut HashSet<&'a str>,
+) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => spread(&field.node.selection_set.node, fragments, seen),
+            Selection::InlineFragment(inline) => spread(&inline.node.selection_set.node, fragments, seen),
+            Selection::FragmentSpread(found) => {
+                let name = found.node.fragment_name.node.as_str();
+                if let (true, Some(fragment)) = (seen.insert(name), fragments.get(name)) {
+                    spread(&fragment.node.selection_set.node, fragments, seen);
+                }
+            }
+        }
     }
 }
 

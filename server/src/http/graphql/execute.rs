@@ -74,8 +74,8 @@ pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Res
         .chars()
         .take(64)
         .collect();
+    request.set_parsed_query(document.alone(call.operation_name.as_deref()));
     request.operation_name = call.operation_name;
-    request.set_parsed_query(document.parsed.clone());
     if access == Access::Anonymous {
         request = request.disable_introspection();
     }
