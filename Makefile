@@ -2,7 +2,7 @@
 #
 #   make run [MEDIA=/path] [DATA=dir] [LISTEN=addr:port]   install, build, start on MEDIA or on a demo library
 #   make test                                              everything CI checks, on SQLite and PostgreSQL
-#   make build | check | bench | sdl | clean-demo
+#   make build | check | bench | torture | sdl | clean-demo
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +20,7 @@ BUILD_PACKAGES := clang libclang-dev lld pkg-config ca-certificates curl \
 	libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) postgresql chromium strace
 
-.PHONY: run test build web check bench sdl packages test-packages clean-demo
+.PHONY: run test build web check bench torture sdl packages test-packages clean-demo
 
 run: build
 	@MEDIA='$(MEDIA)' DATA='$(DATA)' LISTEN='$(LISTEN)' BIN='$(BIN)' ./server/first-run
@@ -62,6 +62,11 @@ check: packages web
 
 bench: build
 	tests/bench/run
+
+# The crash harness at full size: fifty kills over a scan of two thousand files.
+torture: packages
+	cargo build --locked -p server -p media-worker
+	VITAGRAPH_KILLS=50 VITAGRAPH_KILL_FILES=2000 cargo test --locked -p tests --test it -- kill::sqlite --nocapture
 
 # Rewrites the checked-in SDL from the code.
 sdl:

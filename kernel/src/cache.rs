@@ -94,6 +94,7 @@ impl Caches {
         let counters = Arc::new(Counters::default());
         let evicted = Arc::clone(&counters);
         // Forty bytes stand for the key, the entry and moka's own bookkeeping: an estimate.
+        #[expect(clippy::disallowed_methods, reason = "this is the one maker of caches")]
         let held = Cache::builder()
             .name(name)
             .max_capacity(capacity_bytes)

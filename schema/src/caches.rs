@@ -594,6 +594,7 @@ fn weigh_text(text: &Option<String>) -> u32 {
     24 + text.as_ref().map_or(0, String::len) as u32
 }
 
+#[expect(clippy::ptr_arg, reason = "a weigher gets the type that its cache holds")]
 fn weigh_names(names: &Vec<String>) -> u32 {
     names.iter().map(|name| 24 + name.len() as u32).sum()
 }
@@ -602,6 +603,7 @@ fn weigh_kin(kin: &Kin) -> u32 {
     48 + 8 * (kin.parents.len() + kin.children.len()) as u32
 }
 
+#[expect(clippy::ptr_arg, reason = "a weigher gets the type that its cache holds")]
 fn weigh_credits(credits: &Vec<Credit>) -> u32 {
     credits
         .iter()
@@ -617,6 +619,7 @@ fn weigh_folder(place: &FolderPlace) -> u32 {
     (place.root.len() + place.path.len()) as u32
 }
 
+#[expect(clippy::ptr_arg, reason = "a weigher gets the type that its cache holds")]
 fn weigh_files(files: &Vec<file::Model>) -> u32 {
     let texts = |file: &file::Model| file.name.len() + file.path.len() + file.tags.len() + 64;
     files

@@ -1,5 +1,10 @@
 //! The client contract: shared types, loaders, queries and mutations. Reads live here; work lives in plugins.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "the fields of a GraphQL interface repeat `ty` and `desc`, which this lint takes for repeated attributes"
+)]
+
 pub mod caches;
 pub mod job;
 pub mod kit;

@@ -55,6 +55,9 @@ enum Command {
         /// Go on whatever is missing, and try every failed file again
         #[arg(long)]
         force: bool,
+        /// Only queue the scans: the running server, or the next one, does them
+        #[arg(long)]
+        detach: bool,
     },
     /// Print the GraphQL schema
     Schema,
@@ -195,7 +198,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Library(LibraryCommand::List) => library::list(open(&settings).await?).await,
             #[cfg(feature = "scan")]
-            Command::Scan { library, force } => scan::scan(settings, library, force).await,
+            Command::Scan {
+                library,
+                force,
+                detach: true,
+            } => scan::queue(settings, library, force).await,
+            Command::Scan { library, force, .. } => scan::scan(settings, library, force).await,
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,
             Command::Schema => Ok(ExitCode::SUCCESS),

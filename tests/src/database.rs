@@ -17,7 +17,7 @@ impl Backend {
     pub fn is_available(self) -> bool {
         let available = self == Self::Sqlite || postgres().is_some();
         if !available {
-            println!("skipped on PostgreSQL: VITAGRAPH_TEST_POSTGRES names no server; `make test` starts one");
+            eprintln!("skipped on PostgreSQL: VITAGRAPH_TEST_POSTGRES names no server; `make test` starts one");
         }
         available
     }

@@ -1,5 +1,7 @@
 //! The harness: a server of its own for each test, on SQLite and on PostgreSQL, driven from outside by GraphQL and HTTP.
 
+#![allow(clippy::print_stdout, reason = "tests say what they measured and what they skipped")]
+
 pub mod client;
 pub mod database;
 pub mod fixture;

@@ -9,7 +9,7 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return path.canonicalize().ok();
     }
-    println!("skipped: there is no folder {}", path.display());
+    eprintln!("skipped: there is no folder {}", path.display());
     None
 }
 

@@ -310,9 +310,9 @@ impl World {
             sort_title: natural_key(&title),
             title,
             title_origin: 0,
-            description: (n % 3 == 0).then(|| format!("about {n}")),
+            description: n.is_multiple_of(3).then(|| format!("about {n}")),
             date: (n % 4 != 1).then(|| format!("20{:02}-05-01", n % 20)),
-            studio_id: (n % 2 == 0).then(|| self.studios[n % 3]),
+            studio_id: n.is_multiple_of(2).then(|| self.studios[n % 3]),
             primary_file_id: Some(file),
             path: path.clone(),
             size: (n % 11) as i64 * 1000,
@@ -321,11 +321,11 @@ impl World {
             height: (kind != MediaKind::Audio).then_some([360, 720, 1080][n % 3]),
             frame_rate_num: None,
             frame_rate_den: None,
-            bit_rate: (n % 5 != 0).then_some((n % 13) as i64 * 100),
+            bit_rate: (!n.is_multiple_of(5)).then_some((n % 13) as i64 * 100),
             video_codec: (kind == MediaKind::Video).then(|| ["h264", "hevc"][n % 2].to_owned()),
             audio_codec: (kind == MediaKind::Audio).then(|| "aac".to_owned()),
             container: Some("matroska".into()),
-            has_subtitles: n % 6 == 0,
+            has_subtitles: n.is_multiple_of(6),
             n_files: 1,
             thumbhash: None,
             added_at: now + (n / 4) as i64,
@@ -394,8 +394,8 @@ impl World {
             let own = media_user::Model {
                 media_id: id,
                 user_id: self.viewer,
-                rating: (n % 6 != 0).then_some((n % 5) as i32 * 20),
-                is_favorite: n % 10 == 0,
+                rating: (!n.is_multiple_of(6)).then_some((n % 5) as i32 * 20),
+                is_favorite: n.is_multiple_of(10),
                 n_views: (n % 14) as i64,
                 last_viewed_at: (n % 7 != 3).then_some(now + (n % 19) as i64),
                 position_us: None,
@@ -426,7 +426,7 @@ async fn postgres_database() -> Option<String> {
         .ok()
         .filter(|url| !url.is_empty())
     else {
-        println!("skipped on PostgreSQL: VITAGRAPH_TEST_POSTGRES names no server");
+        eprintln!("skipped on PostgreSQL: VITAGRAPH_TEST_POSTGRES names no server");
         return None;
     };
     let name = format!("schema_{}_{}", std::process::id(), MediaId::new().0);

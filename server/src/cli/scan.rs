@@ -56,7 +56,18 @@ fn stopped(what_next: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(130))
 }
 
-async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+/// Queues scans for the running server, or for the next one.
+pub async fn queue(settings: Settings, library: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+    let base = Base::open(&settings).await?;
+    for (name, _) in start(&base.kernel, library, force).await? {
+        print_line(&format!("{name}: the scan is queued"))?;
+    }
+    base.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the scan of one library or of all; each with its name.
+async fn start(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<Vec<(String, JobId)>> {
     let mut find = library::Entity::find().order_by_asc(library::Column::Name);
     if let Some(name) = &name {
         find = find.filter(library::Column::Name.eq(name));
@@ -71,6 +82,11 @@ async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow:
     for library in libraries {
         jobs.push((library.name, plugin_scan::start(kernel, library.id, force).await?));
     }
+    Ok(jobs)
+}
+
+async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+    let jobs = start(kernel, name, force).await?;
     let mut all_well = true;
     for (name, job) in jobs {
         all_well &= follow(kernel, &name, job).await?;
