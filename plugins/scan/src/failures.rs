@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use entities::id::{FileId, LibraryId, LibraryPathId, ScanFailureId};
 use kernel::{
     blob::{Facts, RelativePath},
+    plugin::Kernel,
     store::Tx,
 };
+use media_engine::engine::Engine;
 use media_proto::error::MediaError;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
@@ -93,15 +95,46 @@ pub struct FailureRow {
     pub first_at: i64,
     /// When it was last tried.
     pub last_at: i64,
+    /// Which FFmpeg failed, as [`Prober::ffmpeg`].
+    pub ffmpeg: String,
+    /// Whether this scan tries it again although nothing changed.
+    pub is_again: bool,
+}
+
+/// What failures are judged by: another FFmpeg may read what an earlier one could not.
+#[derive(Debug, Clone, Default)]
+pub struct Prober {
+    /// The hash of the FFmpeg that runs; empty while none does.
+    pub ffmpeg: String,
+    /// Whether everything that failed is to be tried again.
+    pub is_forced: bool,
+}
+
+impl Prober {
+    /// What the engine of this kernel is.
+    pub fn of(kernel: &Kernel, is_forced: bool) -> Self {
+        let ffmpeg = kernel
+            .parts
+            .get::<Engine>()
+            .map(|engine| engine.ffmpeg().ffmpeg_hash.clone());
+        Self {
+            ffmpeg: ffmpeg.unwrap_or_default(),
+            is_forced,
+        }
+    }
+
+    fn tries_again(&self, row: &FailureRow) -> bool {
+        self.is_forced || (!self.ffmpeg.is_empty() && row.ffmpeg != self.ffmpeg)
+    }
 }
 
 const COLUMNS: &str = "id, library_id, library_path_id, path, path_text, file_id, code, reason, size, mtime_ns, inode, \
-    first_at, last_at";
+    first_at, last_at, ffmpeg";
 
 impl FailureRow {
     /// Whether the file still is what failed, so that trying it again cannot help.
     pub fn is_same(&self, facts: &Facts) -> bool {
-        self.identity == (facts.size, facts.mtime_ns, facts.inode) && !self.is_passing()
+        self.identity == (facts.size, facts.mtime_ns, facts.inode) && !self.is_passing() && !self.is_again
     }
 
     /// Whether the next scan tries it again although nothing changed.
@@ -135,6 +168,8 @@ impl FailureRow {
             ),
             first_at: row.try_get_by_index(11)?,
             last_at: row.try_get_by_index(12)?,
+            ffmpeg: row.try_get_by_index(13)?,
+            is_again: false,
         })
     }
 }
@@ -142,14 +177,17 @@ impl FailureRow {
 /// The failures of a library by path.
 pub type KnownFailures = HashMap<(LibraryPathId, Vec<u8>), FailureRow>;
 
-/// All failures of a library.
-pub async fn known<C: ConnectionTrait>(db: &C, library: LibraryId) -> Result<KnownFailures, DbErr> {
+/// All failures of a library, and which of them this prober tries again.
+pub async fn known<C: ConnectionTrait>(db: &C, library: LibraryId, prober: &Prober) -> Result<KnownFailures, DbErr> {
     let text = format!("select {COLUMNS} from scan_failure where library_id = $1");
     let rows = sql::rows(db, text, vec![library.0.into()]).await?;
     let rows = rows.iter().map(FailureRow::read).collect::<Result<Vec<_>, _>>()?;
     Ok(rows
         .into_iter()
-        .map(|row| ((row.library_path, row.path.clone()), row))
+        .map(|mut row| {
+            row.is_again = prober.tries_again(&row);
+            ((row.library_path, row.path.clone()), row)
+        })
         .collect())
 }
 
@@ -192,9 +230,15 @@ pub struct NewFailure {
 }
 
 /// Writes failures down; one that is known keeps its id and its first time.
-pub async fn write(tx: &Tx, library: LibraryId, now: i64, failures: &[NewFailure]) -> Result<(), DbErr> {
+pub async fn write(
+    tx: &Tx,
+    library: LibraryId,
+    now: i64,
+    prober: &Prober,
+    failures: &[NewFailure],
+) -> Result<(), DbErr> {
     for chunk in failures.chunks(sql::CHUNK) {
-        let mut values = Vec::with_capacity(chunk.len() * 13);
+        let mut values = Vec::with_capacity(chunk.len() * 14);
         for failure in chunk {
             let facts = failure
                 .facts
@@ -211,12 +255,13 @@ pub async fn write(tx: &Tx, library: LibraryId, now: i64, failures: &[NewFailure
             ]);
             values.push(crate::facts::text(&failure.fault.reason).into());
             values.extend([facts.0.into(), facts.1.into(), facts.2.into(), now.into(), now.into()]);
+            values.push(prober.ffmpeg.clone().into());
         }
         let text = format!(
             "insert into scan_failure ({COLUMNS}) values {} on conflict (library_path_id, path) do update set \
              file_id = excluded.file_id, code = excluded.code, reason = excluded.reason, size = excluded.size, \
-             mtime_ns = excluded.mtime_ns, inode = excluded.inode, last_at = excluded.last_at",
-            sql::tuples(chunk.len(), 13)
+             mtime_ns = excluded.mtime_ns, inode = excluded.inode, last_at = excluded.last_at, ffmpeg = excluded.ffmpeg",
+            sql::tuples(chunk.len(), 14)
         );
         sql::execute(&**tx, text, values).await?;
     }

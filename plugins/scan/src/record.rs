@@ -27,7 +27,7 @@ use crate::{
     duplicates::{self, Original},
     edges::{self, Joined},
     facts::{FileFacts, file_facts, summary},
-    failures::{self, Fault, KnownFailures, NewFailure},
+    failures::{self, Fault, KnownFailures, NewFailure, Prober},
     folders::Folders,
     items::{self, Items, Relook, TotalsChange},
     jobs::library::ScanStep,
@@ -91,6 +91,8 @@ pub struct Recorder<'a> {
     pub folders: Folders,
     /// Failures of earlier scans.
     pub failures: KnownFailures,
+    /// Which FFmpeg failures are noted with.
+    pub prober: Prober,
     /// What the scan did so far.
     pub report: ScanReport,
 }
@@ -181,12 +183,6 @@ impl Recorder<'_> {
         let (mut good, bad) = sort_out(batch.outcomes);
         self.find_duplicates(&mut good).await?;
         let now = self.cx.kernel().clock.now_ms();
-        let n_done = (good.len() + bad.len()) as u64;
-        let message = good
-            .last()
-            .map(|good| &good.task)
-            .or(bad.last().map(|bad| &bad.task))
-            .map(|task| task.path.display());
 
         let tx = self.cx.kernel().store.begin(Durability::Normal).await?;
         self.folders
@@ -207,10 +203,6 @@ impl Recorder<'_> {
         self.folders.write_complete(&tx).await?;
         self.cx.save_in(&tx, &self.report).await?;
         tx.commit().await?;
-        self.cx.advance(n_done);
-        if let Some(message) = message {
-            self.cx.message(message);
-        }
         Ok(())
     }
 
@@ -412,7 +404,7 @@ impl Recorder<'_> {
             }
         }
         *totals += items.settle(tx, now, &HashMap::new(), &HashMap::new()).await?;
-        failures::write(tx, self.library, now, &rows).await?;
+        failures::write(tx, self.library, now, &self.prober, &rows).await?;
         Ok(())
     }
 

@@ -61,7 +61,7 @@ pub async fn walk(
         let holds_any = tokio::task::spawn_blocking(move || known::holds_any(&sampled[index], &sample)).await?;
 
         let rules = rules_of(&known);
-        let revisit = revisit(failures, path.id, is_forced);
+        let revisit = revisit(failures, path.id);
         let walked = match walk_path(cx, &roots, index, &folders, rules, revisit).await? {
             Ok(walked) => walked,
             Err(error) => return Ok(Err(format!("`{}` cannot be read: {error}", path.path))),
@@ -349,6 +349,10 @@ async fn pipeline(recorder: &mut Recorder<'_>, looker: &Looker, tasks: Vec<Task>
             Ok(None) => break,
             Ok(Some(result)) => result,
         };
+        if matches!(look, Look::Done(_) | Look::Failed(_)) {
+            recorder.cx.advance(1);
+            recorder.cx.message(task.path.display());
+        }
         if batch.is_empty() {
             due = Deadline::now() + MAX_DELAY;
         }
@@ -420,6 +424,7 @@ async fn settle_and_look(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+    cx.advance(waiting.len() as u64);
     let mut batch = Batch::default();
     for (task, _) in waiting {
         batch.push(Outcome {

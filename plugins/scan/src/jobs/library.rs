@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Scan, code,
-    failures::{self, NewFailure},
+    failures::{self, NewFailure, Prober},
     folders::Folders,
     jobs::hash::HashLibrary,
     known::{self, KnownLibrary},
@@ -115,7 +115,8 @@ async fn run(library: LibraryId, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut
         return Err(Failure::new(&code::LIBRARY_NOT_FOUND, format!("no library `{library}`")).into());
     };
     let is_forced = request::is_forced(db, library).await?;
-    let failures = failures::known(db, library).await?;
+    let prober = Prober::of(kernel, is_forced);
+    let failures = failures::known(db, library, &prober).await?;
 
     cx.step(ScanStep::Walk, None);
     let seen = match stage::walk(cx, known, &failures, is_forced).await? {
@@ -170,6 +171,7 @@ async fn run(library: LibraryId, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut
         roots: Arc::clone(&roots),
         folders,
         failures,
+        prober,
         report: std::mem::take(report),
     };
     let ended = async {
@@ -208,7 +210,7 @@ impl Recorder<'_> {
     async fn write_obstacles(&mut self, obstacles: &[NewFailure]) -> anyhow::Result<()> {
         let is_news = |new: &&NewFailure| {
             let known = self.failures.get(&(new.library_path, new.path.as_bytes().to_vec()));
-            known.is_none_or(|known| known.code != new.fault.code || known.reason != new.fault.reason)
+            known.is_none_or(|known| known.is_again || known.code != new.fault.code || known.reason != new.fault.reason)
         };
         let news: Vec<NewFailure> = obstacles.iter().filter(is_news).cloned().collect();
         if news.is_empty() {
@@ -216,7 +218,7 @@ impl Recorder<'_> {
         }
         let now = self.cx.kernel().clock.now_ms();
         let tx = self.cx.begin(Durability::Normal).await?;
-        failures::write(&tx, self.library, now, &news).await?;
+        failures::write(&tx, self.library, now, &self.prober, &news).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -317,12 +319,12 @@ pub fn rules_of(known: &KnownLibrary) -> WalkRules {
     }
 }
 
-/// Folders whose digest is not believed: with force, every folder with a failure.
-pub fn revisit(failures: &failures::KnownFailures, path: LibraryPathId, is_forced: bool) -> HashSet<Vec<u8>> {
+/// Folders whose digest is not believed: those with a failure that is tried again.
+pub fn revisit(failures: &failures::KnownFailures, path: LibraryPathId) -> HashSet<Vec<u8>> {
     let below = failures
-        .keys()
-        .filter(|(library_path, _)| is_forced && *library_path == path);
-    below.map(|(_, path)| parent(path).as_bytes().to_vec()).collect()
+        .iter()
+        .filter(|((library_path, _), row)| row.is_again && *library_path == path);
+    below.map(|((_, path), _)| parent(path).as_bytes().to_vec()).collect()
 }
 
 /// The folder of a path.

@@ -30,6 +30,7 @@ create table scan_failure (
     inode bigint not null,
     first_at bigint not null,
     last_at bigint not null,
+    ffmpeg text not null,
     constraint scan_failure_library_id_fkey foreign key (library_id) references library (id) on delete cascade,
     constraint scan_failure_library_path_id_fkey foreign key (library_path_id) references library_path (id)
         on delete cascade,
