@@ -1,0 +1,140 @@
+//! Killing the server at random moments of a scan: every restart goes on, and the rows become those of an undisturbed scan.
+//!
+//! `VITAGRAPH_KILLS` and `VITAGRAPH_KILL_FILES` set the size, `VITAGRAPH_KILL_SEED` repeats a run, and
+//! `VITAGRAPH_KILL_BIN` names the folder of the programs; `tests/kill/run` does it in full size.
+
+mod process;
+mod random;
+mod rows;
+mod tree;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use process::{Life, World};
+use random::Random;
+use rows::Rows;
+use tests::{database::Backend, on_both};
+
+/// How often and over how much.
+struct Size {
+    kills: u64,
+    files: u64,
+}
+
+impl Size {
+    fn of(backend: Backend) -> anyhow::Result<Self> {
+        let kills = if backend == Backend::Sqlite { 8 } else { 4 };
+        Ok(Self {
+            kills: number("VITAGRAPH_KILLS")?.unwrap_or(kills),
+            files: number("VITAGRAPH_KILL_FILES")?.unwrap_or(200),
+        })
+    }
+}
+
+fn number(name: &str) -> anyhow::Result<Option<u64>> {
+    let text = std::env::var(name).ok();
+    text.map(|text| text.parse().with_context(|| format!("{name} is not a number: {text}")))
+        .transpose()
+}
+
+on_both! {
+    async fn a_killed_scan_ends_with_the_rows_of_an_undisturbed_one(backend: Backend) {
+        let size = Size::of(backend)?;
+        let clock_seed = std::time::SystemTime::UNIX_EPOCH.elapsed()?.subsec_nanos();
+        let seed = number("VITAGRAPH_KILL_SEED")?.unwrap_or(clock_seed.into());
+        println!("VITAGRAPH_KILL_SEED={seed}");
+        let home = tempfile::tempdir()?;
+        let media = home.path().join("media");
+        tree::write(&media, size.files).await?;
+
+        let world = World::make(&home.path().join("undisturbed"), backend, &media).await?;
+        let begun = Instant::now();
+        let life = world.serve()?;
+        life.ready().await?;
+        let boot = begun.elapsed();
+        life.start_scan(&world).await?;
+        let begun = Instant::now();
+        life.idle(&world).await?;
+        let scan = begun.elapsed();
+        life.end().await?;
+        let wanted = world.rows().await?;
+        ensure!(wanted.count("file") + wanted.count("scan_failure") >= size.files as usize, "the scan missed files");
+        for table in ["chapter", "media_tag", "media_person", "studio", "scan_failure", "scan_sidecar"] {
+            ensure!(wanted.count(table) > 0, "the tree makes no rows in {table}");
+        }
+        println!("undisturbed: boot {boot:.2?}, scan and hashes {scan:.2?}, {wanted}");
+
+        let torture = Torture { backend, media: &media, boot, scan, size: &size, wanted: &wanted };
+        torture.run(home.path(), Random::new(seed)).await?;
+    }
+}
+
+struct Torture<'a> {
+    backend: Backend,
+    media: &'a Path,
+    boot: Duration,
+    scan: Duration,
+    size: &'a Size,
+    wanted: &'a Rows,
+}
+
+impl Torture<'_> {
+    /// Kills until it is enough. A scan that ended earlier is compared, and another one begins.
+    async fn run(&self, home: &Path, mut random: Random) -> anyhow::Result<()> {
+        // Longer lives end the scan before it was killed often; shorter ones die before they have done anything.
+        let share = self.scan * 3 / 2 / self.size.kills.max(1) as u32;
+        let longest = share.max(self.scan.min(Duration::from_millis(400)));
+        let (mut kills, mut rounds, mut in_boot) = (0, 0, 0);
+        let begun = Instant::now();
+        while kills < self.size.kills {
+            rounds += 1;
+            let world = World::make(&home.join(format!("round{rounds}")), self.backend, self.media).await?;
+            let mut is_started = false;
+            let mut kills_here = 0;
+            loop {
+                let life = world.serve()?;
+                let is_last = kills == self.size.kills;
+                if is_started && !is_last && random.below(8) == 0 {
+                    tokio::time::sleep(random.up_to(self.boot)).await;
+                    in_boot += 1;
+                } else {
+                    life.ready().await?;
+                    if !is_started {
+                        life.start_scan(&world).await?;
+                        is_started = true;
+                    }
+                    if is_last {
+                        life.idle(&world).await?;
+                    }
+                    if !life.is_working(&world).await? {
+                        self.finish(&world, life, kills_here).await?;
+                        break;
+                    }
+                    tokio::time::sleep(random.up_to(longest)).await;
+                }
+                life.kill(&world).await?;
+                kills += 1;
+                kills_here += 1;
+            }
+        }
+        println!(
+            "{kills} kills, {in_boot} of them while the server started, over {rounds} scans of {} files in {:.1?}",
+            self.size.files,
+            begun.elapsed()
+        );
+        Ok(())
+    }
+
+    async fn finish(&self, world: &World, life: Life, kills: u64) -> anyhow::Result<()> {
+        life.all_succeeded().await?;
+        life.end().await?;
+        world.check_integrity().await?;
+        let rows = world.rows().await?;
+        rows.ensure_equals(self.wanted)
+            .with_context(|| format!("after {kills} kills of one scan"))
+    }
+}

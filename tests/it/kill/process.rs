@@ -1,0 +1,364 @@
+//! The real programs as child processes, with a data directory and a database of their own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use serde_json::{Value, json};
+use tests::{client::Client, database::Backend};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::rows::Rows;
+
+/// Nothing but the whole work takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A killed server's workers must have followed it by then.
+const FOLLOW: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
+
+/// The folder with `vitagraph` and `vitagraph-media`.
+pub fn programs() -> anyhow::Result<PathBuf> {
+    let folder = match std::env::var_os("VITAGRAPH_KILL_BIN") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::current_exe()?
+            .ancestors()
+            .nth(2)
+            .context("a folder")?
+            .to_owned(),
+    };
+    for name in ["vitagraph", "vitagraph-media"] {
+        ensure!(
+            folder.join(name).exists(),
+            "{} has no {name}: cargo build -p server -p media-worker",
+            folder.display()
+        );
+    }
+    Ok(folder)
+}
+
+/// A data directory with an administrator and a library.
+pub struct World {
+    home: PathBuf,
+    database: Option<String>,
+    token: String,
+}
+
+impl World {
+    pub async fn make(home: &Path, backend: Backend, media: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(home)?;
+        // Programs of its own tell this world's processes from all others.
+        for name in ["vitagraph", "vitagraph-media"] {
+            let (from, to) = (programs()?.join(name), home.join(name));
+            if fs::hard_link(&from, &to).is_err() {
+                fs::copy(&from, &to)?;
+            }
+        }
+        let mut world = Self {
+            home: home.to_owned(),
+            database: backend.create().await?,
+            token: String::new(),
+        };
+        world.command(&["user", "add", "admin", "--role", "admin", "--password-stdin"])?;
+        let token = [
+            "token", "create", "--user", "admin", "--name", "kill", "--scopes", "admin",
+        ];
+        world.token = world.command(&token)?.trim().to_owned();
+        world.command(&["library", "add", "films", media.to_str().context("a path in UTF-8")?])?;
+        Ok(world)
+    }
+
+    fn program(&self) -> Command {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is killed must be a process of its own; the product starts none"
+        )]
+        let mut command = Command::new(self.home.join("vitagraph"));
+        command.env("VITAGRAPH_DATA", self.home.join("data"));
+        match &self.database {
+            Some(url) => command.env("VITAGRAPH_DATABASE", url),
+            None => command.env_remove("VITAGRAPH_DATABASE"),
+        };
+        command
+    }
+
+    fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut child = self
+            .program()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that reads nothing may have ended.
+            let _ = stdin.write_all(b"correct horse battery\n");
+        }
+        let output = child.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "vitagraph {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Starts a server.
+    pub fn serve(&self) -> anyhow::Result<Life> {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.join("log"))?;
+        let mut child = self
+            .program()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let stdout = child.stdout.take().context("standard output")?;
+        let (say, address) = watch::channel(None);
+        // Ends with the process that writes.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(address) = line.strip_prefix("Vitagraph is at ") {
+                    let _ = say.send(Some(address.trim_end_matches('/').to_owned()));
+                }
+            }
+        });
+        Ok(Life {
+            child: Mutex::new(child),
+            address,
+            token: self.token.clone(),
+            log: self.home.join("log"),
+        })
+    }
+
+    async fn connect(&self) -> anyhow::Result<DatabaseConnection> {
+        let file = || format!("sqlite://{}?mode=rw", self.home.join("data/vitagraph.db").display());
+        let mut options = ConnectOptions::new(self.database.clone().unwrap_or_else(file));
+        options.max_connections(1).sqlx_logging(false);
+        Ok(Database::connect(options).await?)
+    }
+
+    /// What a scan wrote; no server may run.
+    pub async fn rows(&self) -> anyhow::Result<Rows> {
+        let db = self.connect().await?;
+        let rows = Rows::read(&db).await?;
+        db.close().await?;
+        Ok(rows)
+    }
+
+    /// Has SQLite check the whole file.
+    pub async fn check_integrity(&self) -> anyhow::Result<()> {
+        let db = self.connect().await?;
+        if db.get_database_backend() == DbBackend::Sqlite {
+            let check = Statement::from_string(DbBackend::Sqlite, "pragma integrity_check");
+            let said: String = db
+                .query_one_raw(check)
+                .await?
+                .context("an answer")?
+                .try_get_by_index(0)?;
+            ensure!(said == "ok", "integrity_check: {said}");
+            let check = Statement::from_string(DbBackend::Sqlite, "pragma foreign_key_check");
+            let n_orphans = db.query_all_raw(check).await?.len();
+            ensure!(
+                n_orphans == 0,
+                "foreign_key_check: {n_orphans} rows without their parent"
+            );
+        }
+        db.close().await?;
+        Ok(())
+    }
+
+    /// On a shared database nobody knows that the process died before its lease ends, half a minute later, and the job
+    /// then rests a while. Lets that time be over at once.
+    async fn pass_time(&self) -> anyhow::Result<()> {
+        if self.database.is_none() {
+            return Ok(());
+        }
+        let db = self.connect().await?;
+        let owners = "update job set lease_until = 0 where state = 2 and not exists \
+            (select 1 from node where node.id = job.lease_owner)";
+        db.execute_unprepared(owners).await?;
+        db.execute_unprepared("update job set run_at = 0 where state = 1")
+            .await?;
+        db.close().await?;
+        Ok(())
+    }
+
+    async fn forget_nodes(&self) -> anyhow::Result<()> {
+        if self.database.is_some() {
+            let db = self.connect().await?;
+            db.execute_unprepared("delete from node").await?;
+            db.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Processes whose command line names this world's media worker.
+    fn workers(&self) -> anyhow::Result<Vec<String>> {
+        let worker = self.home.join("vitagraph-media").display().to_string();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let entry = entry?;
+            // A process may end meanwhile.
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(&worker) {
+                found.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// One run of a server.
+pub struct Life {
+    child: Mutex<Child>,
+    address: watch::Receiver<Option<String>>,
+    token: String,
+    log: PathBuf,
+}
+
+impl Life {
+    /// Waits until it serves.
+    pub async fn ready(&self) -> anyhow::Result<Client> {
+        let mut address = self.address.clone();
+        let found = match timeout(PATIENCE, address.wait_for(Option::is_some)).await {
+            Ok(Ok(address)) => address.clone(),
+            _ => None,
+        };
+        let Some(address) = found else {
+            bail!("the server did not start: {}", fs::read_to_string(&self.log)?)
+        };
+        Ok(Client::new(address, Some(self.token.clone())))
+    }
+
+    pub async fn start_scan(&self, world: &World) -> anyhow::Result<()> {
+        let client = self.ready().await?;
+        let libraries = client
+            .query("{ libraries(first: 1) { nodes { id } } }", json!({}))
+            .await?;
+        let input = json!({ "input": { "libraryId": libraries["libraries"]["nodes"][0]["id"] } });
+        let document = "mutation($input: StartScanInput!) { startScan(input: $input) { job { id } } }";
+        client.query(document, input).await?;
+        ensure!(
+            !world.workers()?.is_empty(),
+            "no media worker was found, so that none could be missed"
+        );
+        Ok(())
+    }
+
+    async fn jobs(&self) -> anyhow::Result<Vec<Value>> {
+        let document = "{ jobs(first: 50) { nodes { kind status attempts error { code message } } } }";
+        let jobs = self.ready().await?.query(document, json!({})).await?;
+        Ok(jobs["jobs"]["nodes"].as_array().context("jobs")?.clone())
+    }
+
+    /// Waits until a job runs; false when all have ended.
+    pub async fn is_working(&self, world: &World) -> anyhow::Result<bool> {
+        let begun = Instant::now();
+        loop {
+            let jobs = self.jobs().await?;
+            let has = |status: &str| jobs.iter().any(|job| job["status"] == status);
+            if has("RUNNING") && !self.runs_for_a_dead(world).await? {
+                return Ok(true);
+            }
+            if !["RUNNING", "READY", "WAITING", "PAUSED"]
+                .iter()
+                .any(|status| has(status))
+            {
+                return Ok(false);
+            }
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "no job goes on after {PATIENCE:?}: {jobs:#?}"
+            );
+            world.pass_time().await?;
+            sleep(POLL).await;
+        }
+    }
+
+    /// On a shared database a row may still say that a killed process runs it.
+    async fn runs_for_a_dead(&self, world: &World) -> anyhow::Result<bool> {
+        if world.database.is_none() {
+            return Ok(false);
+        }
+        let db = world.connect().await?;
+        let dead =
+            "select 1 from job where state = 2 and not exists (select 1 from node where node.id = job.lease_owner)";
+        let dead = db
+            .query_one_raw(Statement::from_string(db.get_database_backend(), dead))
+            .await?
+            .is_some();
+        db.close().await?;
+        Ok(dead)
+    }
+
+    /// Waits until nothing is left to do.
+    pub async fn idle(&self, world: &World) -> anyhow::Result<()> {
+        let wait = async {
+            while self.is_working(world).await? {
+                sleep(POLL).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE * 5, wait).await.context("the jobs do not end")?
+    }
+
+    pub async fn all_succeeded(&self) -> anyhow::Result<()> {
+        let jobs = self.jobs().await?;
+        ensure!(
+            !jobs.is_empty() && jobs.iter().all(|job| job["status"] == "SUCCEEDED"),
+            "{jobs:#?}"
+        );
+        Ok(())
+    }
+
+    /// Ends the process at once, as a power cut would, and waits for its workers to follow.
+    pub async fn kill(self, world: &World) -> anyhow::Result<()> {
+        self.reap(rustix::process::Signal::KILL).await?;
+        let begun = Instant::now();
+        loop {
+            let left = world.workers()?;
+            if left.is_empty() {
+                break;
+            }
+            ensure!(begun.elapsed() < FOLLOW, "the workers {left:?} outlive their server");
+            sleep(POLL).await;
+        }
+        world.forget_nodes().await?;
+        world.pass_time().await
+    }
+
+    /// Ends the server as a service manager would.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.reap(rustix::process::Signal::TERM).await
+    }
+
+    async fn reap(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, signal)?;
+        child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A test that failed leaves no server behind.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
