@@ -1,6 +1,9 @@
 //! `scan.hash`: the full BLAKE3 of every file that lacks one, in the background and in batches.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use entities::id::{FileId, LibraryId, LibraryPathId};
@@ -28,8 +31,16 @@ pub struct HashLibrary {
     pub library: LibraryId,
 }
 
-/// Files between two transactions.
+/// The most files between two transactions.
 const BATCH: usize = 64;
+/// The longest a hash waits for its transaction, unless one file takes longer: a restart repeats what was not written.
+const MAX_DELAY: Duration = Duration::from_secs(2);
+
+/// Saved with what was hashed. Nothing reads it, for the rows say what is left; that something was saved is progress.
+#[derive(Serialize)]
+struct HashState {
+    n_last: usize,
+}
 
 struct Todo {
     file: FileId,
@@ -45,6 +56,8 @@ impl Job for HashLibrary {
     const KIND: &'static str = "scan.hash";
     const UNIQUE: bool = true;
     const LANE: Lane = Lane::Cpu;
+    // What is written grants new attempts, but a very large file may outlast many short lives of a server.
+    const MAX_ATTEMPTS: u32 = 20;
     type Step = HashStep;
     type Plugin = Scan;
 
@@ -77,7 +90,7 @@ impl Job for HashLibrary {
             let todo = todo(cx, self.library, after).await?;
             let Some(last) = todo.last() else { return Ok(()) };
             after = last.file;
-            let mut hashed = Vec::new();
+            let (mut hashed, mut begun) = (Vec::new(), Instant::now());
             for todo in todo {
                 cx.checkpoint().await?;
                 cx.message(todo.path.display());
@@ -86,6 +99,10 @@ impl Job for HashLibrary {
                 };
                 if let Some(hash) = hash(cx, root, &todo).await? {
                     hashed.push((todo, hash));
+                }
+                if begun.elapsed() >= MAX_DELAY {
+                    write(cx, std::mem::take(&mut hashed)).await?;
+                    begun = Instant::now();
                 }
                 cx.advance(1);
             }
@@ -147,6 +164,7 @@ async fn write(cx: &JobCx<HashStep>, hashed: Vec<(Todo, Vec<u8>)>) -> anyhow::Re
         ];
         sql::execute(&*tx, text, values).await?;
     }
+    cx.save_in(&tx, &HashState { n_last: hashed.len() }).await?;
     tx.publish(MediaChanged {
         media: hashed.iter().map(|(todo, _)| todo.media).collect(),
     });

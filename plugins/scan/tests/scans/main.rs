@@ -186,6 +186,15 @@ on_both! {
         assert_eq!(world.texts("select id from media where path = 'two.mp4'").await?, id);
     }
 
+    async fn hashes_that_were_written_count_as_progress_of_their_job(world: World) {
+        world.media("one.mp4", clip(1)).await?;
+        world.scan().await?;
+        // Saving grants attempts anew: a server that ends often still gets through a large library.
+        let hashed = "select max_attempts from job where kind = 'scan.hash' and state = 3 and checkpoint is not null";
+        assert_eq!(world.texts(hashed).await?, ["20"]);
+        assert_eq!(world.texts("select count(*) from file where content_hash is null").await?, ["0"]);
+    }
+
     async fn a_root_that_went_away_changes_nothing(world: World) {
         for n in 0..3 {
             world.media(&format!("f{n}.mp4"), clip(n)).await?;
