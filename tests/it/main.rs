@@ -6,6 +6,7 @@ mod access;
 mod contract;
 mod kill;
 mod moves;
+mod manifest;
 mod pages;
 mod scan;
 mod tidy;
