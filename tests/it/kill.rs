@@ -30,7 +30,7 @@ impl Size {
         let kills = if backend == Backend::Sqlite { 8 } else { 4 };
         Ok(Self {
             kills: number("VITAGRAPH_KILLS")?.unwrap_or(kills),
-            files: number("VITAGRAPH_KILL_FILES")?.unwrap_or(200),
+            files: number("VITAGRAPH_KILL_FILES")?.unwrap_or(500),
         })
     }
 }

@@ -238,9 +238,14 @@ impl Life {
             _ => None,
         };
         let Some(address) = found else {
-            bail!("the server did not start: {}", fs::read_to_string(&self.log)?)
+            bail!("the server did not start: {}", self.log_tail())
         };
         Ok(Client::new(address, Some(self.token.clone())))
+    }
+
+    fn log_tail(&self) -> String {
+        let text = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(6_000)..]).into_owned()
     }
 
     pub async fn start_scan(&self, world: &World) -> anyhow::Result<()> {
@@ -260,7 +265,8 @@ impl Life {
 
     async fn jobs(&self) -> anyhow::Result<Vec<Value>> {
         let document = "{ jobs(first: 50) { nodes { kind status attempts error { code message } } } }";
-        let jobs = self.ready().await?.query(document, json!({})).await?;
+        let jobs = self.ready().await?.query(document, json!({})).await;
+        let jobs = jobs.with_context(|| format!("the log says:\n{}", self.log_tail()))?;
         Ok(jobs["jobs"]["nodes"].as_array().context("jobs")?.clone())
     }
 

@@ -48,7 +48,12 @@ pub async fn write(root: &Path, n_files: u64) -> anyhow::Result<()> {
     let mut written: Vec<PathBuf> = Vec::new();
     for n in 0..n_files {
         let (extension, base) = &bases[(n % bases.len() as u64) as usize];
-        let folder = root.join(format!("shelf{}/box{:03}", n % 7, n / 23));
+        // Some folders hold more files than a transaction does, some just a few.
+        let folder = match n % 3 {
+            0 => root.join("pile"),
+            1 => root.join(format!("shelf/box{:02}", n / 150)),
+            _ => root.join(format!("shelf{}/deep/box{:03}", n % 7, n / 23)),
+        };
         let path = folder.join(format!("file{n:05}.{extension}"));
         fs::create_dir_all(&folder)?;
         match n % 20 {
