@@ -86,8 +86,11 @@ async fn library_row(server: &TestServer, library: &str) -> anyhow::Result<Value
     Ok(server.admin().query(document, json!({ "id": library })).await?["library"].take())
 }
 
-/// Path, size, time, mode and content of everything below a folder.
-fn tree(root: &Path) -> anyhow::Result<BTreeMap<String, (u64, i64, i64, u32, Vec<u8>)>> {
+/// Size, time, mode and content of a file or folder.
+type Seen = (u64, i64, i64, u32, Vec<u8>);
+
+/// Everything below a folder by its path.
+fn tree(root: &Path) -> anyhow::Result<BTreeMap<String, Seen>> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {

@@ -272,6 +272,18 @@ on_both! {
         world.write("new.mp4", &variant(&good, 5))?;
         world.scan().await?;
         assert_eq!(world.texts("select last_at from scan_failure where path_text = 'bad.mp4'").await?, tried);
+        // Another FFmpeg may read what an earlier one could not: it tries once.
+        world.change("update scan_failure set ffmpeg = 'an older one'").await?;
+        world.scan().await?;
+        let again = world.texts("select last_at from scan_failure where path_text = 'bad.mp4'").await?;
+        assert_ne!(again, tried);
+        assert_eq!(world.texts("select count(*) from scan_failure where ffmpeg = 'an older one'").await?, ["0"]);
+        world.scan().await?;
+        assert_eq!(world.texts("select last_at from scan_failure where path_text = 'bad.mp4'").await?, again);
+        // Force tries everything.
+        let forced = world.job(true).await?;
+        assert!(forced.error.is_none(), "{forced:?}");
+        assert_ne!(world.texts("select last_at from scan_failure where path_text = 'bad.mp4'").await?, again);
         world.write("bad.mp4", &variant(&good, 6))?;
         std::fs::remove_file(world.root.join("half.mp4"))?;
         world.scan().await?;
