@@ -41,8 +41,9 @@ export function LibraryForm({ onDone }: LibraryFormProps) {
     event.preventDefault();
     if (isBusy) return;
     const created = await createLibrary({ input: { name: name.trim(), paths: [path.trim()] } });
-    if (!created.data) return;
-    const started = await startScan({ input: { libraryId: created.data.createLibrary.library.id } });
+    const library = created.data?.createLibrary.library;
+    if (!library) return;
+    const started = await startScan({ input: { libraryId: library.id } });
     if (started.data) onDone();
   };
 

@@ -17,7 +17,7 @@ import styles from "./problems-page.module.css";
 const ScanFailures = graphql(`
   query ScanFailures($libraryId: ID!, $first: Int) {
     library: node(id: $libraryId) { __typename id ... on Library { name } }
-    scanFailures(libraryId: $libraryId, first: $first) { totalCount nodes { path code reason at } }
+    scanFailures(libraryId: $libraryId, first: $first) { totalCount nodes { id path code reason lastAt } }
   }
 `);
 
@@ -56,11 +56,11 @@ export function Page({ params }: PageProps) {
           </p>
           <ul className={styles.list}>
             {nodes.map((failure) => (
-              <li key={`${failure.path}\n${failure.code}`} className={styles.failure}>
+              <li key={failure.id} className={styles.failure}>
                 <p className={styles.path}>{failure.path}</p>
                 <p>{failure.reason}</p>
                 <p className={styles.note}>
-                  <code>{failure.code}</code> · {formatAgo(failure.at, now, currentLocale())}
+                  <code>{failure.code}</code> · {formatAgo(failure.lastAt, now, currentLocale())}
                 </p>
               </li>
             ))}

@@ -86,6 +86,8 @@ const streamKinds = {
   VideoStream: "media.stream.video",
   AudioStream: "media.stream.audio",
   SubtitleStream: "media.stream.subtitle",
+  AttachmentStream: "media.stream.attachment",
+  DataStream: "media.stream.data",
 } as const;
 
 function describeStream(stream: Stream, locale: string): (string | null)[] {
@@ -111,6 +113,8 @@ function describeStream(stream: Stream, locale: string): (string | null)[] {
         ...last,
       ];
     case "SubtitleStream":
+    case "AttachmentStream":
+    case "DataStream":
       return [...shared, ...last];
   }
 }
