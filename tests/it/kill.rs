@@ -87,7 +87,7 @@ impl Torture<'_> {
     async fn run(&self, home: &Path, mut random: Random) -> anyhow::Result<()> {
         // Longer lives end the scan before it was killed often; shorter ones die before they have done anything.
         let share = self.scan * 3 / 2 / self.size.kills.max(1) as u32;
-        let longest = share.max(self.scan.min(Duration::from_millis(400)));
+        let longest = share.max(self.scan / 5).max(self.scan.min(Duration::from_millis(400)));
         let (mut kills, mut rounds, mut in_boot) = (0, 0, 0);
         let begun = Instant::now();
         while kills < self.size.kills {
