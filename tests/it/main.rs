@@ -3,10 +3,12 @@
 #![allow(clippy::print_stdout, reason = "tests say what they measured and what they skipped")]
 
 mod access;
+mod clients;
 mod contract;
 mod kill;
-mod moves;
 mod manifest;
+mod moves;
 mod pages;
 mod scan;
+mod subscribers;
 mod tidy;
