@@ -69,7 +69,7 @@ impl Socket {
     }
 
     /// Everything a subscription says, to its `complete`.
-    async fn to_the_end(&mut self) -> anyhow::Result<Vec<Value>> {
+    async fn follow_to_the_end(&mut self) -> anyhow::Result<Vec<Value>> {
         let mut said = Vec::new();
         loop {
             let mut message = self.hear().await?;
@@ -101,7 +101,7 @@ on_both! {
                 followers.spawn(async move { std::future::pending::<anyhow::Result<Value>>().await.inspect(|_| drop(socket)) });
                 continue;
             }
-            followers.spawn(async move { Ok(socket.to_the_end().await?.pop().context("a state")?) });
+            followers.spawn(async move { socket.follow_to_the_end().await?.pop().context("a state") });
         }
         for _ in 1..SUBSCRIBERS {
             let last = timeout(PATIENCE, followers.join_next()).await?.context("a follower")???;
@@ -117,7 +117,7 @@ on_both! {
         let mut socket = Socket::open(&server, server.viewer().token().context("a token")?).await?;
         let job = server.start_scan(&library).await?;
         socket.subscribe(FOLLOW, json!({ "id": job })).await?;
-        let said = socket.to_the_end().await?;
+        let said = socket.follow_to_the_end().await?;
         let mut done: Vec<i64> = said
             .iter()
             .filter(|data| data["jobProgress"]["status"] == "RUNNING")
