@@ -64,9 +64,8 @@ bench: build
 	tests/bench/run
 
 # The crash harness at full size: fifty kills over a scan of two thousand files.
-torture: packages
-	cargo build --locked -p server -p media-worker
-	VITAGRAPH_KILLS=50 VITAGRAPH_KILL_FILES=2000 cargo test --locked -p tests --test it -- kill::sqlite --nocapture
+torture: test-packages
+	tests/kill/run
 
 # Rewrites the checked-in SDL from the code.
 sdl:

@@ -292,7 +292,7 @@ on_both! {
 
     async fn a_scan_tells_its_progress_file_by_file(backend: Backend) {
         let server = TestServer::start(backend).await?;
-        many(&server, 300).await?;
+        many(&server, 900).await?;
         let library = server.library("").await?;
         let job = server.start_scan(&library).await?;
         let mut views = server.server().kernel.jobs.watch(job.parse()?);
@@ -303,10 +303,10 @@ on_both! {
                 seen.push((view.progress.done, view.progress.fraction));
             }
         }
-        ensure!(seen.len() >= 3, "too few steps: {seen:?}");
+        ensure!(seen.len() >= 2, "too few steps: {seen:?}");
         ensure!(seen.windows(2).all(|two| two[0].0 <= two[1].0 && two[0].1 <= two[1].1), "it fell back: {seen:?}");
-        ensure!(seen.iter().any(|(done, _)| (1..301).contains(done)), "nothing between first and last: {seen:?}");
-        ensure!(seen.last().is_some_and(|(done, _)| *done == 301), "{seen:?}");
+        ensure!(seen.iter().any(|(done, _)| (1..901).contains(done)), "nothing between first and last: {seen:?}");
+        ensure!(seen.last().is_some_and(|(done, _)| *done == 901), "{seen:?}");
     }
 
     async fn a_scan_can_rest_go_on_and_be_ended(backend: Backend) {

@@ -124,7 +124,7 @@ on_both! {
             .filter_map(|data| data["jobProgress"]["progress"]["done"].as_i64())
             .collect();
         done.dedup();
-        assert!(done.len() >= 3, "{said:?}");
+        assert!(done.len() >= 2, "{said:?}");
     }
 
     async fn a_revoked_token_ends_its_socket(backend: Backend) {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -308,13 +311,19 @@ async fn pipeline(recorder: &mut Recorder<'_>, looker: &Looker, tasks: Vec<Task>
     const WINDOW: usize = 128;
     let (send, mut results) = mpsc::channel::<(Task, Look)>(WINDOW);
     let looker = looker.clone();
+    // Counted where a look ends, so that one slow file does not hide the progress of those behind it.
+    let n_looked = Arc::new(AtomicU64::new(0));
+    let looked = Arc::clone(&n_looked);
     // Dropped with this function, which ends the task.
     let mut looking = JoinSet::new();
     looking.spawn(async move {
         let look = |task: Task| {
-            let looker = looker.clone();
+            let (looker, looked) = (looker.clone(), Arc::clone(&looked));
             async move {
                 let look = looker.look(&task).await;
+                if matches!(look, Look::Done(_) | Look::Failed(_)) {
+                    looked.fetch_add(1, Ordering::Relaxed);
+                }
                 (task, look)
             }
         };
@@ -329,6 +338,7 @@ async fn pipeline(recorder: &mut Recorder<'_>, looker: &Looker, tasks: Vec<Task>
     let mut batch = Batch::default();
     let mut due = Deadline::now() + MAX_DELAY;
     loop {
+        recorder.cx.advance(n_looked.swap(0, Ordering::Relaxed));
         if let Err(interrupted) = recorder.cx.checkpoint().await {
             if !recorder.cx.canceled().is_cancelled() && !batch.is_empty() {
                 recorder.write(batch).await?;
@@ -350,7 +360,6 @@ async fn pipeline(recorder: &mut Recorder<'_>, looker: &Looker, tasks: Vec<Task>
             Ok(Some(result)) => result,
         };
         if matches!(look, Look::Done(_) | Look::Failed(_)) {
-            recorder.cx.advance(1);
             recorder.cx.message(task.path.display());
         }
         if batch.is_empty() {
