@@ -203,6 +203,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 force,
                 detach: true,
             } => scan::queue(settings, library, force).await,
+            #[cfg(feature = "scan")]
             Command::Scan { library, force, .. } => scan::scan(settings, library, force).await,
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,
