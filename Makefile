@@ -12,7 +12,7 @@ DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 MEDIA ?=
 
-BIN := target/release/vitagraph
+BIN := $(or $(CARGO_TARGET_DIR),target)/release/vitagraph
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a fresh Debian 12 lacks: FFmpeg's libraries and headers, and what builds the bindings.
