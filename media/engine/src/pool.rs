@@ -328,6 +328,8 @@ fn check(job: &Job, reply: &Reply) -> Result<(), String> {
         | (Job::Escape, Reply::Escaped(_))
         | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
         (Job::Probe { .. }, Reply::Probed(probe)) => probe.check(),
+        (Job::Keyframes { .. }, Reply::Keyframes(table)) => table.as_ref().map_or(Ok(()), |table| table.check()),
+        (Job::Hardware, Reply::Hardware(hardware)) => hardware.check(),
         _ => Err(format!("a reply that does not belong to a {} job", job.kind().name())),
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::keyframes::KeyframeMode;
+use crate::survey::Survey;
 use crate::synthetic::Synthetic;
 
 /// One piece of work. Inputs are the descriptors that travel with it, never paths.
@@ -14,6 +16,19 @@ pub enum Job {
         /// What is known besides the bytes.
         hints: ProbeHints,
     },
+    /// Finds where a video stream of the one passed descriptor can be cut.
+    Keyframes {
+        /// The file name's extension, as for a probe.
+        extension: Option<String>,
+        /// The stream's position in the file; none takes the first video stream.
+        stream: Option<u32>,
+        /// How.
+        mode: KeyframeMode,
+    },
+    /// Draws and measures the one passed descriptor in one pass.
+    Survey(Box<Survey>),
+    /// Tries encoders and decoders of this machine; needs a worker without the sandbox's ban on devices.
+    Hardware,
     /// Makes real media, for demonstrations and tests.
     Synthesize(Synthetic),
     /// Tries what the sandbox must forbid and reports the outcomes; refused unless the pool was started with faults.
@@ -34,6 +49,12 @@ pub enum JobKind {
     Ping,
     /// [`Job::Probe`].
     Probe,
+    /// [`Job::Keyframes`].
+    Keyframes,
+    /// [`Job::Survey`].
+    Survey,
+    /// [`Job::Hardware`].
+    Hardware,
     /// [`Job::Synthesize`].
     Synthesize,
     /// [`Job::Escape`].
@@ -46,6 +67,9 @@ impl JobKind {
         match self {
             Self::Ping => "ping",
             Self::Probe => "probe",
+            Self::Keyframes => "keyframes",
+            Self::Survey => "survey",
+            Self::Hardware => "hardware",
             Self::Synthesize => "synthesize",
             Self::Escape => "escape",
         }
@@ -58,6 +82,9 @@ impl Job {
         match self {
             Self::Ping => JobKind::Ping,
             Self::Probe { .. } => JobKind::Probe,
+            Self::Keyframes { .. } => JobKind::Keyframes,
+            Self::Survey(_) => JobKind::Survey,
+            Self::Hardware => JobKind::Hardware,
             Self::Synthesize(_) => JobKind::Synthesize,
             Self::Escape => JobKind::Escape,
         }

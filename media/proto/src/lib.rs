@@ -5,14 +5,17 @@
 
 pub mod error;
 pub mod fault;
+pub mod hardware;
 pub mod job;
+pub mod keyframes;
 pub mod message;
 pub mod probe;
+pub mod survey;
 pub mod synthetic;
 pub mod wire;
 
 /// The protocol spoken; both sides must agree exactly, since the two binaries are always built and shipped together.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest frame either side accepts on a socket, in bytes. Longer results travel as sealed memory files.
 pub const MAX_FRAME: usize = 64 * 1024;

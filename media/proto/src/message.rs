@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::MediaError;
+use crate::hardware::Hardware;
 use crate::job::{Job, Limits};
+use crate::keyframes::Keyframes;
 use crate::probe::Probe;
+use crate::survey::Surveyed;
 
 /// What the server tells the zygote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,6 +170,12 @@ pub enum Reply {
     Pong,
     /// To [`Job::Probe`].
     Probed(Box<Probe>),
+    /// To [`Job::Keyframes`]; none if the container has no index to trust and none was scanned.
+    Keyframes(Option<Box<Keyframes>>),
+    /// To [`Job::Survey`]: the artifacts are in the sealed memory file that travels with the message.
+    Surveyed(Box<Surveyed>),
+    /// To [`Job::Hardware`].
+    Hardware(Box<Hardware>),
     /// To [`Job::Synthesize`]: the media is in the sealed memory file that travels with the message.
     Synthesized {
         /// Its length in bytes.
@@ -174,7 +183,8 @@ pub enum Reply {
     },
     /// To [`Job::Escape`]: each attempt and the error number that stopped it; none if it succeeded.
     Escaped(Vec<(String, Option<i32>)>),
-    /// The real reply is long: it is in the sealed memory file that travels with the message.
+    /// The real reply is long: it is in the last sealed memory file that travels with the message, behind the one the reply
+    /// itself has, if any.
     Large {
         /// Its length in bytes.
         len: u64,

@@ -71,6 +71,9 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
+        Job::Keyframes { .. } | Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
+            reason: "this worker cannot do that job yet".to_owned(),
+        }),
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
         }
