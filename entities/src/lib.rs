@@ -8,6 +8,7 @@
 pub mod api_token;
 pub mod chapter;
 pub mod file;
+pub mod file_analysis;
 pub mod folder;
 pub mod id;
 pub mod job;

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use entities::id::{LibraryId, MediaId, PersonId, SessionId, StudioId, TagId, UserId};
+use entities::id::{FileId, LibraryId, MediaId, PersonId, SessionId, StudioId, TagId, UserId};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -47,6 +47,11 @@ facts! {
     MediaRemoved {
         /// The items.
         media: Vec<MediaId>,
+    }
+    /// What a file's content was measured to be is new: its row of `file_analysis` was written.
+    FileAnalyzed {
+        /// The files.
+        files: Vec<FileId>,
     }
     /// A library's row, paths or counters changed.
     LibraryChanged {
