@@ -127,3 +127,46 @@ pub(crate) unsafe fn new_side_data<'a>(
 pub(crate) type WriteBuffer = *mut u8;
 #[cfg(ffmpeg_7_0)]
 pub(crate) type WriteBuffer = *const u8;
+
+/// How long a frame lasts, in ticks: 5.1 has it under another name than later versions.
+///
+/// # Safety
+/// `frame` is a live frame.
+pub(crate) unsafe fn frame_duration(frame: *const ffi::AVFrame) -> i64 {
+    // SAFETY: plain fields.
+    unsafe {
+        #[cfg(not(ffmpeg_6_1))]
+        return (*frame).pkt_duration;
+        #[cfg(ffmpeg_6_1)]
+        return (*frame).duration;
+    }
+}
+
+/// Whether decoding can start at a frame: a field in 5.1, a flag later.
+///
+/// # Safety
+/// `frame` is a live frame.
+pub(crate) unsafe fn is_key_frame(frame: *const ffi::AVFrame) -> bool {
+    // SAFETY: plain fields.
+    unsafe {
+        #[cfg(not(ffmpeg_6_1))]
+        return (*frame).key_frame != 0;
+        #[cfg(ffmpeg_6_1)]
+        return (*frame).flags & ffi::AV_FRAME_FLAG_KEY as i32 != 0;
+    }
+}
+
+/// libav's description of a pixel format, NULL for a number without one.
+pub(crate) fn describe_pixels(format: c_int) -> *const ffi::AVPixFmtDescriptor {
+    type Describe = unsafe extern "C" fn(c_int) -> *const ffi::AVPixFmtDescriptor;
+    // SAFETY: as for `name_of`.
+    unsafe {
+        let describe: unsafe extern "C" fn(ffi::AVPixelFormat) -> *const ffi::AVPixFmtDescriptor =
+            ffi::av_pix_fmt_desc_get;
+        let describe = std::mem::transmute::<
+            unsafe extern "C" fn(ffi::AVPixelFormat) -> *const ffi::AVPixFmtDescriptor,
+            Describe,
+        >(describe);
+        describe(format)
+    }
+}

@@ -7,6 +7,7 @@ use ffmpeg_next::ffi;
 
 use crate::dict::Dict;
 use crate::error::AvError;
+use crate::input::known;
 use crate::text;
 
 /// How pixels are laid out.
@@ -20,6 +21,12 @@ pub enum PixelFormat {
     Rgb24,
     /// Red 3 bits, green 3, blue 2, in one byte.
     Rgb8,
+    /// Blue, green, red, alpha, a byte each.
+    Bgra,
+    /// Red, green, blue, alpha, 16 bits each, least significant byte first.
+    Rgba64,
+    /// Planes of luma and two chroma at a quarter, 10 bits in 16, least significant byte first, limited range.
+    Yuv420p10,
 }
 
 /// How samples are laid out.
@@ -32,7 +39,7 @@ pub enum SampleFormat {
 }
 
 /// One picture or a stretch of sound, owned.
-pub struct Frame(*mut ffi::AVFrame);
+pub struct Frame(pub(crate) *mut ffi::AVFrame);
 
 impl Frame {
     /// An empty picture.
@@ -62,7 +69,8 @@ impl Frame {
         Ok(frame)
     }
 
-    fn empty() -> Result<Self, AvError> {
+    /// A frame without content, for a decoder to fill.
+    pub fn empty() -> Result<Self, AvError> {
         // SAFETY: allocates.
         let frame = unsafe { ffi::av_frame_alloc() };
         if frame.is_null() {
@@ -136,7 +144,8 @@ impl Drop for Frame {
 pub struct Packet(pub(crate) *mut ffi::AVPacket);
 
 impl Packet {
-    pub(crate) fn empty() -> Result<Self, AvError> {
+    /// A packet without content, for [`Input::read`](crate::input::Input::read) to fill.
+    pub fn empty() -> Result<Self, AvError> {
         // SAFETY: allocates.
         let packet = unsafe { ffi::av_packet_alloc() };
         if packet.is_null() {
@@ -170,6 +179,38 @@ impl Packet {
                 (data, size) => slice::from_raw_parts(data, size as usize),
             }
         }
+    }
+
+    /// Another hold on the same bytes, which are not copied.
+    pub fn share(&self) -> Result<Self, AvError> {
+        let packet = Self::empty()?;
+        // SAFETY: both are ours; libav counts the references of the content.
+        AvError::check(unsafe { ffi::av_packet_ref(packet.0, self.0) })?;
+        Ok(packet)
+    }
+
+    /// The index of its stream.
+    pub fn stream(&self) -> usize {
+        // SAFETY: plain field; libav's indexes are not negative.
+        unsafe { (*self.0).stream_index.max(0) as usize }
+    }
+
+    /// Whether decoding can start here.
+    pub fn is_key(&self) -> bool {
+        // SAFETY: plain field.
+        unsafe { (*self.0).flags & ffi::AV_PKT_FLAG_KEY as i32 != 0 }
+    }
+
+    /// When it shows, in ticks of its stream, if known.
+    pub fn pts(&self) -> Option<i64> {
+        // SAFETY: plain field.
+        known(unsafe { (*self.0).pts })
+    }
+
+    /// When it is decoded, in ticks of its stream, if known.
+    pub fn dts(&self) -> Option<i64> {
+        // SAFETY: plain field.
+        known(unsafe { (*self.0).dts })
     }
 
     /// Sets how long it lasts, in ticks of its encoder's time base, if the encoder did not.
@@ -328,12 +369,15 @@ impl Drop for Encoder {
     }
 }
 
-fn pixel_format(format: PixelFormat) -> ffi::AVPixelFormat {
+pub(crate) fn pixel_format(format: PixelFormat) -> ffi::AVPixelFormat {
     match format {
         PixelFormat::Yuv420p => ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
         PixelFormat::Yuvj420p => ffi::AVPixelFormat::AV_PIX_FMT_YUVJ420P,
         PixelFormat::Rgb24 => ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
         PixelFormat::Rgb8 => ffi::AVPixelFormat::AV_PIX_FMT_RGB8,
+        PixelFormat::Bgra => ffi::AVPixelFormat::AV_PIX_FMT_BGRA,
+        PixelFormat::Rgba64 => ffi::AVPixelFormat::AV_PIX_FMT_RGBA64LE,
+        PixelFormat::Yuv420p10 => ffi::AVPixelFormat::AV_PIX_FMT_YUV420P10LE,
     }
 }
 

@@ -12,6 +12,7 @@ use ffmpeg_next::ffi;
 
 use crate::compat::number;
 use crate::dict::{self, Dict};
+use crate::encode::Packet;
 use crate::error::AvError;
 use crate::io::{self, Io};
 use crate::stream::StreamView;
@@ -65,8 +66,8 @@ pub enum OpenError {
 
 /// An open file.
 pub struct Input {
-    context: *mut ffi::AVFormatContext,
-    io: Io,
+    pub(crate) context: *mut ffi::AVFormatContext,
+    pub(crate) io: Io,
     max_bytes: u64,
 }
 
@@ -244,6 +245,65 @@ impl Input {
         self.io.state().os_error.map(std::io::Error::from_raw_os_error)
     }
 
+    /// Reads the next packet, in the file's order; false at the end. After an error for a damaged stretch one may go on.
+    pub fn read(&mut self, packet: &mut Packet) -> Result<bool, AvError> {
+        // SAFETY: both are ours; the packet is emptied first, as libav would leak what it holds.
+        unsafe {
+            ffi::av_packet_unref(packet.0);
+            match AvError::check(ffi::av_read_frame(self.context, packet.0)) {
+                Ok(_) => Ok(true),
+                Err(error) if error.is_end() => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
+    }
+
+    /// Goes to the keyframe of a stream at or before that time, in ticks of the stream. Decoders must be flushed after.
+    pub fn seek(&mut self, stream: usize, ticks: i64) -> Result<(), AvError> {
+        assert!(stream < self.n_streams(), "a stream of this input");
+        // SAFETY: the index was checked.
+        AvError::check(unsafe { ffi::avformat_seek_file(self.context, stream as i32, i64::MIN, ticks, ticks, 0) })?;
+        Ok(())
+    }
+
+    /// Goes to the first byte, from where every demuxer finds its way.
+    pub fn rewind(&mut self) -> Result<(), AvError> {
+        let by_byte = ffi::AVSEEK_FLAG_BYTE as i32;
+        // SAFETY: our context; where bytes cannot be sought, the smallest time is.
+        unsafe {
+            let rewound = ffi::avformat_seek_file(self.context, -1, i64::MIN, i64::MIN + 1, i64::MAX, 0);
+            if rewound < 0 {
+                AvError::check(ffi::avformat_seek_file(self.context, -1, 0, 0, i64::MAX, by_byte))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says which packets of a stream are wanted. Demuxers with an index do not even read the others.
+    pub fn want(&mut self, stream: usize, wanted: Wanted) {
+        assert!(stream < self.n_streams(), "a stream of this input");
+        // SAFETY: the index was checked; a plain field.
+        unsafe {
+            (**(*self.context).streams.add(stream)).discard = match wanted {
+                Wanted::All => ffi::AVDiscard::AVDISCARD_DEFAULT,
+                Wanted::Keyframes => ffi::AVDiscard::AVDISCARD_NONKEY,
+                Wanted::Nothing => ffi::AVDiscard::AVDISCARD_ALL,
+            }
+        }
+    }
+
+    /// The picture that a stream consists of, as a cover does; none for any other stream.
+    pub fn attached_picture(&self, stream: usize) -> Option<Packet> {
+        assert!(stream < self.n_streams(), "a stream of this input");
+        let packet = Packet::empty().ok()?;
+        // SAFETY: the index was checked; libav counts the references of the content.
+        unsafe {
+            let attached = &raw const (**(*self.context).streams.add(stream)).attached_pic;
+            let has_content = !(*attached).data.is_null() && (*attached).size > 0;
+            (has_content && ffi::av_packet_ref(packet.0, attached) >= 0).then_some(packet)
+        }
+    }
+
     /// The next packet's facts, none at the end of the file; damaged stretches are an error after which one may go on.
     pub fn next_packet(&mut self) -> Result<Option<PacketFacts>, AvError> {
         // SAFETY: a fresh packet each time, freed in every case; streams are indexed by libav itself.
@@ -272,6 +332,17 @@ impl Input {
             result
         }
     }
+}
+
+/// Which packets of a stream are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one.
+    All,
+    /// Those at which decoding can start.
+    Keyframes,
+    /// None.
+    Nothing,
 }
 
 /// Where a packet belongs.

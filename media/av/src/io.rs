@@ -26,6 +26,8 @@ pub(crate) struct Stream {
     pub exhausted: bool,
     /// What the file asked to open.
     pub refused: Option<String>,
+    /// Whether reads only move the position; see [`Input::skip_payloads`](crate::input::Input::skip_payloads).
+    pub hollow: bool,
 }
 
 /// An `AVIOContext` with its state; both freed together.
@@ -57,6 +59,7 @@ impl Io {
             os_error: None,
             exhausted: false,
             refused: None,
+            hollow: false,
         }));
         // SAFETY: the buffer is libav's own allocation, as it may replace it; the state outlives the context, see Drop.
         unsafe {
@@ -83,6 +86,12 @@ impl Io {
         unsafe { &*self.state }
     }
 
+    /// The state, to change; libav is not running, as for [`state`](Self::state).
+    pub(crate) fn state_mut(&mut self) -> &mut Stream {
+        // SAFETY: as for `state`, and `self` is borrowed alone.
+        unsafe { &mut *self.state }
+    }
+
     /// The state's address, for the other callbacks.
     pub(crate) fn opaque(&self) -> *mut c_void {
         self.state.cast()
@@ -102,6 +111,11 @@ impl Drop for Io {
 }
 
 unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c_int {
+    // SAFETY: libav hands back the state that `Io` owns.
+    if let stream @ Stream { hollow: true, .. } = unsafe { &mut *opaque.cast::<Stream>() } {
+        // SAFETY: a buffer of that length.
+        return unsafe { read_nothing(stream, buffer, len) };
+    }
     // SAFETY: libav hands back the state that `Io` owns, and a buffer of that length.
     let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer, len)) };
     if buffer.len() as u64 > stream.budget {
@@ -134,6 +148,21 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
             },
         }
     }
+}
+
+/// Moves on as a read would. Our own buffer is cleared; a longer read goes right into a packet that nobody looks at, and
+/// touching its fresh memory is what would cost.
+unsafe fn read_nothing(stream: &mut Stream, buffer: *mut u8, len: c_int) -> c_int {
+    let n = (stream.length - stream.position).clamp(0, i64::from(len.max(0)));
+    if n == 0 {
+        return ffi::AVERROR_EOF;
+    }
+    if n as usize <= BUFFER && !buffer.is_null() {
+        // SAFETY: the caller's buffer has at least that many bytes.
+        unsafe { buffer.write_bytes(0, n as usize) };
+    }
+    stream.position += n;
+    n as c_int
 }
 
 unsafe extern "C" fn put(opaque: *mut c_void, buffer: WriteBuffer, len: c_int) -> c_int {

@@ -9,6 +9,7 @@
 )]
 
 mod compat;
+pub mod decode;
 mod dict;
 pub mod encode;
 pub mod error;
@@ -16,5 +17,8 @@ pub mod facts;
 pub mod input;
 mod io;
 pub mod mux;
+pub mod packets;
+pub mod picture;
+pub mod scale;
 pub mod stream;
 mod text;

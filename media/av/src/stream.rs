@@ -37,6 +37,8 @@ pub struct StreamView<'a> {
 pub enum SideData {
     /// The display matrix: nine 32-bit integers.
     DisplayMatrix,
+    /// The color profile after ICC.
+    IccProfile,
     /// Mastering display metadata.
     Mastering,
     /// Content light levels.
@@ -55,6 +57,10 @@ impl<'a> StreamView<'a> {
             stream,
             input: PhantomData,
         }
+    }
+
+    pub(crate) fn raw(&self) -> *const ffi::AVStream {
+        self.stream
     }
 
     fn par(&self) -> *const ffi::AVCodecParameters {
@@ -258,6 +264,12 @@ impl<'a> StreamView<'a> {
         unsafe { (*self.par()).frame_size }
     }
 
+    /// Frames that are decoded before they show, as far as the header or the analysis tells; 0 if unknown.
+    pub fn video_delay(&self) -> u32 {
+        // SAFETY: by `new`.
+        u32::try_from(unsafe { (*self.par()).video_delay }).unwrap_or(0)
+    }
+
     /// Bits per second, if stated.
     pub fn bit_rate(&self) -> Option<i64> {
         // SAFETY: by `new`.
@@ -326,6 +338,7 @@ impl<'a> StreamView<'a> {
         use ffi::AVPacketSideDataType as Type;
         let kind = match kind {
             SideData::DisplayMatrix => Type::AV_PKT_DATA_DISPLAYMATRIX,
+            SideData::IccProfile => Type::AV_PKT_DATA_ICC_PROFILE,
             SideData::Mastering => Type::AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
             SideData::ContentLight => Type::AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
             SideData::DolbyVision => Type::AV_PKT_DATA_DOVI_CONF,
