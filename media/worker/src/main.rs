@@ -8,6 +8,8 @@ mod container;
 mod exif;
 mod faults;
 mod headers;
+mod keyframes;
+mod open;
 mod paint;
 mod probe;
 mod sandbox;

@@ -21,6 +21,8 @@ pub fn picture(frame: &mut Frame, format: PixelFormat, spec: &SyntheticVideo, ti
                 }
             }
         }
+        // Nothing is made in these; pictures are only decoded to them.
+        PixelFormat::Bgra | PixelFormat::Rgba64 | PixelFormat::Yuv420p10 => {}
         PixelFormat::Rgb24 | PixelFormat::Rgb8 => {
             let mut planes = [vec![0; width], vec![0; width], vec![0; width]];
             let (bytes, stride) = frame.plane(0, height);

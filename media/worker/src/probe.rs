@@ -1,66 +1,38 @@
 //! The probe: everything a container says, read from one descriptor, decoding as little as possible.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use media_av::input::{Input, OpenError, Rules};
+use media_av::input::Input;
 use media_av::stream::{Kind, SideData, StreamView};
 use media_proto::error::MediaError;
 use media_proto::job::{Limits, ProbeHints};
 use media_proto::probe::{Chapter, Hdr, MAX_CHAPTERS, MAX_TAGS, MAX_TEXT, Probe, Stream, StreamKind};
 
-use crate::container::{self, FORMATS, Format};
+use crate::container::{self, Format};
+use crate::open::{self, Opened};
 use crate::{codec_string, exif};
-
-/// Enough of a file's start for EBML's document type and most Exif blocks.
-const HEAD: usize = 64 * 1024;
 
 /// Probes the file behind the descriptor.
 pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe, MediaError> {
-    let mut head = vec![0; HEAD];
-    let n = read_at(&source, &mut head).map_err(|error| MediaError::Io {
-        reason: error.to_string(),
-    })?;
-    head.truncate(n);
-    if head.is_empty() {
-        return Err(MediaError::Unsupported {
-            reason: "the file is empty".to_owned(),
-        });
-    }
-    let formats: Vec<&str> = FORMATS.iter().map(|format| format.demuxer).collect();
-    let rules = Rules {
-        formats: &formats,
-        codecs: container::DECODERS,
-        extension: hints.extension.as_deref(),
-        fallback: container::by_magic(&head),
-        max_streams: limits.max_streams,
-        max_bytes: limits.probe_bytes,
-    };
-    let mut input = Input::open(source, &rules).map_err(explain)?;
+    let Opened {
+        mut input,
+        format,
+        head,
+    } = open::open(source, hints.extension.as_deref(), limits.probe_bytes, limits)?;
     let mut warnings = Vec::new();
     if let Err(error) = input.find_stream_info() {
-        match explain(error) {
+        match open::explain(error) {
             // The header was readable; what could not be found out is missing from the streams.
             MediaError::Corrupt { reason } => warnings.push(format!("the beginning does not decode: {reason}")),
             other => return Err(other),
         }
     }
-    if let Some(target) = input.refused() {
-        return Err(MediaError::Refused {
-            target: target.to_owned(),
-        });
-    }
-    if let Some(error) = input.os_error() {
-        return Err(MediaError::Io {
-            reason: error.to_string(),
-        });
+    if let Some(error) = open::complaint(&input) {
+        return Err(error);
     }
     if input.exhausted() {
         warnings.push(format!("only the first {} bytes were looked at", limits.probe_bytes));
     }
-    let demuxer = input.demuxer();
-    let Some(format) = FORMATS.iter().find(|format| format.demuxer == demuxer) else {
-        return Err(MediaError::Unsupported { reason: demuxer });
-    };
     let measured = if duration_is_absurd(&input, format) {
         measure(&mut input)
     } else {
@@ -356,40 +328,4 @@ fn clock(text: &str) -> Option<i64> {
     let seconds: f64 = parts.next()?.parse().ok()?;
     let in_range = (0..1_000_000).contains(&hours) && (0..60).contains(&minutes) && (0.0..60.0).contains(&seconds);
     in_range.then(|| (hours * 3600 + minutes * 60) * 1_000_000 + (seconds * 1e6).round() as i64)
-}
-
-fn explain(error: OpenError) -> MediaError {
-    match error {
-        OpenError::Unknown => MediaError::Unsupported {
-            reason: "no known format".to_owned(),
-        },
-        OpenError::Format(name) => MediaError::Unsupported {
-            reason: format!("`{name}` is not a media file format here"),
-        },
-        OpenError::Refused(target) => MediaError::Refused { target },
-        OpenError::TooLong(bytes) => MediaError::TooLarge {
-            limit: format!("a header longer than {bytes} bytes"),
-        },
-        OpenError::Os(error) => MediaError::Io {
-            reason: error.to_string(),
-        },
-        OpenError::Option(name) => MediaError::Invalid {
-            reason: format!("libav does not know the option `{name}`"),
-        },
-        OpenError::Av(error) if error == media_av::error::AvError::NO_MEMORY => MediaError::Memory,
-        OpenError::Av(error) => MediaError::Corrupt { reason: error.text() },
-    }
-}
-
-fn read_at(source: &OwnedFd, buffer: &mut [u8]) -> rustix::io::Result<usize> {
-    let mut n = 0;
-    while n < buffer.len() {
-        match rustix::io::pread(source.as_fd(), &mut buffer[n..], n as u64) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(n)
 }

@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{faults, probe, synthesize, sys};
+use crate::{faults, keyframes, probe, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -71,7 +71,20 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
-        Job::Keyframes { .. } | Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
+        Job::Keyframes {
+            extension,
+            stream,
+            mode,
+        } => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a keyframe table without a descriptor".to_owned(),
+                });
+            };
+            let table = keyframes::run(source, extension.as_deref(), stream, mode, limits)?;
+            Ok((Reply::Keyframes(table.map(Box::new)), None))
+        }
+        Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
             reason: "this worker cannot do that job yet".to_owned(),
         }),
         Job::Synthesize(spec) => {
@@ -87,20 +100,17 @@ fn work(
 fn answer(socket: &OwnedFd, id: u64, reply: Reply, attached: Option<OwnedFd>) -> std::io::Result<()> {
     let peak_kb = sys::peak_kb();
     let bytes = postcard::to_extend(&reply, Vec::new()).map_err(std::io::Error::other)?;
-    if bytes.len() < INLINE_REPLY {
-        let message = FromWorker::Done { id, reply, peak_kb };
-        let attached: Vec<_> = attached.iter().map(AsFd::as_fd).collect();
-        return wire::send(socket.as_fd(), &message, &attached);
-    }
-    let file = sealed_file(&bytes)?;
-    let reply = Reply::Large {
-        len: bytes.len() as u64,
+    let mut files = Vec::from_iter(attached);
+    let reply = if bytes.len() < INLINE_REPLY {
+        reply
+    } else {
+        files.push(sealed_file(&bytes)?);
+        Reply::Large {
+            len: bytes.len() as u64,
+        }
     };
-    wire::send(
-        socket.as_fd(),
-        &FromWorker::Done { id, reply, peak_kb },
-        &[file.as_fd()],
-    )
+    let descriptors: Vec<_> = files.iter().map(AsFd::as_fd).collect();
+    wire::send(socket.as_fd(), &FromWorker::Done { id, reply, peak_kb }, &descriptors)
 }
 
 /// A new memory file that can be sealed.
