@@ -8,13 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use media_proto::error::MediaError;
+use media_proto::hardware::Hardware;
 use media_proto::job::{Job, Limits, ProbeHints};
+use media_proto::keyframes::{KeyframeMode, Keyframes};
 use media_proto::message::{Hello, Layer, Reply, Spawn};
 use media_proto::probe::Probe;
+use media_proto::survey::{Survey, Surveyed};
 use media_proto::synthetic::Synthetic;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::pool::Pool;
+use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::source::Source;
 use crate::zygote::{Zygote, unavailable};
@@ -147,9 +152,71 @@ impl Engine {
             .await?
         {
             (Reply::Probed(probe), _) => Ok(*probe),
-            _ => Err(MediaError::Protocol {
-                reason: "another reply than a probe".to_owned(),
-            }),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Draws and measures a file in one pass. The artifacts of the reply lie in the sealed memory file beside it, which is
+    /// missing if there are none; every offset is within it. How far it is goes to `progress`, at most ten times a second.
+    pub async fn survey(
+        &self,
+        source: &Source,
+        survey: &Survey,
+        cancel: &CancellationToken,
+        progress: Option<&watch::Sender<Progress>>,
+    ) -> Result<(Surveyed, Option<File>), MediaError> {
+        let limits = Limits {
+            deadline_ms: self.limits.deadline_ms.max(600_000),
+            ..self.limits
+        };
+        if let Some(progress) = progress {
+            progress.send_replace(Progress::default());
+        }
+        let job = Job::Survey(Box::new(survey.clone()));
+        match self.pool.run(&job, Some(source), &limits, cancel).await? {
+            (Reply::Surveyed(surveyed), file) => Ok((*surveyed, file.map(File::from))),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Where a video stream can be cut: the first one's table, or that of the given stream. None if the container has no
+    /// index to trust and a scan was not asked for.
+    pub async fn keyframes(
+        &self,
+        source: &Source,
+        extension: Option<String>,
+        stream: Option<u32>,
+        mode: KeyframeMode,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Keyframes>, MediaError> {
+        let limits = match mode {
+            KeyframeMode::Index => self.limits,
+            // As long as reading the file takes.
+            KeyframeMode::Scan => Limits {
+                deadline_ms: self.limits.deadline_ms.max(600_000),
+                ..self.limits
+            },
+        };
+        let job = Job::Keyframes {
+            extension,
+            stream,
+            mode,
+        };
+        match self.pool.run(&job, Some(source), &limits, cancel).await? {
+            (Reply::Keyframes(table), _) => Ok(table.map(|table| *table)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// What the encoders and decoders of this machine can do, by having each handle a frame.
+    pub async fn hardware(&self) -> Result<Hardware, MediaError> {
+        match self
+            .pool
+            .run(&Job::Hardware, None, &self.limits, &CancellationToken::new())
+            .await?
+        {
+            (Reply::Hardware(hardware), _) => Ok(*hardware),
+            _ => Err(mismatch()),
         }
     }
 
@@ -168,9 +235,7 @@ impl Engine {
                 })?;
                 Ok(file)
             }
-            _ => Err(MediaError::Protocol {
-                reason: "another reply than media".to_owned(),
-            }),
+            _ => Err(mismatch()),
         }
     }
 
@@ -182,9 +247,7 @@ impl Engine {
             .await?
         {
             (Reply::Escaped(attempts), _) => Ok(attempts),
-            _ => Err(MediaError::Protocol {
-                reason: "another reply than attempts".to_owned(),
-            }),
+            _ => Err(mismatch()),
         }
     }
 
@@ -237,6 +300,13 @@ impl Engine {
                 tracing::error!("the media zygote's thread panicked");
             }
         }
+    }
+}
+
+/// Replies were held against their jobs before, so this needs a mistake of ours.
+fn mismatch() -> MediaError {
+    MediaError::Protocol {
+        reason: "a reply to another question".to_owned(),
     }
 }
 

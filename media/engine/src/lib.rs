@@ -6,7 +6,9 @@
 mod breaker;
 pub mod engine;
 mod pool;
+pub mod progress;
 pub mod quarantine;
+mod reply;
 pub mod source;
 mod worker;
 mod zygote;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Breaker;
 use crate::quarantine::{Quarantine, Quarantined};
+use crate::reply;
 use crate::source::{Identity, Source};
 use crate::worker::{Failure, Worker};
 use crate::zygote::{Exit, Zygote};
@@ -161,7 +162,7 @@ impl Pool {
         let called = tokio::time::timeout(deadline, worker.call(id, job, limits, descriptors)).await;
         let said = worker.last_words();
         let (counter, error) = match called {
-            Ok(Ok((reply, attached))) => match check(job, &reply) {
+            Ok(Ok((reply, attached))) => match reply::check(job, &reply) {
                 Ok(()) => {
                     self.give_back(worker);
                     return Ok((reply, attached));
@@ -318,18 +319,5 @@ struct Waiting<'a>(&'a AtomicUsize);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Whether a reply is one to this job, within what its type allows.
-fn check(job: &Job, reply: &Reply) -> Result<(), String> {
-    match (job, reply) {
-        (Job::Ping, Reply::Pong)
-        | (Job::Escape, Reply::Escaped(_))
-        | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
-        (Job::Probe { .. }, Reply::Probed(probe)) => probe.check(),
-        (Job::Keyframes { .. }, Reply::Keyframes(table)) => table.as_ref().map_or(Ok(()), |table| table.check()),
-        (Job::Hardware, Reply::Hardware(hardware)) => hardware.check(),
-        _ => Err(format!("a reply that does not belong to a {} job", job.kind().name())),
     }
 }

@@ -3,17 +3,17 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use media_proto::PROTOCOL;
 use media_proto::error::MediaError;
 use media_proto::job::{Job, Limits};
 use media_proto::message::{FromWorker, Layer, Reply, Spawn, ToWorker};
 use media_proto::wire::{self, Frame, Reader};
-use media_proto::{MAX_REPLY, PROTOCOL};
-use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
+use crate::reply;
 use crate::zygote::{Exit, Zygote, last_line, unavailable};
 
 /// A running, greeted worker. Dropping it kills it; nothing of it stays.
@@ -115,17 +115,11 @@ impl Worker {
             limits: *limits,
         };
         self.send(&message, descriptors).await.map_err(Failure::Dead)?;
-        let (message, mut passed) = self.receive().await?;
-        let attached = passed.pop_front();
-        if !passed.is_empty() {
-            return Err(Failure::Malformed(
-                "more descriptors than the reply has use for".to_owned(),
-            ));
-        }
+        let (message, passed) = self.receive().await?;
         match message {
             FromWorker::Done { id: of, reply, peak_kb } if of == id => {
                 self.peak_kb = peak_kb;
-                open_reply(reply, attached, limits).map_err(Failure::Malformed)
+                reply::open(reply, passed, limits).map_err(Failure::Malformed)
             }
             FromWorker::Fail { id: of, error } if of == id => Err(Failure::Job(error.bounded())),
             FromWorker::Done { .. } | FromWorker::Fail { .. } => {
@@ -197,54 +191,4 @@ impl Drop for Worker {
             self.zygote.bury(self.pid, self.generation);
         }
     }
-}
-
-/// Checks what came with a reply, and reads a long one out of its memory file.
-fn open_reply(reply: Reply, attached: Option<OwnedFd>, limits: &Limits) -> Result<(Reply, Option<OwnedFd>), String> {
-    match (reply, attached) {
-        (Reply::Large { len }, Some(file)) => {
-            let reply = postcard::from_bytes(&read_sealed(&file, len)?).map_err(|error| error.to_string())?;
-            match reply {
-                Reply::Large { .. } | Reply::Synthesized { .. } => Err("a reply inside a reply".to_owned()),
-                reply => Ok((reply, None)),
-            }
-        }
-        (Reply::Synthesized { len }, Some(file)) => {
-            check_sealed(&file, len, limits.out_bytes)?;
-            Ok((Reply::Synthesized { len }, Some(file)))
-        }
-        (Reply::Large { .. } | Reply::Synthesized { .. }, None) => Err("a memory file is missing".to_owned()),
-        (_, Some(_)) => Err("a descriptor that nobody asked for".to_owned()),
-        (reply, None) => Ok((reply, None)),
-    }
-}
-
-/// An unsealed memory file could change or shrink under the reader.
-fn check_sealed(file: &OwnedFd, len: u64, max: u64) -> Result<(), String> {
-    let seals = fcntl_get_seals(file).map_err(|error| format!("not a memory file: {error}"))?;
-    if !seals.contains(SealFlags::WRITE | SealFlags::SHRINK) {
-        return Err("a memory file that is not sealed".to_owned());
-    }
-    let size = fstat(file).map_err(|error| error.to_string())?.st_size as u64;
-    if size != len || len > max {
-        return Err(format!(
-            "a memory file of {size} bytes where {len} were announced, at most {max}"
-        ));
-    }
-    Ok(())
-}
-
-fn read_sealed(file: &OwnedFd, len: u64) -> Result<Vec<u8>, String> {
-    check_sealed(file, len, MAX_REPLY as u64)?;
-    let mut bytes = vec![0; len as usize];
-    let mut n = 0;
-    while n < bytes.len() {
-        match rustix::io::pread(file, &mut bytes[n..], n as u64) {
-            Ok(0) => return Err("a memory file that ends early".to_owned()),
-            Ok(more) => n += more,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(bytes)
 }

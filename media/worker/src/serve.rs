@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{faults, keyframes, probe, synthesize, sys};
+use crate::{faults, probe, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -71,20 +71,7 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
-        Job::Keyframes {
-            extension,
-            stream,
-            mode,
-        } => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a keyframe table without a descriptor".to_owned(),
-                });
-            };
-            let table = keyframes::run(source, extension.as_deref(), stream, mode, limits)?;
-            Ok((Reply::Keyframes(table.map(Box::new)), None))
-        }
-        Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
+        Job::Keyframes { .. } | Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
             reason: "this worker cannot do that job yet".to_owned(),
         }),
         Job::Synthesize(spec) => {

@@ -1,0 +1,91 @@
+//! What a worker sent back, checked before anybody looks at it: seals, lengths, bounds, and whether it fits the question.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+use media_proto::MAX_REPLY;
+use media_proto::job::{Job, Limits};
+use media_proto::message::Reply;
+use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
+
+/// Takes the descriptors that came with a reply: its own memory file first, the long reply's last. Gives the real reply
+/// with the memory file that belongs to it.
+pub(crate) fn open(
+    reply: Reply,
+    mut passed: VecDeque<OwnedFd>,
+    limits: &Limits,
+) -> Result<(Reply, Option<OwnedFd>), String> {
+    let reply = match reply {
+        Reply::Large { len } => {
+            let file = passed.pop_back().ok_or("a long reply without its memory file")?;
+            match postcard::from_bytes(&read_sealed(&file, len)?).map_err(|error| error.to_string())? {
+                Reply::Large { .. } => return Err("a long reply inside a long reply".to_owned()),
+                reply => reply,
+            }
+        }
+        reply => reply,
+    };
+    let attached = passed.pop_front();
+    if !passed.is_empty() {
+        return Err("more descriptors than the reply has use for".to_owned());
+    }
+    match (&reply, &attached) {
+        (Reply::Synthesized { len }, Some(file)) => {
+            let size = sealed_size(file, limits.out_bytes)?;
+            if size != *len {
+                return Err(format!("a memory file of {size} bytes where {len} were announced"));
+            }
+        }
+        (Reply::Synthesized { .. }, None) => return Err("media without its memory file".to_owned()),
+        (Reply::Surveyed(surveyed), Some(file)) => surveyed.check(sealed_size(file, limits.out_bytes)?)?,
+        (Reply::Surveyed(surveyed), None) => surveyed.check(0)?,
+        (_, Some(_)) => return Err("a descriptor that nobody asked for".to_owned()),
+        (_, None) => {}
+    }
+    Ok((reply, attached))
+}
+
+/// Whether a reply is one to this job, within what its type allows. What lies in memory files was checked by [`open`].
+pub(crate) fn check(job: &Job, reply: &Reply) -> Result<(), String> {
+    match (job, reply) {
+        (Job::Ping, Reply::Pong)
+        | (Job::Escape, Reply::Escaped(_))
+        | (Job::Survey(_), Reply::Surveyed(_))
+        | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
+        (Job::Probe { .. }, Reply::Probed(probe)) => probe.check(),
+        (Job::Keyframes { .. }, Reply::Keyframes(table)) => table.as_ref().map_or(Ok(()), |table| table.check()),
+        (Job::Hardware, Reply::Hardware(hardware)) => hardware.check(),
+        _ => Err(format!("a reply that does not belong to a {} job", job.kind().name())),
+    }
+}
+
+/// The real size of a memory file. An unsealed one could change or shrink under whoever reads it.
+fn sealed_size(file: &OwnedFd, max: u64) -> Result<u64, String> {
+    let seals = fcntl_get_seals(file).map_err(|error| format!("not a memory file: {error}"))?;
+    if !seals.contains(SealFlags::WRITE | SealFlags::SHRINK) {
+        return Err("a memory file that is not sealed".to_owned());
+    }
+    let size = fstat(file).map_err(|error| error.to_string())?.st_size as u64;
+    if size > max {
+        return Err(format!("a memory file of {size} bytes, at most {max}"));
+    }
+    Ok(size)
+}
+
+fn read_sealed(file: &OwnedFd, len: u64) -> Result<Vec<u8>, String> {
+    let size = sealed_size(file, MAX_REPLY as u64)?;
+    if size != len {
+        return Err(format!("a memory file of {size} bytes where {len} were announced"));
+    }
+    let mut bytes = vec![0; len as usize];
+    let mut n = 0;
+    while n < bytes.len() {
+        match rustix::io::pread(file, &mut bytes[n..], n as u64) {
+            Ok(0) => return Err("a memory file that ends early".to_owned()),
+            Ok(more) => n += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(bytes)
+}
