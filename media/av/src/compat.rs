@@ -170,3 +170,41 @@ pub(crate) fn describe_pixels(format: c_int) -> *const ffi::AVPixFmtDescriptor {
         describe(format)
     }
 }
+
+/// libav's number of the channel at that place of a layout: an enum that may hold any number.
+///
+/// # Safety
+/// `layout` is a live layout.
+pub(crate) unsafe fn channel_at(layout: *const ffi::AVChannelLayout, index: u32) -> c_int {
+    type ChannelAt = unsafe extern "C" fn(*const ffi::AVChannelLayout, u32) -> c_int;
+    // SAFETY: as for `name_of`.
+    unsafe {
+        let function: unsafe extern "C" fn(*const ffi::AVChannelLayout, u32) -> ffi::AVChannel =
+            ffi::av_channel_layout_channel_from_index;
+        let function = std::mem::transmute::<
+            unsafe extern "C" fn(*const ffi::AVChannelLayout, u32) -> ffi::AVChannel,
+            ChannelAt,
+        >(function);
+        function(layout, index)
+    }
+}
+
+/// A sample format by its number, none for one that FFmpeg 5.1 does not know.
+pub(crate) fn sample_format(format: c_int) -> Option<ffi::AVSampleFormat> {
+    use ffi::AVSampleFormat as Format;
+    Some(match format {
+        0 => Format::AV_SAMPLE_FMT_U8,
+        1 => Format::AV_SAMPLE_FMT_S16,
+        2 => Format::AV_SAMPLE_FMT_S32,
+        3 => Format::AV_SAMPLE_FMT_FLT,
+        4 => Format::AV_SAMPLE_FMT_DBL,
+        5 => Format::AV_SAMPLE_FMT_U8P,
+        6 => Format::AV_SAMPLE_FMT_S16P,
+        7 => Format::AV_SAMPLE_FMT_S32P,
+        8 => Format::AV_SAMPLE_FMT_FLTP,
+        9 => Format::AV_SAMPLE_FMT_DBLP,
+        10 => Format::AV_SAMPLE_FMT_S64,
+        11 => Format::AV_SAMPLE_FMT_S64P,
+        _ => return None,
+    })
+}

@@ -20,5 +20,6 @@ pub mod mux;
 pub mod packets;
 pub mod picture;
 pub mod scale;
+pub mod sound;
 pub mod stream;
 mod text;

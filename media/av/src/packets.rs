@@ -10,6 +10,10 @@ use crate::input::{Input, known};
 pub struct IndexEntry {
     /// In ticks of the stream: the time of decoding in mp4 and mov, of presentation in Matroska.
     pub timestamp: i64,
+    /// Where it begins in the file.
+    pub position: i64,
+    /// Where it ends in the file; where it begins, if its size is unknown.
+    pub end: i64,
     /// Whether decoding can begin there.
     pub is_keyframe: bool,
 }
@@ -33,15 +37,6 @@ pub struct PacketTime {
     pub n_bytes: usize,
 }
 
-/// Which packets a walk meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
-    /// All of one stream.
-    Stream(usize),
-    /// The keyframes of one stream.
-    KeyframesOf(usize),
-}
-
 impl Input {
     /// The container's index of that stream as far as it is read: all of it in mp4, mov and AVI, in Matroska after a seek.
     pub fn index(&self, stream: usize) -> impl Iterator<Item = IndexEntry> {
@@ -56,18 +51,22 @@ impl Input {
             let entry = unsafe { ffi::avformat_index_get_entry(*(*self.context).streams.add(stream), at).as_ref() }?;
             Some(IndexEntry {
                 timestamp: entry.timestamp,
+                position: entry.pos,
+                end: entry.pos.saturating_add(i64::from(entry.size())),
                 is_keyframe: entry.flags() & ffi::AVINDEX_KEYFRAME as i32 != 0,
             })
         })
     }
 
-    /// Lets the demuxer drop all other packets, which it does before reading them where the container allows.
-    pub fn keep_only(&mut self, only: Only) {
+    /// Lets the demuxer drop the packets of all other streams, which it does before reading them where the container
+    /// allows. (Dropping what is no keyframe as well would be faster, but FFmpeg 5.1 then loses count of mp4's composition
+    /// offsets and gives wrong times.)
+    pub fn keep_only(&mut self, stream: usize) {
         for index in 0..self.n_streams() {
-            let discard = match only {
-                Only::Stream(stream) if stream == index => ffi::AVDiscard::AVDISCARD_DEFAULT,
-                Only::KeyframesOf(stream) if stream == index => ffi::AVDiscard::AVDISCARD_NONKEY,
-                _ => ffi::AVDiscard::AVDISCARD_ALL,
+            let discard = if index == stream {
+                ffi::AVDiscard::AVDISCARD_DEFAULT
+            } else {
+                ffi::AVDiscard::AVDISCARD_ALL
             };
             // SAFETY: a plain field of an existing stream.
             unsafe { (**(*self.context).streams.add(index)).discard = discard };
@@ -75,8 +74,8 @@ impl Input {
     }
 
     /// From now on packets come with their times and without content: nothing is read from the file any more, and no
-    /// parser looks at them. Only where the index that is read already says where all packets lie, as in mp4 without
-    /// fragments; anything else would take zeros for structure.
+    /// parser looks at them. Only where the index that is read already says where all packets lie, as in mp4; anything
+    /// else would take zeros for structure.
     pub fn skip_payloads(&mut self) {
         self.io.state_mut().hollow = true;
         // SAFETY: plain field.

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use media_av::error::AvError;
 use media_av::input::Input;
-use media_av::packets::{Only, PacketTime};
+use media_av::packets::PacketTime;
 use media_av::stream::Kind;
 use media_proto::error::MediaError;
 use media_proto::job::Limits;
@@ -15,9 +15,8 @@ use media_proto::keyframes::{KeyframeMode, Keyframes, MAX_KEYFRAMES};
 
 use crate::open::{self, Opened};
 
-/// Packets of the beginning that are looked at for the first time shown and for how frames are reordered.
-const N_LOOK: usize = 256;
-/// How much of a Matroska file's beginning is compared with its index, in bytes. A probe has just read as much.
+/// How much of a Matroska file's beginning is compared with its index: packets, and bytes. A probe has just read as much.
+const N_LOOK: usize = 2000;
 const LOOK_BYTES: usize = 4 << 20;
 /// Damaged stretches that a walk steps over before it gives up.
 const MAX_DAMAGE: u32 = 1000;
@@ -32,21 +31,23 @@ pub fn run(
     mode: KeyframeMode,
     limits: &Limits,
 ) -> Result<Option<Keyframes>, MediaError> {
-    let again = source.try_clone().map_err(|error| MediaError::Io {
-        reason: error.to_string(),
-    })?;
+    let again = source.try_clone().map_err(io_error)?;
     let mut opened = open::open(source, extension, limits.probe_bytes, limits)?;
-    let is_clip = opened.format.is_still;
-    if mode == KeyframeMode::Scan || (opened.format.name == "avi" && !is_clip) {
-        opened = open::open(again.try_clone().map_err(io_error)?, extension, budget(&opened), limits)?;
-        if let Err(error) = opened.input.find_stream_info() {
-            return Err(open::complaint(&opened.input).unwrap_or_else(|| open::explain(error)));
+    match (mode, opened.format.name) {
+        (KeyframeMode::Index, "mp4" | "matroska") => {}
+        (KeyframeMode::Scan, _) | (KeyframeMode::Index, "avi") => {
+            let whole = again.try_clone().map_err(io_error)?;
+            opened = open::open(whole, extension, budget(&opened), limits)?;
+            if let Err(error) = opened.input.find_stream_info() {
+                return Err(open::complaint(&opened.input).unwrap_or_else(|| open::explain(error)));
+            }
         }
+        (KeyframeMode::Index, _) => return Ok(None),
     }
     let stream = choose(&opened.input, stream)?;
     let table = match (mode, opened.format.name) {
         (KeyframeMode::Scan, _) => scan(&mut opened.input, stream)?,
-        (KeyframeMode::Index, "mp4") => from_samples(&mut opened.input, stream),
+        (KeyframeMode::Index, "mp4") => from_samples(&mut opened.input, stream, &again),
         (KeyframeMode::Index, "matroska") => {
             let mut untouched = open::open(again, extension, limits.probe_bytes, limits)?;
             from_cues(&mut opened.input, &mut untouched.input, stream)
@@ -90,31 +91,63 @@ fn choose(input: &Input, wanted: Option<u32>) -> Result<usize, MediaError> {
 
 /// mp4 and mov: the sample tables know where every packet is and when it shows, so libav can walk over all of them
 /// without reading one. Its index alone holds times of decoding, without what edit lists and composition offsets do.
-fn from_samples(input: &mut Input, stream: usize) -> Option<Keyframes> {
+fn from_samples(input: &mut Input, stream: usize, source: &OwnedFd) -> Option<Keyframes> {
     let n_expected = input.index(stream).filter(|entry| entry.is_keyframe).count();
-    if n_expected == 0 || n_expected > MAX_KEYFRAMES {
+    if n_expected == 0 || n_expected > MAX_KEYFRAMES || !has_all_fragments(input, source) {
+        return None;
+    }
+    // A file that was cut off still has its index in front.
+    let n_bytes = input.n_bytes()?;
+    if input.index(stream).any(|entry| entry.end > n_bytes) {
         return None;
     }
     let mut found = Found::default();
     input.skip_payloads();
-    input.keep_only(Only::Stream(stream));
-    for _ in 0..N_LOOK {
-        match input.next_time() {
-            Ok(Some(packet)) => found.add(packet),
-            Ok(None) => break,
-            Err(_) => return None,
-        }
-    }
-    input.keep_only(Only::KeyframesOf(stream));
+    input.keep_only(stream);
     while let Some(packet) = input.next_time().ok()? {
         found.add(packet);
     }
-    // A fragment that is not in the index would have been taken for a payload.
     if found.keyframes.len() != n_expected || !found.is_complete {
         return None;
     }
-    let end = end_by_duration(input, stream, found.start?);
+    let end = found.end;
     found.table(input, stream, end, true)
+}
+
+/// Whether the index reaches into the last fragment. libav reads all of them when it opens a file, unless a table of
+/// segments (`sidx`, `mfra`) lets it put that off.
+fn has_all_fragments(input: &Input, source: &OwnedFd) -> bool {
+    let Some(last) = last_fragment(source) else {
+        return true;
+    };
+    let n_streams = input.n_streams();
+    (0..n_streams).any(|stream| input.index(stream).last().is_some_and(|entry| entry.position > last))
+}
+
+/// Where the last movie fragment (ISO/IEC 14496-12, 8.8.4) begins, found by stepping over the boxes of the top level.
+fn last_fragment(source: &OwnedFd) -> Option<i64> {
+    let (mut at, mut last) = (0u64, None);
+    let mut header = [0; 16];
+    // A box is at least 8 bytes long, but nobody honest writes a million of them.
+    for _ in 0..1_000_000 {
+        let n = rustix::io::pread(source, &mut header, at).ok()?;
+        let Some((size, name)) = header[..n.min(8)].split_at_checked(4) else {
+            break;
+        };
+        let size = match u32::from_be_bytes(size.try_into().ok()?) {
+            0 => break,
+            1 if n == 16 => u64::from_be_bytes(header[8..].try_into().ok()?),
+            size => u64::from(size),
+        };
+        if name == b"moof" {
+            last = i64::try_from(at).ok();
+        }
+        match at.checked_add(size) {
+            Some(next) if size >= 8 => at = next,
+            _ => break,
+        }
+    }
+    last
 }
 
 /// Matroska and WebM: the Cues, if they name each keyframe of the beginning.
@@ -130,9 +163,9 @@ fn from_cues(input: &mut Input, untouched: &mut Input, stream: usize) -> Option<
         return None;
     }
     let mut found = Found::default();
-    untouched.keep_only(Only::Stream(stream));
+    untouched.keep_only(stream);
     let (mut n_bytes, mut is_whole) = (0, false);
-    while n_bytes < LOOK_BYTES && found.n_packets < 8 * N_LOOK {
+    while n_bytes < LOOK_BYTES && found.n_packets < N_LOOK {
         let Some(packet) = untouched.next_time().ok()? else {
             is_whole = true;
             break;
@@ -179,7 +212,7 @@ fn from_chunks(input: &Input, stream: usize) -> Option<Keyframes> {
 
 /// Every packet of the stream.
 fn scan(input: &mut Input, stream: usize) -> Result<Option<Keyframes>, MediaError> {
-    input.keep_only(Only::Stream(stream));
+    input.keep_only(stream);
     let mut found = Found::default();
     let mut n_damaged = 0;
     loop {
@@ -216,6 +249,9 @@ struct Found {
     start: Option<i64>,
     /// Where the last frame ends.
     end: Option<i64>,
+    last_dts: Option<i64>,
+    /// From one packet's time of decoding to the next.
+    step: i64,
     /// The times of the last packets before this one.
     recent: Vec<i64>,
     reorder_depth: usize,
@@ -230,6 +266,8 @@ impl Default for Found {
             keyframes: Vec::new(),
             start: None,
             end: None,
+            last_dts: None,
+            step: 0,
             recent: Vec::new(),
             reorder_depth: 0,
             n_packets: 0,
@@ -252,7 +290,19 @@ impl Found {
         if !packet.is_hidden {
             self.start = Some(self.start.map_or(pts, |start| start.min(pts)));
         }
-        let end = pts.saturating_add(packet.duration);
+        // mp4 with reordered frames says when each is decoded and leaves out how long it lasts.
+        if let Some((last, dts)) = self.last_dts.zip(packet.dts)
+            && dts > last
+        {
+            self.step = dts - last;
+        }
+        self.last_dts = packet.dts.or(self.last_dts);
+        let lasts = if packet.duration > 0 {
+            packet.duration
+        } else {
+            self.step
+        };
+        let end = pts.saturating_add(lasts);
         self.end = Some(self.end.map_or(end, |known| known.max(end)));
         let n_waiting = self.recent.iter().filter(|&&earlier| earlier > pts).count();
         self.reorder_depth = self.reorder_depth.max(n_waiting);
