@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod fault;
+pub mod grid;
 pub mod hardware;
 pub mod job;
 pub mod keyframes;
