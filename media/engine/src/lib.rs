@@ -5,6 +5,7 @@
 
 mod breaker;
 pub mod engine;
+pub mod playlist;
 mod pool;
 pub mod progress;
 pub mod quarantine;
