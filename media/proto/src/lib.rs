@@ -3,6 +3,8 @@
 //! Both sides link this crate, so it must stay small and free of libav. A worker parses hostile files and is treated as
 //! hostile itself: everything it sends is capped and checked here before the server looks at it.
 
+pub mod calibration;
+pub mod control;
 pub mod error;
 pub mod fault;
 pub mod grid;
@@ -11,12 +13,16 @@ pub mod job;
 pub mod keyframes;
 pub mod message;
 pub mod probe;
+pub mod rendition;
 pub mod survey;
 pub mod synthetic;
 pub mod wire;
 
 /// The protocol spoken; both sides must agree exactly, since the two binaries are always built and shipped together.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
+
+/// The one argument of the worker program: makes it a single worker for [`Job::Hardware`](job::Job::Hardware).
+pub const HARDWARE_ARGUMENT: &str = "hardware";
 
 /// The longest frame either side accepts on a socket, in bytes. Longer results travel as sealed memory files.
 pub const MAX_FRAME: usize = 64 * 1024;
