@@ -64,7 +64,11 @@ impl Decoder {
             (*context).pkt_timebase = decoder.base;
             (*context).max_pixels = i64::try_from(rules.max_pixels).unwrap_or(i64::MAX);
             (*context).thread_count = rules.n_threads.clamp(1, 16) as i32;
-            (*context).thread_type = if rules.n_threads > 1 { ffi::FF_THREAD_FRAME } else { ffi::FF_THREAD_SLICE } as i32;
+            (*context).thread_type = if rules.n_threads > 1 {
+                ffi::FF_THREAD_FRAME
+            } else {
+                ffi::FF_THREAD_SLICE
+            } as i32;
             AvError::check(ffi::avcodec_open2(context, codec, &mut options.0)).map_err(complain)?;
             Ok(decoder)
         }
@@ -72,7 +76,13 @@ impl Decoder {
 
     /// Leaves parts of the work out, from the next packet on.
     pub fn set_skip(&mut self, skip: Skip) {
-        let level = |is_skipped, level| if is_skipped { level } else { ffi::AVDiscard::AVDISCARD_DEFAULT };
+        let level = |is_skipped, level| {
+            if is_skipped {
+                level
+            } else {
+                ffi::AVDiscard::AVDISCARD_DEFAULT
+            }
+        };
         // SAFETY: plain fields, read when the next packet is decoded.
         unsafe {
             (*self.context).skip_frame = level(skip.unreferenced, ffi::AVDiscard::AVDISCARD_NONREF);
@@ -111,6 +121,21 @@ impl Decoder {
         // SAFETY: plain fields.
         let ticks = unsafe { known((*frame.0).best_effort_timestamp).or(known((*frame.0).pts)) };
         rescale(ticks?, self.base)
+    }
+
+    /// When a packet of this decoder's stream shows, in microseconds on the file's own clock, if known.
+    pub fn packet_us(&self, packet: &Packet) -> Option<i64> {
+        rescale(packet.pts().or(packet.dts())?, self.base)
+    }
+
+    /// A time in microseconds as ticks of the stream.
+    pub fn ticks(&self, time_us: i64) -> i64 {
+        let micro = ffi::AVRational { num: 1, den: 1_000_000 };
+        if self.base.num <= 0 || self.base.den <= 0 {
+            return 0;
+        }
+        // SAFETY: pure arithmetic on positive rationals.
+        unsafe { ffi::av_rescale_q(time_us, micro, self.base) }
     }
 
     /// How long a frame of this decoder lasts, in microseconds, if known.

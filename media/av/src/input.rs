@@ -279,6 +279,16 @@ impl Input {
         Ok(())
     }
 
+    /// Whether one can go back and forth in it, as not in a raw stream without an index.
+    pub fn can_seek(&self) -> bool {
+        // SAFETY: an open context has a static format and our reader.
+        unsafe {
+            let flags = (*(*self.context).iformat).flags;
+            let by_time = flags & ffi::AVFMT_NOTIMESTAMPS as i32 == 0;
+            by_time && (*self.io.context).seekable & ffi::AVIO_SEEKABLE_NORMAL as i32 != 0
+        }
+    }
+
     /// Says which packets of a stream are wanted. Demuxers with an index do not even read the others.
     pub fn want(&mut self, stream: usize, wanted: Wanted) {
         assert!(stream < self.n_streams(), "a stream of this input");

@@ -1,5 +1,10 @@
 //! The orientation of a photograph, from the Exif block of a JPEG (Exif 2.32, tag 0x0112).
 
+/// The orientation's number, from 1 to 8, from the first bytes of a JPEG file.
+pub fn orientation_of(head: &[u8]) -> Option<u16> {
+    orientation(tiff(head)?).filter(|number| (1..=8).contains(number))
+}
+
 /// Degrees to turn the picture clockwise, from the first bytes of a JPEG file. Mirrored orientations count as their turn.
 pub fn rotation(head: &[u8]) -> Option<u16> {
     match orientation(tiff(head)?)? {

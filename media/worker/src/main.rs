@@ -14,6 +14,7 @@ mod paint;
 mod probe;
 mod sandbox;
 mod serve;
+mod survey;
 mod synthesize;
 mod sys;
 mod zygote;

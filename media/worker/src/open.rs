@@ -78,8 +78,15 @@ pub fn explain(error: OpenError) -> MediaError {
         OpenError::Option(name) => MediaError::Invalid {
             reason: format!("libav does not know the option `{name}`"),
         },
-        OpenError::Av(AvError::NO_MEMORY) => MediaError::Memory,
-        OpenError::Av(error) => MediaError::Corrupt { reason: error.text() },
+        OpenError::Av(error) => av_error(error),
+    }
+}
+
+/// libav's complaint about a file, in the protocol's words.
+pub fn av_error(error: AvError) -> MediaError {
+    match error {
+        AvError::NO_MEMORY => MediaError::Memory,
+        error => MediaError::Corrupt { reason: error.text() },
     }
 }
 

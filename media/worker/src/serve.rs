@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{faults, probe, synthesize, sys};
+use crate::{faults, probe, survey, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -71,7 +71,16 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
-        Job::Keyframes { .. } | Job::Survey(_) | Job::Hardware => Err(MediaError::Invalid {
+        Job::Survey(wanted) => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a survey without a descriptor".to_owned(),
+                });
+            };
+            let (surveyed, artifacts) = survey::run(source, &wanted, limits)?;
+            Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
+        }
+        Job::Keyframes { .. } | Job::Hardware => Err(MediaError::Invalid {
             reason: "this worker cannot do that job yet".to_owned(),
         }),
         Job::Synthesize(spec) => {

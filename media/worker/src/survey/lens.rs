@@ -1,0 +1,190 @@
+//! From a decoded frame to a small upright picture in sRGB: size, shape of pixels, colors and orientation.
+
+use media_av::encode::{Frame, PixelFormat};
+use media_av::picture::Colors;
+use media_av::scale::{Filter, Mix, Scaler};
+use media_proto::error::MediaError;
+
+use crate::open::av_error;
+use crate::survey::color::{Profile, Tone};
+use crate::survey::raster::{Orientation, Raster};
+
+/// No picture is higher than so many times its width: a long strip becomes narrow instead.
+const MAX_RATIO: f64 = 4.0;
+
+/// What is known of a stream's pictures besides the frames themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// How to turn them.
+    pub orientation: Orientation,
+    /// The shape of their pixels, where the frame does not say.
+    pub sample_aspect_ratio: Option<(i32, i32)>,
+    /// Their color profile, where the frame does not carry one.
+    pub icc_profile: Option<Vec<u8>>,
+}
+
+/// Makes small pictures of the frames of one stream.
+pub struct Lens {
+    known: Known,
+    /// One for each size in use, the latest last.
+    scalers: Vec<(u32, u32, bool, Scaler)>,
+    tone: Option<Tone>,
+    profile: Option<Profile>,
+}
+
+/// How a picture is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// For people: fine filter, colors of sRGB.
+    Fine,
+    /// For people, at the size of a stamp.
+    Stamp,
+    /// For a hash that must equal that of other tools: their filter, pixels taken for square, brightness as stored.
+    Plain,
+}
+
+/// How many sizes are kept set up: poster, stills, stamp, score, hash, preview.
+const MAX_SCALERS: usize = 8;
+
+impl Lens {
+    /// For a stream of which this is known.
+    pub fn new(known: Known) -> Self {
+        Self {
+            known,
+            scalers: Vec::new(),
+            tone: None,
+            profile: None,
+        }
+    }
+
+    /// How the stored pictures must be turned.
+    pub fn orientation(&self) -> Orientation {
+        self.known.orientation
+    }
+
+    /// Takes another orientation, which a decoder found in the picture itself.
+    pub fn set_orientation(&mut self, orientation: Orientation) {
+        self.known.orientation = orientation;
+    }
+
+    /// The size in which a frame is shown: upright and with square pixels.
+    pub fn display_size(&self, frame: &Frame) -> (f64, f64) {
+        let (width, height) = frame.size();
+        let (mut width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+        let ratio = frame.sample_aspect_ratio().or(self.known.sample_aspect_ratio);
+        // Nonsense is met in the wild; a real pixel is at most a few times as wide as high.
+        if let Some(ratio) = ratio.map(|(num, den)| f64::from(num) / f64::from(den))
+            && (0.1..=10.0).contains(&ratio)
+        {
+            width = (width * ratio).round().max(1.0);
+        }
+        if self.known.orientation.is_sideways() {
+            (height, width)
+        } else {
+            (width, height)
+        }
+    }
+
+    /// The upright size that a frame gets when it shall be so wide, or as wide as it is.
+    pub fn fitted(&self, frame: &Frame, width: u32) -> (u32, u32) {
+        let (full_width, full_height) = self.display_size(frame);
+        let ratio = full_height / full_width;
+        let widest = f64::from(width).min(full_width);
+        let highest = f64::from(width) * MAX_RATIO;
+        let width = if widest * ratio > highest {
+            highest / ratio
+        } else {
+            widest
+        };
+        (width.round().max(1.0) as u32, (width * ratio).round().max(1.0) as u32)
+    }
+
+    /// The frame as a picture of that upright size.
+    pub fn take(&mut self, frame: &Frame, size: (u32, u32), look: Look) -> Result<Raster, MediaError> {
+        let orientation = self.known.orientation;
+        let (width, height) = if orientation.is_sideways() {
+            (size.1, size.0)
+        } else {
+            size
+        };
+        let colors = frame.colors();
+        let mix = source_mix(frame, look);
+        let is_hdr = look != Look::Plain && Tone::is_needed(colors);
+        let format = if is_hdr { PixelFormat::Rgba64 } else { PixelFormat::Bgra };
+        let mut scaled = Frame::picture(format, width, height).map_err(av_error)?;
+        let is_fine = look == Look::Fine;
+        self.scaler(width, height, is_fine)
+            .scale(frame, mix, &mut scaled, Mix::JPEG)
+            .map_err(av_error)?;
+        let mut raster = if is_hdr {
+            let tone = match self.tone.take() {
+                Some(tone) if tone.is_for(colors) => tone,
+                _ => Tone::new(colors),
+            };
+            self.tone.insert(tone).map(&scaled)
+        } else {
+            let mut raster = Raster::from_frame(&scaled);
+            if look != Look::Plain {
+                self.correct(frame, &mut raster, colors);
+            }
+            raster
+        };
+        if frame.layout().is_some_and(|layout| layout.has_alpha) {
+            raster = raster.laid_on_ground();
+        }
+        Ok(raster.upright(orientation))
+    }
+
+    /// Brings stated colors to sRGB: by the profile, or by the primaries where they are wide.
+    fn correct(&mut self, frame: &Frame, raster: &mut Raster, colors: Colors) {
+        let stated = frame.icc_profile().or(self.known.icc_profile.as_deref());
+        let is_current = self
+            .profile
+            .as_ref()
+            .is_some_and(|profile| profile.is_for(stated, colors));
+        if !is_current {
+            self.profile = Some(Profile::new(stated, colors));
+        }
+        if let Some(profile) = &self.profile {
+            profile.apply(raster);
+        }
+    }
+
+    fn scaler(&mut self, width: u32, height: u32, is_fine: bool) -> &mut Scaler {
+        let at = self
+            .scalers
+            .iter()
+            .position(|kept| (kept.0, kept.1, kept.2) == (width, height, is_fine));
+        let kept = match at {
+            Some(at) => self.scalers.remove(at),
+            None => {
+                if self.scalers.len() >= MAX_SCALERS {
+                    self.scalers.remove(0);
+                }
+                let filter = if is_fine { Filter::Fine } else { Filter::Bicubic };
+                (width, height, is_fine, Scaler::new(filter))
+            }
+        };
+        self.scalers.push(kept);
+        let last = self.scalers.len() - 1;
+        &mut self.scalers[last].3
+    }
+}
+
+/// How a frame's luma and chroma were mixed. Where it is not said, big pictures count as BT.709 and small ones as BT.601,
+/// as in players; the tools whose hashes we match take BT.601 for all.
+pub fn source_mix(frame: &Frame, look: Look) -> Mix {
+    let colors = frame.colors();
+    let (width, height) = frame.size();
+    let is_big = look != Look::Plain && (width >= 1280 || height > 576);
+    let stated = colors.matrix.filter(|&matrix| matrix != 0);
+    let by_primaries = || match colors.primaries {
+        Some(1) if look != Look::Plain => Some(1),
+        Some(9) if look != Look::Plain => Some(9),
+        _ => None,
+    };
+    Mix {
+        matrix: stated.or_else(by_primaries).unwrap_or(if is_big { 1 } else { 6 }),
+        is_full_range: colors.is_full_range.unwrap_or(false),
+    }
+}

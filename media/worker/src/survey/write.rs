@@ -1,0 +1,63 @@
+//! Small pictures as files: WebP and JPEG, encoded in memory.
+
+use media_av::encode::{Encoder, Frame, PixelFormat, Shape};
+use media_av::scale::{Filter, Mix, Scaler};
+use media_proto::error::MediaError;
+use media_proto::survey::PictureFormat;
+
+use crate::survey::raster::Raster;
+
+/// The longest side of a WebP.
+pub const MAX_SIDE: usize = 16_383;
+
+/// A picture as the bytes of a file.
+pub fn picture(raster: &Raster, format: PictureFormat) -> Result<Vec<u8>, MediaError> {
+    match format {
+        PictureFormat::Webp => webp(raster),
+        PictureFormat::Jpeg => jpeg(raster),
+        PictureFormat::Mp4 | PictureFormat::AnimatedWebp => Err(failed("a still in a format for moving pictures")),
+    }
+}
+
+/// Method 2 of 0 to 6: *measured* cheaper than 0 and 4 both, as it leaves the fewest bytes to pack for its search.
+fn webp(raster: &Raster) -> Result<Vec<u8>, MediaError> {
+    let options = [("quality", "75"), ("compression_level", "2")];
+    let frame = raster.to_frame().map_err(crate::open::av_error)?;
+    encode("libwebp", PixelFormat::Bgra, &options, frame)
+}
+
+fn jpeg(raster: &Raster) -> Result<Vec<u8>, MediaError> {
+    let from = raster.to_frame().map_err(crate::open::av_error)?;
+    let (width, height) = from.size();
+    let mut to = Frame::picture(PixelFormat::Yuvj420p, width, height).map_err(crate::open::av_error)?;
+    Scaler::new(Filter::Fine)
+        .scale(&from, Mix::JPEG, &mut to, Mix::JPEG)
+        .map_err(crate::open::av_error)?;
+    // A quantizer of 3 has about the size and look of quality 82 elsewhere.
+    let options = [("flags", "+qscale"), ("global_quality", "354"), ("huffman", "optimal")];
+    encode("mjpeg", PixelFormat::Yuvj420p, &options, to)
+}
+
+fn encode(name: &str, format: PixelFormat, options: &[(&str, &str)], mut frame: Frame) -> Result<Vec<u8>, MediaError> {
+    let (width, height) = frame.size();
+    let shape = Shape::Video {
+        format,
+        width,
+        height,
+        frame_rate: (25, 1),
+    };
+    let mut encoder = Encoder::open(name, shape, 0, false, options).map_err(failed)?;
+    frame.set_pts(0);
+    let complain = |error: media_av::error::AvError| failed(format!("encoder `{name}`: {error}"));
+    encoder.send(Some(&frame)).map_err(complain)?;
+    encoder.send(None).map_err(complain)?;
+    match encoder.receive().map_err(complain)? {
+        Some(packet) => Ok(packet.bytes().to_vec()),
+        None => Err(failed(format!("encoder `{name}` gave no picture"))),
+    }
+}
+
+/// An encoder's complaint: nothing of the file's, so that it is tried again with the next version.
+pub fn failed(reason: impl Into<String>) -> MediaError {
+    MediaError::Invalid { reason: reason.into() }
+}
