@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::store::{Trouble, trouble};
+
 /// What kind of failure a code is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -42,6 +44,12 @@ impl Category {
             Self::Unavailable => 503,
             Self::Timeout => 504,
         }
+    }
+
+    /// Whether the server's own state is the reason: what a request of the same kind met a while ago says nothing
+    /// about the next one.
+    pub fn is_servers_own(self) -> bool {
+        matches!(self, Self::Internal | Self::Unavailable | Self::Timeout)
     }
 }
 
@@ -144,6 +152,25 @@ impl Failure {
             source: Some(source.into()),
         }
     }
+
+    /// An error of the database: a clear one when it is only slow or away, an internal one otherwise.
+    fn database(trouble: Option<Trouble>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let (code, message) = match trouble {
+            None => return Self::internal(source),
+            Some(Trouble::TooLong) => (
+                &code::TIMEOUT,
+                "the database took longer than a statement may; ask for less at a time",
+            ),
+            Some(Trouble::Unreachable) => (
+                &code::UNAVAILABLE,
+                "the database cannot be reached at the moment; try again soon",
+            ),
+        };
+        Self {
+            source: Some(source.into()),
+            ..Self::new(code, message)
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -160,12 +187,12 @@ impl Error for Failure {
 
 impl From<sea_orm::DbErr> for Failure {
     fn from(source: sea_orm::DbErr) -> Self {
-        Self::internal(source)
+        Self::database(trouble(&source), source)
     }
 }
 
 impl From<std::sync::Arc<sea_orm::DbErr>> for Failure {
     fn from(source: std::sync::Arc<sea_orm::DbErr>) -> Self {
-        Self::internal(source.to_string())
+        Self::database(trouble(&source), source.to_string())
     }
 }

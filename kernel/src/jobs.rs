@@ -218,7 +218,8 @@ impl JobError {
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::Payload { .. } | JobError::Db(_) => Self::internal(error),
+            JobError::Db(source) => source.into(),
+            JobError::Payload { .. } => Self::internal(error),
             other => Self::new(other.code(), other.to_string()),
         }
     }

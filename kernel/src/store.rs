@@ -3,6 +3,9 @@
 //! SQLite has one writer connection and a pool of read-only readers; PostgreSQL has one pool. Everything that writes
 //! takes a [`Tx`], so no code ever meets "database is locked".
 
+mod connect;
+mod trouble;
+
 use std::{
     ops::Deref,
     path::Path,
@@ -10,15 +13,17 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, metric::Info,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, metric::Info,
 };
 use tokio::sync::OwnedMutexGuard;
 
+use self::connect::WriterWatch;
+pub use self::trouble::{Trouble, trouble};
 use crate::{
     clock::Clock,
     events::{Events, Fact},
@@ -40,10 +45,12 @@ pub struct StoreConfig {
     pub url: String,
     /// Reader connections on SQLite, all connections on PostgreSQL.
     pub connections: u32,
-    /// A statement that runs longer is stopped with an error.
+    /// A statement that runs longer is stopped with an error that reads as [`Trouble::TooLong`].
     pub statement_timeout: Duration,
     /// A statement that runs longer is logged.
     pub slow_statement: Duration,
+    /// A connection to PostgreSQL that was idle for longer is tried before it is used.
+    pub trusted_idle: Duration,
 }
 
 impl StoreConfig {
@@ -55,6 +62,7 @@ impl StoreConfig {
             connections: cores + 4,
             statement_timeout: Duration::from_secs(30),
             slow_statement: Duration::from_millis(200),
+            trusted_idle: Duration::from_secs(1),
         }
     }
 
@@ -86,10 +94,14 @@ pub struct StatementCounts {
     pub busy_us: u64,
 }
 
+/// What the writer's connection is set to, and which connection that is.
+type Level = (Durability, u64);
+
 struct Inner {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    turn: Arc<tokio::sync::Mutex<Option<Durability>>>,
+    turn: Arc<tokio::sync::Mutex<Option<Level>>>,
+    watch: WriterWatch,
     backend: DbBackend,
     clock: Clock,
     events: Events,
@@ -106,22 +118,17 @@ impl Store {
     /// Opens the database; creates the SQLite file when it is missing.
     pub async fn open(config: &StoreConfig, clock: Clock, events: Events) -> Result<Self, DbErr> {
         let counts = Arc::new(Counts::default());
+        let watch = WriterWatch::default();
         let (writer, reader) = if config.url.starts_with("sqlite:") {
-            // The writer comes first: it creates the file and switches it to WAL, which readers cannot.
-            let writer = Database::connect(sqlite_options(config, Access::Write)).await?;
-            let reader = Database::connect(sqlite_options(config, Access::Read)).await?;
-            (counted(writer, config, &counts), counted(reader, config, &counts))
+            let writer = connect::sqlite_writer(config, &watch).await?;
+            let reader = connect::sqlite_readers(config).await?;
+            let restart = watch.clone();
+            (
+                counted(writer, config, &counts, move || restart.restart()),
+                counted(reader, config, &counts, || ()),
+            )
         } else {
-            let mut options = ConnectOptions::new(&config.url);
-            options
-                .max_connections(config.connections.max(4))
-                .sqlx_logging(false)
-                .test_before_acquire(false);
-            options
-                .acquire_timeout(Duration::from_secs(10))
-                .statement_timeout(config.statement_timeout);
-            options.set_application_name("vitagraph");
-            let pool = counted(Database::connect(options).await?, config, &counts);
+            let pool = counted(connect::postgres(config).await?, config, &counts, || ());
             (pool.clone(), pool)
         };
         let backend = writer.get_database_backend();
@@ -131,6 +138,7 @@ impl Store {
                 reader,
                 writer,
                 turn,
+                watch,
                 backend,
                 clock,
                 events,
@@ -171,31 +179,39 @@ impl Store {
                 after: Mutex::default(),
             });
         }
-        let mut turn = Arc::clone(&inner.turn).lock_owned().await;
-        if *turn != Some(durability) {
-            // SQLite ignores this pragma inside a transaction; the turn keeps others out in between.
-            let level = if durability == Durability::Full {
-                "full"
-            } else {
-                "normal"
-            };
-            inner
-                .writer
-                .execute_unprepared(&format!("pragma synchronous = {level}"))
-                .await?;
-            *turn = Some(durability);
-        }
+        let mut turn = Turn {
+            level: Arc::clone(&inner.turn).lock_owned().await,
+            watch: inner.watch.clone(),
+        };
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let tx = inner.writer.begin_with_options(options).await?;
-        Ok(Tx {
-            tx,
-            turn: Some(turn),
-            events: inner.events.clone(),
-            after: Mutex::default(),
-        })
+        loop {
+            let present = || Some((durability, inner.watch.n_opened()));
+            if *turn.level != present() {
+                // SQLite ignores this pragma inside a transaction; the turn keeps others out in between.
+                let level = if durability == Durability::Full {
+                    "full"
+                } else {
+                    "normal"
+                };
+                let pragma = format!("pragma synchronous = {level}");
+                inner.writer.execute_unprepared(&pragma).await?;
+                *turn.level = present();
+            }
+            let tx = inner.writer.begin_with_options(options.clone()).await?;
+            // Between the two the pool may have opened another connection, which is not set to anything yet.
+            if *turn.level == present() {
+                turn.watch.begin();
+                return Ok(Tx {
+                    tx,
+                    turn: Some(turn),
+                    events: inner.events.clone(),
+                    after: Mutex::default(),
+                });
+            }
+        }
     }
 
     /// What has been executed so far, in this process.
@@ -219,9 +235,21 @@ impl Store {
 /// A transaction of the one writer. Dropped without [`Tx::commit`], it rolls back.
 pub struct Tx {
     tx: DatabaseTransaction,
-    turn: Option<OwnedMutexGuard<Option<Durability>>>,
+    turn: Option<Turn>,
     events: Events,
     after: Mutex<Vec<AfterCommit>>,
+}
+
+/// The right to write on SQLite, until it is dropped.
+struct Turn {
+    level: OwnedMutexGuard<Option<Level>>,
+    watch: WriterWatch,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.watch.end();
+    }
 }
 
 type AfterCommit = Box<dyn FnOnce(&Events) + Send>;
@@ -266,63 +294,17 @@ impl Deref for Tx {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-}
-
-fn sqlite_options(config: &StoreConfig, access: Access) -> ConnectOptions {
-    let mut options = ConnectOptions::new(&config.url);
-    options
-        .sqlx_logging(false)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(10));
-    let connections = if access == Access::Write { 1 } else { config.connections };
-    // One reader stays open at least, so that the page cache and the WAL index stay warm.
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .idle_timeout(Some(Duration::from_secs(600)));
-    options.map_sqlx_sqlite_opts(move |sqlite| {
-        let cache_kib = if access == Access::Write { 65_536 } else { 16_384 };
-        let sqlite = sqlite
-            .create_if_missing(access == Access::Write)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
-            .statement_cache_capacity(256)
-            .pragma("temp_store", "memory")
-            .pragma("mmap_size", "268435456")
-            .pragma("cache_size", format!("-{cache_kib}"));
-        match access {
-            Access::Write => sqlite
-                .pragma("journal_mode", "wal")
-                .pragma("synchronous", "normal")
-                .pragma("journal_size_limit", "67108864"),
-            Access::Read => sqlite.pragma("query_only", "on"),
-        }
-    });
-    if access == Access::Read {
-        let limit = config.statement_timeout;
-        options.map_sqlx_sqlite_before_acquire(move |connection, _| {
-            Box::pin(async move {
-                // A reader is acquired for one statement, so the time since then is the statement's.
-                let begun = Instant::now();
-                connection
-                    .lock_handle()
-                    .await?
-                    .set_progress_handler(20_000, move || begun.elapsed() < limit);
-                Ok(true)
-            })
-        });
-    }
-    options
-}
-
-fn counted(mut connection: DatabaseConnection, config: &StoreConfig, counts: &Arc<Counts>) -> DatabaseConnection {
+/// Counts what runs on a connection, logs what is slow, and says when a statement has ended.
+fn counted(
+    mut connection: DatabaseConnection,
+    config: &StoreConfig,
+    counts: &Arc<Counts>,
+    ended: impl Fn() + Send + Sync + 'static,
+) -> DatabaseConnection {
     let slow = config.slow_statement;
     let counts = Arc::clone(counts);
     connection.set_metric_callback(move |info: &Info<'_>| {
+        ended();
         counts.statements.fetch_add(1, Ordering::Relaxed);
         counts
             .busy_us

@@ -25,7 +25,6 @@ use kernel::{
 };
 use schema::{SharedCaches, kit::access::Access, system::traffic::Traffic};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
     graphql::{cost::Costs, document::Documents},
@@ -149,8 +148,11 @@ pub fn router(edge: &Edge) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(auth::routes())
         .with_state(edge.clone());
-    own.merge(edge.plugins.routes(&edge.kernel))
-        .fallback(assets::serve)
-        .layer(CatchPanicLayer::custom(edge::on_panic))
-        .layer(axum::middleware::from_fn_with_state(edge.clone(), edge::enter))
+    let all = own.merge(edge.plugins.routes(&edge.kernel)).fallback(assets::serve);
+    behind_edge(edge, all)
+}
+
+/// Routes with what every request passes: see [`edge::enter`].
+pub fn behind_edge(edge: &Edge, routes: Router) -> Router {
+    routes.layer(axum::middleware::from_fn_with_state(edge.clone(), edge::enter))
 }

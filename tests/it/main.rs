@@ -9,6 +9,8 @@ mod kill;
 mod manifest;
 mod moves;
 mod pages;
+mod panics;
 mod scan;
+mod store;
 mod subscribers;
 mod tidy;

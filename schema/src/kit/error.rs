@@ -17,9 +17,9 @@ impl<T, E: Into<Failure>> ToGraphql<T> for Result<T, E> {
     }
 }
 
-/// The error that clients get for a failure. An internal one is logged here, once, with its chain.
+/// The error that clients get for a failure. What has a cause that they are not told is logged here, once, with its chain.
 pub fn graphql_error(failure: Failure) -> Error {
-    if failure.code.category == Category::Internal {
+    if failure.code.category == Category::Internal || failure.source().is_some() {
         tracing::error!(code = failure.code.name, error = chain(&failure), "a request failed");
     }
     let mut extensions = ErrorExtensionValues::default();

@@ -335,7 +335,7 @@ fn describe(needs_setup: bool, viewer: Option<&Viewer>) -> Response {
 }
 
 fn refuse(failure: &Failure, headers: &HeaderMap) -> Response {
-    if failure.code.category == kernel::error::Category::Internal {
+    if failure.code.category.is_servers_own() {
         tracing::error!(error = %failure, cause = ?std::error::Error::source(failure), "a sign-in route failed");
     }
     private(problem(failure, headers))

@@ -1,18 +1,21 @@
 //! What every request passes: a request id, a span, metrics, security headers, and a net under panics.
 
-use std::{any::Any, time::Instant};
+use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
-    body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
-use kernel::telemetry::{Metric, MetricKind};
+use futures_util::FutureExt;
+use kernel::{
+    error::Failure,
+    telemetry::{Metric, MetricKind},
+};
 use tracing::Instrument;
 
-use super::{Edge, problem::problem_with};
+use super::{Edge, problem::problem_of};
 
 /// The header that carries the request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,7 +75,9 @@ pub async fn enter(State(edge): State<Edge>, mut request: Request, next: Next) -
     let is_playground = request.uri().path().starts_with("/playground");
     // The path is not in the span: a signed URL is a secret while it lives.
     let span = tracing::info_span!("http.request", %method, route, request_id = %id, status = tracing::field::Empty);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    // A panic costs its request alone.
+    let run = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
+    let mut response = run.await.unwrap_or_else(|panic| on_panic(&*panic, &span, &id));
 
     let status = response.status();
     span.record("status", status.as_u16());
@@ -115,16 +120,10 @@ pub async fn enter(State(edge): State<Edge>, mut request: Request, next: Next) -
     response
 }
 
-/// Turns a panic in a handler into an answer; the process goes on.
-pub fn on_panic(panic: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {
-    tracing::error!(panic = panic_text(&*panic), "a request panicked");
-    let message = "something went wrong on the server; the request id finds it in the log";
-    problem_with(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "INTERNAL",
-        message,
-        &HeaderMap::new(),
-    )
+fn on_panic(panic: &(dyn Any + Send), span: &tracing::Span, id: &str) -> Response {
+    tracing::error!(parent: span, panic = panic_text(panic), "a request panicked");
+    let failure = Failure::internal("a panic");
+    problem_of(&failure, id)
 }
 
 /// What a panic said.

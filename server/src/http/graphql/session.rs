@@ -85,7 +85,7 @@ impl Watch {
                         reason: "the account changed or signed out; connect again",
                     };
                 }
-                Err(failure) if failure.code.category == kernel::error::Category::Internal => {
+                Err(failure) if failure.code.category.is_servers_own() => {
                     // The database's trouble is no reason to send people away; the next minute tells.
                     tracing::warn!(error = %failure, "a session could not be checked");
                 }

@@ -243,7 +243,7 @@ impl Connection {
         let access = match auth::authenticate(&self.headers, &self.edge.kernel).await {
             Ok(access @ Access::Viewer(_)) => access,
             Ok(Access::Anonymous) => return Err(Close::new(4403, "Forbidden: sign in, or send a token").into()),
-            Err(failure) if failure.code.category == kernel::error::Category::Internal => {
+            Err(failure) if failure.code.category.is_servers_own() => {
                 tracing::error!(error = %failure, "a socket could not be authenticated");
                 return Err(Close::new(4500, "Internal server error").into());
             }

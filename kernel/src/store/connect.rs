@@ -1,0 +1,174 @@
+//! How connections are opened, how long a statement may run on them, and when one is thrown away.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbErr,
+    sqlx::{self, Connection, Sqlite, SqliteConnection, pool::PoolOptions},
+};
+
+use super::StoreConfig;
+
+/// How many of its small steps SQLite does between two looks at the time: about a millisecond's worth.
+const STEPS: i32 = 20_000;
+
+/// Opens PostgreSQL, which has one pool for everything.
+pub(super) async fn postgres(config: &StoreConfig) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(&config.url);
+    options
+        .max_connections(config.connections.max(4))
+        .sqlx_logging(false)
+        // A server that was restarted has forgotten its old connections; they are found out before they are used.
+        .test_before_acquire_if_idle_for(config.trusted_idle)
+        .acquire_timeout(Duration::from_secs(10))
+        .statement_timeout(config.statement_timeout);
+    options.set_application_name("vitagraph");
+    Database::connect(options).await
+}
+
+/// Opens SQLite's one writer. It creates the file and switches it to WAL, which readers cannot.
+pub(super) async fn sqlite_writer(config: &StoreConfig, watch: &WriterWatch) -> Result<DatabaseConnection, DbErr> {
+    let mut options = sqlite(config);
+    options.max_connections(1);
+    options.map_sqlx_sqlite_opts(|options| {
+        let options = common(options, 65_536).create_if_missing(true);
+        options
+            .pragma("journal_mode", "wal")
+            .pragma("synchronous", "normal")
+            .pragma("journal_size_limit", "67108864")
+    });
+    let (watch, limit) = (watch.clone(), config.statement_timeout);
+    options.map_sqlx_sqlite_pool_opts(move |pool: PoolOptions<Sqlite>| {
+        let watch = watch.clone();
+        pool.after_connect(move |connection, _| {
+            let watch = watch.clone();
+            Box::pin(async move {
+                watch.n_opened.fetch_add(1, Ordering::Relaxed);
+                let goes_on = move || !watch.is_over(limit);
+                connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
+                Ok(())
+            })
+        })
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+    });
+    Database::connect(options).await
+}
+
+/// Opens SQLite's readers, which cannot write.
+pub(super) async fn sqlite_readers(config: &StoreConfig) -> Result<DatabaseConnection, DbErr> {
+    let mut options = sqlite(config);
+    options.max_connections(config.connections);
+    options.map_sqlx_sqlite_opts(|options| common(options, 16_384).pragma("query_only", "on"));
+    let limit = config.statement_timeout;
+    options.map_sqlx_sqlite_pool_opts(move |pool: PoolOptions<Sqlite>| {
+        // The pool asks `before_acquire` of a connection that was used before, and of a new one `after_connect` alone.
+        pool.after_connect(move |connection, _| Box::pin(limit_statement(connection, limit)))
+            .before_acquire(move |connection, _| {
+                Box::pin(async move { limit_statement(connection, limit).await.map(|()| true) })
+            })
+    });
+    Database::connect(options).await
+}
+
+fn sqlite(config: &StoreConfig) -> ConnectOptions {
+    let mut options = ConnectOptions::new(&config.url);
+    options
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10))
+        // One connection stays open at least, so that the page cache and the WAL index stay warm.
+        .min_connections(1)
+        .idle_timeout(Some(Duration::from_secs(600)));
+    options
+}
+
+fn common(options: sqlx::sqlite::SqliteConnectOptions, cache_kib: u32) -> sqlx::sqlite::SqliteConnectOptions {
+    options
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .statement_cache_capacity(256)
+        .pragma("temp_store", "memory")
+        .pragma("mmap_size", "268435456")
+        .pragma("cache_size", format!("-{cache_kib}"))
+}
+
+/// Interrupts what runs too long on a reader. A reader is acquired for one statement, so its time begins now.
+async fn limit_statement(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let begun = Instant::now();
+    let goes_on = move || begun.elapsed() < limit;
+    connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
+    Ok(())
+}
+
+/// Whether a released writer may be used again. SQLite ends a transaction by itself when a statement in it is
+/// interrupted, or when the disk is full; the rollback that follows then fails, and the driver counts that transaction
+/// as open for good.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The rollback of a dropped transaction is before this in the connection's queue.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Since when the writer has been busy with one statement, and which connection it is.
+///
+/// A transaction's first statement counts from its beginning, each later one from the end of the one before. So time in
+/// which a transaction does nothing counts too: it keeps all other writers waiting just the same.
+#[derive(Debug, Clone)]
+pub(super) struct WriterWatch {
+    origin: Instant,
+    /// Microseconds after `origin`; [`AT_REST`] outside transactions, where migrations take as long as they need.
+    since_us: Arc<AtomicU64>,
+    n_opened: Arc<AtomicU64>,
+}
+
+const AT_REST: u64 = u64::MAX;
+
+impl Default for WriterWatch {
+    fn default() -> Self {
+        Self {
+            origin: Instant::now(),
+            since_us: Arc::new(AtomicU64::new(AT_REST)),
+            n_opened: Arc::default(),
+        }
+    }
+}
+
+impl WriterWatch {
+    /// How many connections were opened: another number means another connection, with settings of its own.
+    pub fn n_opened(&self) -> u64 {
+        self.n_opened.load(Ordering::Relaxed)
+    }
+
+    /// A transaction begins.
+    pub fn begin(&self) {
+        self.since_us.store(self.now_us(), Ordering::Relaxed);
+    }
+
+    /// A statement has ended.
+    pub fn restart(&self) {
+        if self.since_us.load(Ordering::Relaxed) != AT_REST {
+            self.begin();
+        }
+    }
+
+    /// The transaction has ended.
+    pub fn end(&self) {
+        self.since_us.store(AT_REST, Ordering::Relaxed);
+    }
+
+    fn is_over(&self, limit: Duration) -> bool {
+        let since = self.since_us.load(Ordering::Relaxed);
+        since != AT_REST && u128::from(self.now_us().saturating_sub(since)) >= limit.as_micros()
+    }
+
+    fn now_us(&self) -> u64 {
+        self.origin.elapsed().as_micros() as u64
+    }
+}
