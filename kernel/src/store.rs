@@ -200,7 +200,7 @@ impl Store {
                 inner.writer.execute_unprepared(&pragma).await?;
                 *turn.level = present();
             }
-            let tx = inner.writer.begin_with_options(options.clone()).await?;
+            let tx = inner.writer.begin_with_options(options).await?;
             // Between the two the pool may have opened another connection, which is not set to anything yet.
             if *turn.level == present() {
                 turn.watch.begin();
