@@ -7,3 +7,4 @@ pub mod database;
 pub mod fixture;
 pub mod server;
 pub mod shared;
+pub mod writes;

@@ -1,0 +1,61 @@
+//! Which tables are written to, as the database itself sees it: triggers on every table.
+
+use std::collections::BTreeMap;
+
+use kernel::store::Store;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+/// Rows written since the last look, by table.
+pub struct Writes {
+    store: Store,
+}
+
+impl Writes {
+    /// Watches all tables that there are now.
+    pub async fn watch(store: &Store) -> anyhow::Result<Self> {
+        let db = store.migrator();
+        let is_sqlite = store.backend() == DbBackend::Sqlite;
+        let tables = if is_sqlite {
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
+        } else {
+            "select tablename::text as name from pg_tables where schemaname = current_schema()"
+        };
+        let tables = db.query_all_raw(Statement::from_string(store.backend(), tables)).await?;
+        db.execute_unprepared("create table written (name text not null)").await?;
+        if !is_sqlite {
+            db.execute_unprepared(
+                "create function note_write() returns trigger language plpgsql as \
+                    'begin insert into written values (tg_table_name); return null; end'",
+            )
+            .await?;
+        }
+        for table in tables {
+            let name: String = table.try_get("", "name")?;
+            for verb in ["insert", "update", "delete"] {
+                let sql = if is_sqlite {
+                    format!(
+                        "create trigger noted_{verb}_{name} after {verb} on \"{name}\" \
+                            begin insert into written values ('{name}'); end"
+                    )
+                } else {
+                    format!(
+                        "create trigger noted_{verb} after {verb} on \"{name}\" for each row execute function note_write()"
+                    )
+                };
+                db.execute_unprepared(&sql).await?;
+            }
+        }
+        Ok(Self { store: store.clone() })
+    }
+
+    /// What was written since the last call.
+    pub async fn take(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        let db = self.store.migrator();
+        let sql = "select name, count(*) as n from written group by name";
+        let rows = db.query_all_raw(Statement::from_string(self.store.backend(), sql)).await?;
+        let row = |row: &sea_orm::QueryResult| Ok((row.try_get("", "name")?, row.try_get("", "n")?));
+        let written = rows.iter().map(row).collect::<Result<_, sea_orm::DbErr>>()?;
+        db.execute_unprepared("delete from written").await?;
+        Ok(written)
+    }
+}
