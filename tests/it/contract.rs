@@ -68,6 +68,21 @@ async fn events(client: &Client, document: &str, operation: &str, variables: Val
 }
 
 on_both! {
+    async fn an_answer_keeps_the_order_of_the_selection(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("film.mp4 1s\nsong.flac").await?;
+        server.scan(&library).await?;
+        // What waits for the database stands before what is known at once; the keys are numbered as they are selected.
+        let document = "query($id: ID!) { k1: library(id: $id) { k2: media(first: 2) { k3: nodes { k4: files { k5: id } ...on Video { k6: title } }
+            k7: totalCount } k8: name } ...More } fragment More on Query { k9: viewer { id } l0: __typename }";
+        let body = json!({ "query": document, "variables": { "id": library } });
+        let text = server.viewer().request("POST", "/graphql")?.json(&body).send().await?.text().await?;
+        let place = |key: &str| text.find(&format!("\"{key}\":")).with_context(|| format!("no {key} in {text}"));
+        let keys = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "l0"];
+        let places = keys.into_iter().map(place).collect::<anyhow::Result<Vec<_>>>()?;
+        ensure!(places.is_sorted(), "not in the order of the selection: {text}");
+    }
+
     async fn the_library_jobs_and_media_page_documents_run_as_written(backend: Backend) {
         let (Some(library), Some(jobs), Some(page)) = (
             shared::operation("library.graphql"),

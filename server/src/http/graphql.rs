@@ -8,6 +8,7 @@ pub mod events;
 pub mod execute;
 pub mod lexer;
 pub mod negotiate;
+pub mod order;
 pub mod session;
 pub mod socket;
 

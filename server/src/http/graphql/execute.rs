@@ -19,6 +19,7 @@ use tracing::Instrument;
 use super::{
     call::Call,
     document::{self, Document},
+    order::Order,
 };
 use crate::{
     codes,
@@ -50,6 +51,7 @@ pub struct Prepared {
     pub kind: OperationType,
     name: String,
     is_meta: bool,
+    order: Order,
     access: Access,
     request_id: String,
 }
@@ -65,6 +67,7 @@ pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Res
     }
     edge.costs().check(&document.parsed, operation, &call.variables)?;
     let is_meta = document.is_meta(operation);
+    let order = Order::of(&document.parsed, operation);
     let mut request = Request::new(document.text.as_str()).variables(call.variables);
     // Names end up in traces and logs.
     let name = call
@@ -84,6 +87,7 @@ pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Res
         kind,
         name,
         is_meta,
+        order,
         access,
         request_id: request_id.to_owned(),
     })
@@ -131,8 +135,9 @@ impl Prepared {
         request
     }
 
-    /// Completes the errors of a response, and hides from strangers what the schema knows.
+    /// Puts a response in order, completes its errors, and hides from strangers what the schema knows.
     fn seal(&self, response: &mut Response) {
+        self.order.apply(&mut response.data);
         for error in &mut response.errors {
             let is_coded = error
                 .extensions
