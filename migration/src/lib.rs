@@ -3,6 +3,7 @@
 pub mod ddl;
 mod m20261121_000001_core;
 mod m20261121_000002_jobs;
+mod m20261121_000003_recount;
 mod m20261121_000004_analysis;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_core::Migration),
             Box::new(m20261121_000002_jobs::Migration),
+            Box::new(m20261121_000003_recount::Migration),
             Box::new(m20261121_000004_analysis::Migration),
         ]
     }

@@ -5,6 +5,7 @@
 mod access;
 mod clients;
 mod contract;
+mod counters;
 mod kill;
 mod manifest;
 mod moves;

@@ -128,7 +128,7 @@ pub async fn count_studios(tx: &Tx, changes: &BTreeMap<StudioId, i64>) -> Result
     Ok(())
 }
 
-/// Joins people and tags to items. What is joined already stays as it is.
+/// Joins people and tags to present items. What is joined already stays as it is.
 pub async fn join(tx: &Tx, now: i64, items: &[Joined]) -> Result<(), DbErr> {
     // In the order of the items: of two spellings the first one names the person.
     let names = |of: fn(&Joined) -> Vec<&String>| {
@@ -195,6 +195,48 @@ pub async fn join(tx: &Tx, now: i64, items: &[Joined]) -> Result<(), DbErr> {
         }
     }
     Ok(())
+}
+
+/// Counts items in and out of their tags and people when they appear and when their last file goes missing: a counter
+/// says what the list below it shows.
+pub async fn count_presence(tx: &Tx, appeared: &[MediaId], vanished: &[MediaId]) -> Result<(), DbErr> {
+    let tags = joined(tx, ("media_tag", "tag_id"), appeared, vanished).await?;
+    count(tx, "tag", &tags).await?;
+    if !tags.is_empty() {
+        tx.publish(TagChanged {
+            tags: tags.into_iter().map(|(id, _)| TagId(id)).collect(),
+        });
+    }
+    let people = joined(tx, ("media_person", "person_id"), appeared, vanished).await?;
+    count(tx, "person", &people).await?;
+    if !people.is_empty() {
+        tx.publish(PersonChanged {
+            people: people.into_iter().map(|(id, _)| PersonId(id)).collect(),
+        });
+    }
+    Ok(())
+}
+
+/// How the counters of what is joined to these items change.
+async fn joined(
+    tx: &Tx,
+    (table, key): (&str, &str),
+    appeared: &[MediaId],
+    vanished: &[MediaId],
+) -> Result<Vec<(i64, i64)>, DbErr> {
+    let mut changes: BTreeMap<i64, i64> = BTreeMap::new();
+    for (items, sign) in [(appeared, 1), (vanished, -1)] {
+        for chunk in items.chunks(sql::CHUNK) {
+            let text = format!(
+                "select {key}, count(*) from {table} where media_id in ({}) group by {key}",
+                sql::ids(chunk)
+            );
+            for row in sql::rows(&**tx, text, Vec::new()).await? {
+                *changes.entry(row.try_get_by_index(0)?).or_default() += sign * row.try_get_by_index::<i64>(1)?;
+            }
+        }
+    }
+    Ok(changes.into_iter().filter(|(_, n)| *n != 0).collect())
 }
 
 /// Inserts edges whose second column is the named thing, and counts for each thing how many are new.

@@ -13,7 +13,9 @@ use kernel::{
     store::Tx,
 };
 use schema::kit::text::natural_key;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::{
     describe::{Description, origin, title_of},
@@ -79,7 +81,7 @@ pub struct Items {
 }
 
 impl Items {
-    /// Reads items before their files change.
+    /// Reads items before their files change. Nobody edits them until the transaction ends: counters depend on both.
     pub async fn load(tx: &Tx, ids: impl IntoIterator<Item = MediaId>) -> Result<Self, DbErr> {
         let mut ids: Vec<MediaId> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -88,6 +90,8 @@ impl Items {
         for chunk in ids.chunks(sql::CHUNK) {
             let rows = media::Entity::find()
                 .filter(media::Column::Id.is_in(chunk.iter().copied()))
+                .order_by_asc(media::Column::Id)
+                .lock_exclusive()
                 .all(&**tx)
                 .await?;
             before.extend(rows.into_iter().map(|row| (row.id, row)));
@@ -133,7 +137,7 @@ impl Items {
             .collect();
         let summaries = summaries(tx, &reread).await?;
 
-        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        let (mut changed, mut removed, mut appeared) = (Vec::new(), Vec::new(), Vec::new());
         let mut studio_changes: BTreeMap<StudioId, i64> = BTreeMap::new();
         for (before, n_files, primary) in plans {
             let mut after = before.clone();
@@ -156,16 +160,18 @@ impl Items {
             }
             totals.n_media += i64::from(after.n_files > 0) - i64::from(before.n_files > 0);
             totals.duration_us += counted(&after) - counted(&before);
-            if after.studio_id != before.studio_id {
-                for (studio, n) in [(before.studio_id, -1), (after.studio_id, 1)] {
-                    if let Some(studio) = studio {
-                        *studio_changes.entry(studio).or_default() += n;
-                    }
+            let (was_present, is_present) = (before.n_files > 0, after.n_files > 0);
+            for (studio, counts, n) in [(before.studio_id, was_present, -1), (after.studio_id, is_present, 1)] {
+                if let Some(studio) = studio.filter(|_| counts) {
+                    *studio_changes.entry(studio).or_default() += n;
                 }
             }
-            match (before.n_files > 0, after.n_files > 0) {
+            match (was_present, is_present) {
                 (true, false) => removed.push(before.id),
                 _ => changed.push(before.id),
+            }
+            if !was_present && is_present {
+                appeared.push(before.id);
             }
             if after != before {
                 after.updated_at = now;
@@ -173,6 +179,7 @@ impl Items {
             }
         }
         edges::count_studios(tx, &studio_changes).await?;
+        edges::count_presence(tx, &appeared, &removed).await?;
         if !changed.is_empty() {
             tx.publish(MediaChanged { media: changed });
         }

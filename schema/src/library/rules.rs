@@ -290,7 +290,7 @@ async fn replace_paths(tx: &Tx, library: LibraryId, wanted: Vec<String>) -> Resu
     Ok(())
 }
 
-/// Takes a library's items out of the counters of tags, people and studios.
+/// Takes a library's items out of the counters of tags, people and studios, which count those that are not missing.
 async fn recount_without(tx: &Tx, library: LibraryId) -> Result<(), Failure> {
     let backend = tx.get_database_backend();
     let place = if backend == sea_orm::DbBackend::Postgres {
@@ -302,7 +302,7 @@ async fn recount_without(tx: &Tx, library: LibraryId) -> Result<(), Failure> {
         format!(
             "update {owner} set n_media = n_media - (
                  select count(*) from {link} join media on media.id = {link}.media_id
-                 where {link}.{column} = {owner}.id and media.library_id = {place})
+                 where {link}.{column} = {owner}.id and media.library_id = {place} and media.missing_at is null)
              where id in (
                  select {link}.{column} from {link} join media on media.id = {link}.media_id
                  where media.library_id = {place})
@@ -311,7 +311,8 @@ async fn recount_without(tx: &Tx, library: LibraryId) -> Result<(), Failure> {
     };
     let of_studios = format!(
         "update studio set n_media = n_media - (
-             select count(*) from media where media.studio_id = studio.id and media.library_id = {place})
+             select count(*) from media
+             where media.studio_id = studio.id and media.library_id = {place} and media.missing_at is null)
          where id in (select studio_id from media where library_id = {place})
          returning id"
     );

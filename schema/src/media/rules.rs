@@ -133,7 +133,9 @@ async fn change_row(tx: &Tx, item: &media::Model, edit: &MediaEdit, now: i64) ->
         }
         row.studio_id = Set(studio);
         for (id, by) in [(item.studio_id, -1i64), (studio, 1)] {
-            let Some(id) = id else { continue };
+            let Some(id) = id.filter(|_| is_counted(item)) else {
+                continue;
+            };
             let count = studio::Entity::update_many().col_expr(studio::Column::NMedia, Expr::col("n_media").add(by));
             count.filter(studio::Column::Id.eq(id)).exec(&**tx).await?;
         }
@@ -143,6 +145,11 @@ async fn change_row(tx: &Tx, item: &media::Model, edit: &MediaEdit, now: i64) ->
     }
     row.update(&**tx).await?;
     Ok(())
+}
+
+/// Whether tags, people and studios count the item: they count what their lists show, and those leave out what is missing.
+fn is_counted(item: &media::Model) -> bool {
+    item.missing_at.is_none()
 }
 
 async fn change_tags(tx: &Tx, item: &media::Model, tags: &[TagId]) -> Result<(), Failure> {
@@ -182,7 +189,7 @@ async fn change_tags(tx: &Tx, item: &media::Model, tags: &[TagId]) -> Result<(),
             .await?;
     }
     for (ids, by) in [(&added, 1i64), (&removed, -1)] {
-        if !ids.is_empty() {
+        if !ids.is_empty() && is_counted(item) {
             let count = tag::Entity::update_many().col_expr(tag::Column::NMedia, Expr::col("n_media").add(by));
             count.filter(tag::Column::Id.is_in(ids.clone())).exec(&**tx).await?;
         }
@@ -241,7 +248,7 @@ async fn change_people(tx: &Tx, item: &media::Model, people: &[PersonId]) -> Res
         .collect();
     let removed: Vec<PersonId> = roles.into_keys().filter(|person| !wanted.contains(person)).collect();
     for (ids, by) in [(&added, 1i64), (&removed, -1)] {
-        if !ids.is_empty() {
+        if !ids.is_empty() && is_counted(item) {
             let count = person::Entity::update_many().col_expr(person::Column::NMedia, Expr::col("n_media").add(by));
             count.filter(person::Column::Id.is_in(ids.clone())).exec(&**tx).await?;
         }
