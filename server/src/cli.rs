@@ -49,6 +49,9 @@ enum Command {
     /// Scan libraries and show the progress
     #[cfg(feature = "scan")]
     Scan {
+        /// Only these folders of libraries and what is below them; files elsewhere stay as they are
+        #[arg(value_name = "FOLDER")]
+        folders: Vec<PathBuf>,
         /// Only this library
         #[arg(long, value_name = "NAME")]
         library: Option<String>,
@@ -199,12 +202,21 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Library(LibraryCommand::List) => library::list(open(&settings).await?).await,
             #[cfg(feature = "scan")]
             Command::Scan {
+                folders,
                 library,
                 force,
-                detach: true,
-            } => scan::queue(settings, library, force).await,
-            #[cfg(feature = "scan")]
-            Command::Scan { library, force, .. } => scan::scan(settings, library, force).await,
+                detach,
+            } => {
+                let wanted = scan::Wanted {
+                    library,
+                    folders,
+                    is_forced: force,
+                };
+                match detach {
+                    true => scan::queue(settings, wanted).await,
+                    false => scan::scan(settings, wanted).await,
+                }
+            }
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,
             Command::Schema => Ok(ExitCode::SUCCESS),

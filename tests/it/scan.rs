@@ -73,6 +73,15 @@ async fn scan(server: &TestServer, library: &str) -> anyhow::Result<Value> {
     report(server, &job).await
 }
 
+/// Scans only some folders to the end and returns the report.
+async fn scan_of(server: &TestServer, library: &str, paths: Value) -> anyhow::Result<Value> {
+    let document = "mutation($input: StartScanInput!) { startScan(input: $input) { job { id } } }";
+    let input = json!({ "input": { "libraryId": library, "paths": paths } });
+    let started = server.editor().query(document, input).await?;
+    let job = started["startScan"]["job"]["id"].as_str().context("an id")?;
+    report(server, &server.finished(job).await?).await
+}
+
 async fn report(server: &TestServer, job: &Value) -> anyhow::Result<Value> {
     let document =
         "query($id: ID!) { scanReport(jobId: $id) { found new changed moved missing restored unchanged failed
@@ -301,6 +310,90 @@ on_both! {
         let second = server.admin().query(start, input).await?;
         ensure!(first["startScan"] == second["startScan"], "a second live scan: {first} {second}");
         server.idle().await?;
+    }
+
+    async fn a_scan_of_some_folders_leaves_the_others_alone(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library(
+            "films/a/one.mp4 1s\nfilms/a/extras/two.mp4 1s\nfilms/ab/three.mp4 1s\nfilms/bad.mp4 fault:crash\nmusic/song.flac\nmusic/away.flac",
+        ).await?;
+        scan(&server, &library).await?;
+        let scanned_at = "query($id: ID!) { library(id: $id) { lastScannedAt } }";
+        let first_time = server.admin().query(scanned_at, json!({ "id": library })).await?;
+        let before = items(&server).await?;
+        // The same happens in each folder: one file goes, another comes.
+        for folder in ["films/a/extras", "films/ab", "music"] {
+            let gone = fs::read_dir(server.media().join(folder))?.next().context("a file")??.path();
+            fs::remove_file(gone)?;
+            let line = format!("{folder}/new_in_{}.mp4 2s", folder.replace('/', "_"));
+            fixture::write(server.media(), &line, &server.server().engine).await?;
+        }
+        let (bad, absolute) = (failures(&server, &library).await?, server.media().join("films/a/extras"));
+        let told = scan_of(&server, &library, json!(["./films//a", absolute])).await?;
+        let counts = |told: &Value| ["found", "new", "missing", "unchanged", "failed"].map(|key| told[key].as_i64().unwrap_or(-1));
+        ensure!(counts(&told) == [2, 1, 1, 1, 0], "{told:#}");
+        let after = items(&server).await?;
+        ensure!(after["two"]["missingSince"].is_string() && after.contains_key("new in films a extras"), "{after:#?}");
+        ensure!(after.len() == before.len() + 1, "something else came: {:?}", after.keys());
+        for title in ["one", "three", "song", "away"] {
+            ensure!(after[title] == before[title], "a file elsewhere changed: {:#}", after[title]);
+        }
+        ensure!(failures(&server, &library).await? == bad, "a failure elsewhere is gone");
+        ensure!(server.admin().query(scanned_at, json!({ "id": library })).await? == first_time, "not all was scanned");
+        // A folder that is gone is scanned too: its files are missing. Its neighbor is still not.
+        fs::remove_dir_all(server.media().join("films/a"))?;
+        let told = scan_of(&server, &library, json!(["films/a"])).await?;
+        ensure!(counts(&told) == [0, 0, 2, 0, 0], "{told:#}");
+        ensure!(items(&server).await?["three"] == before["three"]);
+        // Then everything else is found as it is.
+        let told = scan(&server, &library).await?;
+        ensure!(counts(&told) == [4, 2, 2, 1, 1], "{told:#}");
+    }
+
+    async fn a_folder_to_scan_must_be_the_librarys(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("films/a.mp4 1s").await?;
+        let start = "mutation($input: StartScanInput!) { startScan(input: $input) { job { id } } }";
+        for (paths, field) in [
+            (json!([]), "input.paths"),
+            (json!(["films", "nowhere"]), "input.paths[1]"),
+            (json!(["films/../../etc"]), "input.paths[0]"),
+            (json!(["/etc"]), "input.paths[0]"),
+            (json!([server.media().with_extension("other")]), "input.paths[0]"),
+            (json!(["films/a.mp4"]), "input.paths[0]"),
+        ] {
+            let input = json!({ "input": { "libraryId": library, "paths": paths } });
+            let refused = server.editor().send(start, input).await?;
+            let at = &refused["errors"][0]["extensions"]["fields"][0]["path"];
+            ensure!(at == field, "{paths}: {refused:#}");
+        }
+    }
+
+    async fn scans_of_different_folders_wait_for_each_other(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        many(&server, 300).await?;
+        let library = server.library("films/a.mp4 1s\nfilms/b.mp4 1s").await?;
+        let start = async |paths: Value| -> anyhow::Result<String> {
+            let document = "mutation($input: StartScanInput!) { startScan(input: $input) { job { id } } }";
+            let input = json!({ "input": { "libraryId": library, "paths": paths } });
+            let mut started = server.editor().query(document, input).await?;
+            Ok(started["startScan"]["job"]["id"].take().as_str().context("an id")?.to_owned())
+        };
+        let whole = start(Value::Null).await?;
+        until(&server, &whole, |view| view["progress"]["step"] == "probe").await?;
+        // What the running scan may have passed is scanned after it; asked for again, it is the same scan.
+        let part = start(json!(["films"])).await?;
+        ensure!(part != whole && start(json!(["films/"])).await? == part && start(Value::Null).await? == whole);
+        until(&server, &part, |view| view["status"] == "WAITING").await?;
+        server.finished(&whole).await?;
+        let done = server.finished(&part).await?;
+        ensure!(done["status"] == "SUCCEEDED", "{done:#}");
+        let told = report(&server, &done).await?;
+        ensure!(told["found"] == 2 && told["unchanged"] == 2, "{told:#}");
+        // All paths of a library are the library.
+        let whole = start(json!([server.media()])).await?;
+        let told = report(&server, &server.finished(&whole).await?).await?;
+        ensure!(told["found"] == 303, "{told:#}");
     }
 
     async fn a_scan_tells_its_progress_file_by_file(backend: Backend) {

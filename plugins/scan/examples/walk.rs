@@ -9,7 +9,10 @@ use std::{collections::HashMap, collections::HashSet, path::PathBuf, time::Insta
 
 use entities::id::FolderId;
 use kernel::blob::Root;
-use plugin_scan::walk::{KnownFolder, WalkProgress, WalkRules, walk};
+use plugin_scan::{
+    scope::Scope,
+    walk::{KnownFolder, WalkProgress, WalkRules, walk},
+};
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args_os()
@@ -19,11 +22,12 @@ fn main() -> std::io::Result<()> {
     let rules = WalkRules {
         include_hidden: false,
         trust_digests: true,
+        scope: Scope::Whole,
     };
     let mut known = HashMap::new();
     for _ in 0..3 {
         let begun = Instant::now();
-        let walked = walk(&root, rules, &known, &HashSet::new(), &WalkProgress::default())?;
+        let walked = walk(&root, rules.clone(), &known, &HashSet::new(), &WalkProgress::default())?;
         let took = begun.elapsed();
         println!(
             "{} files, {} unchanged, {} changed folders, {took:?}",

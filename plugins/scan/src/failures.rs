@@ -12,7 +12,11 @@ use media_engine::engine::Engine;
 use media_proto::error::MediaError;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
-use crate::{code, sql};
+use crate::{
+    code,
+    scope::{Scope, Within},
+    sql,
+};
 
 /// Why a file or folder has no good result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,8 +195,17 @@ pub async fn known<C: ConnectionTrait>(db: &C, library: LibraryId, prober: &Prob
         .collect())
 }
 
-/// How many failures a library has, and how many of them are of files that a walk could see.
-pub async fn count<C: ConnectionTrait>(db: &C, library: LibraryId) -> Result<(u64, u64), DbErr> {
+/// How many failures a library has, or these folders of it, and how many of them are of files that a walk could see.
+pub async fn count<C: ConnectionTrait>(db: &C, library: LibraryId, within: &[Within]) -> Result<(u64, u64), DbErr> {
+    if !within.is_empty() {
+        let known = known(db, library, &Prober::default()).await?;
+        let in_scope = |((library_path, path), _): &(&(LibraryPathId, Vec<u8>), &FailureRow)| {
+            Scope::of(within, *library_path).covers(path)
+        };
+        let rows: Vec<&FailureRow> = known.iter().filter(in_scope).map(|(_, row)| row).collect();
+        let n_files = rows.iter().filter(|row| row.identity.2 != 0).count();
+        return Ok((rows.len() as u64, n_files as u64));
+    }
     let text = "select count(*), count(case when inode <> 0 then 1 end) from scan_failure where library_id = $1";
     let rows = sql::rows(db, text, vec![library.0.into()]).await?;
     let Some(row) = rows.first() else { return Ok((0, 0)) };

@@ -23,7 +23,7 @@ use schema::{
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 
-use crate::{Scan, failures, report};
+use crate::{Scan, ScanOptions, failures, report};
 
 impl Surface for Scan {
     type Query = ScanQuery;
@@ -79,7 +79,8 @@ pub struct ScanMutation;
 /// What can be done with scans.
 #[Object]
 impl ScanMutation {
-    /// Starts a scan of a library. A library has one live scan at most: while one runs or waits, that one is returned.
+    /// Starts a scan of a library, or of some of its folders. One scan of a library runs at a time: while the same is
+    /// being done or waits, that one is returned; another one begins when those before it have ended.
     #[graphql(guard = "Needs::Edit")]
     async fn start_scan(
         &self,
@@ -88,9 +89,18 @@ impl ScanMutation {
     ) -> async_graphql::Result<StartScanPayload> {
         let kernel = cx.data::<Kernel>()?;
         let library = parse::<LibraryId>(&input.library_id, "input.libraryId").graphql()?;
-        let job = crate::start(kernel, library, input.force.unwrap_or(false))
-            .await
-            .graphql()?;
+        let folders = match input.paths {
+            Some(paths) if paths.is_empty() => {
+                let message = "name at least one folder, or leave it out to scan all";
+                return Err(Failure::field("input.paths", message)).graphql();
+            }
+            paths => paths.unwrap_or_default(),
+        };
+        let options = ScanOptions {
+            is_forced: input.force.unwrap_or(false),
+            folders,
+        };
+        let job = crate::start(kernel, library, &options).await.graphql()?;
         let view = kernel.jobs.get(job).await.graphql()?;
         let view = view
             .ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no job `{job}`")))
@@ -104,6 +114,9 @@ impl ScanMutation {
 pub struct StartScanInput {
     /// The library.
     library_id: ID,
+    /// Only these folders and what is below them, as in `files { path }`, or absolute; files elsewhere stay as they are.
+    /// The whole library when omitted.
+    paths: Option<Vec<String>>,
     /// Goes on although most files seem gone, and tries files again that failed before. False when omitted.
     force: Option<bool>,
 }
@@ -265,7 +278,7 @@ async fn failures_of(
     let store = kernel.store.clone();
     let total = Total::later(move || {
         let store = store.clone();
-        async move { Ok(failures::count(store.reader(), library).await?.0 as i64) }
+        async move { Ok(failures::count(store.reader(), library, &[]).await?.0 as i64) }
     });
     Ok(Connection::new(page, total, |id| {
         rows.get(&id).cloned().map(ScanFailure)

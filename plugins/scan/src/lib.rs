@@ -27,6 +27,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod request;
+pub mod scope;
 pub mod sidecar;
 pub mod sql;
 pub mod stage;
@@ -38,7 +39,7 @@ use std::{sync::Arc, time::Duration};
 use entities::id::{JobId, LibraryId};
 use kernel::{
     error::{Code, Failure},
-    jobs::{Enqueue, JobTable, Priority},
+    jobs::{Enqueue, JobTable, Need, Priority},
     plugin::{Kernel, Plugin},
     store::Durability,
     telemetry::{Metric, MetricKind},
@@ -152,37 +153,61 @@ impl Scan {
     }
 }
 
-/// Starts a scan of a library, or gives the one that is live. With `is_forced` it marks as missing whatever is missing,
-/// and tries files again that failed for good.
+/// How a library is scanned.
+#[derive(Debug, Clone, Default)]
+pub struct ScanOptions {
+    /// Mark as missing whatever is missing, and try files again that failed for good.
+    pub is_forced: bool,
+    /// Only these folders and what is below them: relative to the library's paths, or absolute. None means all of it.
+    pub folders: Vec<String>,
+}
+
+/// Starts a scan of a library, or gives the live one that will see all that was asked for. One scan of a library runs at
+/// a time: what a running one may have passed already is scanned after it.
 ///
 /// # Errors
-/// `SCAN_LIBRARY_NOT_FOUND`, or the database fails.
-pub async fn start(kernel: &Kernel, library: LibraryId, is_forced: bool) -> Result<JobId, Failure> {
+/// `SCAN_LIBRARY_NOT_FOUND`, a folder is not the library's, or the database fails.
+pub async fn start(kernel: &Kernel, library: LibraryId, options: &ScanOptions) -> Result<JobId, Failure> {
     let Some(known) = known::library(kernel.store.reader(), library).await? else {
         return Err(Failure::new(
             &code::LIBRARY_NOT_FOUND,
             format!("no library `{library}`"),
         ));
     };
+    let within = scope::resolve(kernel, &known, &options.folders).await?;
     let tx = kernel.store.begin(Durability::Full).await?;
-    if is_forced {
+    if options.is_forced {
         request::force(&tx, library, kernel.clock.now_ms()).await?;
     }
-    let options = Enqueue {
-        priority: Priority::User,
-        ..Enqueue::default()
+    let live = request::live(&tx, library).await?;
+    let covering = live.iter().find(|scan| !scan.has_begun && scan.job.within.is_empty());
+    let job = match covering {
+        Some(scan) => scan.id,
+        None => {
+            let need = |scan: &request::LiveScan| Need {
+                job: scan.id,
+                run_anyway: true,
+            };
+            let job = ScanLibrary {
+                library,
+                within,
+                name: known.row.name,
+            };
+            let enqueue = Enqueue {
+                priority: Priority::User,
+                needs: live
+                    .iter()
+                    .filter(|scan| scan.job.within != job.within)
+                    .map(need)
+                    .collect(),
+                ..Enqueue::default()
+            };
+            let enqueued = kernel.jobs.enqueue(&tx, &job, enqueue).await;
+            enqueued.map_err(Failure::internal)?.job
+        }
     };
-    let job = ScanLibrary {
-        library,
-        name: known.row.name,
-    };
-    let enqueued = kernel
-        .jobs
-        .enqueue(&tx, &job, options)
-        .await
-        .map_err(Failure::internal)?;
     tx.commit().await?;
-    Ok(enqueued.job)
+    Ok(job)
 }
 
 /// What a scan did, once it has ended; none for a job that is no scan, or runs.

@@ -13,6 +13,7 @@ use crate::{
     known::{KnownFile, KnownFolders},
     look::Task,
     matching::Pairs,
+    scope::{Scope, is_below},
     walk::{SeenFile, Walked},
 };
 
@@ -60,11 +61,6 @@ pub fn vanished(folders: &KnownFolders, walked: &Walked) -> Vec<FolderId> {
         .collect();
     ids.sort_unstable();
     ids
-}
-
-/// Whether a path is another one or lies below it.
-fn is_below(path: &[u8], top: &[u8]) -> bool {
-    path == top || top.is_empty() || (path.starts_with(top) && path.get(top.len()) == Some(&b'/'))
 }
 
 /// Rows that a found file may be: those whose path is empty or taken by another inode, and those missing for long.
@@ -169,20 +165,28 @@ pub fn plan(
     plan
 }
 
-/// Failures of earlier scans whose file or folder is fine, gone, or out of sight.
-pub fn gone_failures(failures: &KnownFailures, paths: &[LibraryPathId], walked: &[Walked]) -> Vec<ScanFailureId> {
+/// Failures of earlier scans, in the scope of this one, whose file or folder is fine, gone, or out of sight.
+pub fn gone_failures(
+    failures: &KnownFailures,
+    paths: &[LibraryPathId],
+    scopes: &[Scope],
+    walked: &[Walked],
+) -> Vec<ScanFailureId> {
     let mut gone = Vec::new();
     if failures.is_empty() {
         return gone;
     }
-    for (library_path, walked) in paths.iter().zip(walked) {
+    for ((library_path, scope), walked) in paths.iter().zip(scopes).zip(walked) {
         let seen: HashSet<&[u8]> = walked.folders.iter().map(Vec::as_slice).collect();
         let changed: HashMap<&[u8], _> = walked
             .changed
             .iter()
             .map(|folder| (folder.path.as_bytes(), folder))
             .collect();
-        for ((_, path), row) in failures.iter().filter(|((of, _), _)| of == library_path) {
+        let in_scope = failures
+            .iter()
+            .filter(|((of, path), _)| of == library_path && scope.covers(path));
+        for ((_, path), row) in in_scope {
             let folder = parent(path);
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
             let is_unknown = |obstacle: &crate::walk::Obstacle| {

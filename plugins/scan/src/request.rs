@@ -1,12 +1,50 @@
-//! What was asked of the next scan of a library, besides the scan itself.
+//! What was asked of the scans of a library: which are live, and whether the next one is forced.
 //!
-//! It is no part of the job's payload: that is the library alone, so that one library has one live scan at most.
+//! Force is no part of a job's payload: the same folders have one live scan at most, forced or not.
 
-use entities::id::LibraryId;
-use kernel::store::Tx;
-use sea_orm::{ConnectionTrait, DbErr};
+use entities::{
+    id::{JobId, LibraryId},
+    job::JobStatus,
+    library,
+};
+use kernel::{jobs::Job, store::Tx};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
 
-use crate::sql;
+use crate::{jobs::library::ScanLibrary, sql};
+
+/// A scan that has not ended.
+#[derive(Debug)]
+pub struct LiveScan {
+    /// Its job.
+    pub id: JobId,
+    /// What it scans.
+    pub job: ScanLibrary,
+    /// Whether it runs or is paused: then it may have passed any folder already.
+    pub has_begun: bool,
+}
+
+/// The live scans of a library, the oldest first. Until the transaction ends, no other starts one.
+pub async fn live(tx: &Tx, library: LibraryId) -> Result<Vec<LiveScan>, DbErr> {
+    library::Entity::find_by_id(library).lock_exclusive().one(&**tx).await?;
+    let text = "select id, state, payload from job where kind = $1 and state in (0, 1, 2, 6) order by id";
+    let mut live = Vec::new();
+    for row in sql::rows(&**tx, text, vec![ScanLibrary::KIND.into()]).await? {
+        // A payload that does not decode is a newer version's; its job cannot run here either.
+        let payload: String = row.try_get_by_index(2)?;
+        let Ok(job) = serde_json::from_str::<ScanLibrary>(&payload) else {
+            continue;
+        };
+        if job.library == library {
+            let state: JobStatus = row.try_get("", "state")?;
+            live.push(LiveScan {
+                id: JobId(row.try_get_by_index(0)?),
+                job,
+                has_begun: !matches!(state, JobStatus::Waiting | JobStatus::Ready),
+            });
+        }
+    }
+    Ok(live)
+}
 
 /// Asks that the next scan, or the running one, goes on whatever it finds missing, and tries every failed file again.
 pub async fn force(tx: &Tx, library: LibraryId, now: i64) -> Result<(), DbErr> {

@@ -30,6 +30,7 @@ use crate::{
     matching::{self, Pairs},
     plan::{self, Plan},
     record::{Batch, Outcome, Recorder},
+    scope::{self, Scope},
     walk::{self, WalkProgress, Walked},
 };
 
@@ -38,10 +39,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// The longest a result waits for its transaction.
 const MAX_DELAY: Duration = Duration::from_millis(250);
 
-/// Walks all paths of a library. The inner error says why the library is offline.
+/// Walks the scopes of a library's paths. The inner error says why the library is offline.
 pub async fn walk(
     cx: &JobCx<ScanStep>,
     known: KnownLibrary,
+    scopes: &[Scope],
     failures: &KnownFailures,
     is_forced: bool,
 ) -> anyhow::Result<Result<Seen, String>> {
@@ -56,20 +58,30 @@ pub async fn walk(
     }
     let roots = Arc::new(roots);
     let (mut all_walked, mut all_folders, mut is_suspect) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, path) in known.paths.iter().enumerate() {
+    for (index, (path, scope)) in known.paths.iter().zip(scopes).enumerate() {
+        if scope.is_nothing() {
+            all_walked.push(Walked::default());
+            all_folders.push(known::KnownFolders::default());
+            is_suspect.push(false);
+            continue;
+        }
         let sample = known::sample(db, path).await?;
-        let folders = Arc::new(known::folders(db, path.id).await?);
+        let mut folders = known::folders(db, path.id).await?;
+        scope::narrow(&mut folders, scope);
+        let folders = Arc::new(folders);
         let has_rows = !sample.is_empty();
         let sampled = Arc::clone(&roots);
         let holds_any = tokio::task::spawn_blocking(move || known::holds_any(&sampled[index], &sample)).await?;
 
-        let rules = rules_of(&known);
+        let rules = rules_of(&known, scope);
         let revisit = revisit(failures, path.id);
         let walked = match walk_path(cx, &roots, index, &folders, rules, revisit).await? {
             Ok(walked) => walked,
             Err(error) => return Ok(Err(format!("`{}` cannot be read: {error}", path.path))),
         };
-        if has_rows && walked.n_files == 0 && !is_forced {
+        // A folder may be empty where others still show that the right path is mounted.
+        let may_be_empty = is_forced || (*scope != Scope::Whole && holds_any);
+        if has_rows && walked.n_files == 0 && !may_be_empty {
             return Ok(Err(format!(
                 "`{}` holds no media file, but the library has files there",
                 path.path

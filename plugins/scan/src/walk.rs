@@ -19,6 +19,7 @@ use crate::{
     ignore_rules::{IGNORE_FILE, IGNORE_FILE_LIMIT, IgnoreRules, NO_MEDIA_FILE},
     kind::{Role, role},
     package::{PLAYLIST_LIMIT, PackageParts},
+    scope::Scope,
 };
 
 /// Goes into every digest: raise it when a change of the rules must make all folders new.
@@ -110,12 +111,14 @@ pub struct WalkProgress {
 }
 
 /// What decides which entries count.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WalkRules {
     /// Take entries whose name begins with a dot.
     pub include_hidden: bool,
     /// Report every folder as changed whose path the caller lists here or not: see [`walk`].
     pub trust_digests: bool,
+    /// Which folders are looked at; those above them are only passed.
+    pub scope: Scope,
 }
 
 struct Task {
@@ -264,6 +267,10 @@ impl Walker<'_> {
             false => task.rules.clone(),
         };
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if !self.rules.scope.covers(task.path.as_bytes()) {
+            self.pass(task, &rules, entries, below);
+            return Ok(());
+        }
         let parts = package_parts(&folder, &entries)?;
 
         let path = task.path.clone();
@@ -357,6 +364,22 @@ impl Walker<'_> {
             walked.changed.push(changed);
         }
         Ok(())
+    }
+
+    /// Goes on to the folders that lead to the scope; the rules on the way count for them too.
+    fn pass(&self, task: &Task, rules: &IgnoreRules, entries: Vec<kernel::blob::Entry>, below: &mut Vec<Task>) {
+        for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder) {
+            let path = task.path.join(&entry.name);
+            let is_hidden = entry.name.first() == Some(&b'.') && !self.rules.include_hidden;
+            let is_passed = self.rules.scope.leads_through(path.as_bytes()) || self.rules.scope.covers(path.as_bytes());
+            if is_passed && !is_hidden && !rules.leaves_out(path.as_bytes(), true) {
+                below.push(Task {
+                    path,
+                    depth: task.depth + 1,
+                    rules: rules.clone(),
+                });
+            }
+        }
     }
 }
 

@@ -3,15 +3,21 @@
 //! Whoever gets the data lock runs the jobs itself. Beside a running server this process only enqueues, and watches the
 //! job through its row.
 
-use std::{io::IsTerminal, pin::pin, process::ExitCode, time::Duration};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
-use entities::{id::JobId, job::JobStatus, library};
+use entities::{id::JobId, job::JobStatus};
 use futures_util::StreamExt;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use kernel::{jobs::JobView, plugin::Kernel};
-use plugin_scan::report::ScanReport;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use plugin_scan::{ScanOptions, report::ScanReport};
+use schema::library::rules;
 use tokio::time::Instant;
 
 use super::print_line;
@@ -24,8 +30,18 @@ use crate::{
 /// Without a terminal, a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// What is to be scanned, and how.
+pub struct Wanted {
+    /// The library of this name; without one, all.
+    pub library: Option<String>,
+    /// These folders; without one, everything.
+    pub folders: Vec<PathBuf>,
+    /// Go on whatever is missing, and try every failed file again.
+    pub is_forced: bool,
+}
+
 /// Scans libraries and waits for the end.
-pub async fn scan(settings: Settings, library: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+pub async fn scan(settings: Settings, wanted: Wanted) -> anyhow::Result<ExitCode> {
     let data = data_dir::prepare(&settings.data)?;
     let is_free = DataLock::try_take(&data)?.is_some();
     let interrupted = async {
@@ -36,7 +52,7 @@ pub async fn scan(settings: Settings, library: Option<String>, force: bool) -> a
         let base = Base::open(&settings).await?;
         tracing::info!("another process runs the jobs; watching it");
         let code = tokio::select! {
-            done = scan_all(&base.kernel, library, force) => done?,
+            done = scan_all(&base.kernel, wanted) => done?,
             () = interrupted => stopped("the other process goes on with the scan")?,
         };
         base.close().await?;
@@ -44,7 +60,7 @@ pub async fn scan(settings: Settings, library: Option<String>, force: bool) -> a
     }
     let server = Server::boot(settings).await?;
     let done = tokio::select! {
-        done = scan_all(&server.kernel, library, force) => done,
+        done = scan_all(&server.kernel, wanted) => done,
         () = interrupted => stopped("the next `vitagraph serve` or `vitagraph scan` goes on where it was"),
     };
     server.shutdown().await?;
@@ -57,36 +73,72 @@ fn stopped(what_next: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// Queues scans for the running server, or for the next one.
-pub async fn queue(settings: Settings, library: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
+pub async fn queue(settings: Settings, wanted: Wanted) -> anyhow::Result<ExitCode> {
     let base = Base::open(&settings).await?;
-    for (name, _) in start(&base.kernel, library, force).await? {
+    for (name, _) in start(&base.kernel, wanted).await? {
         print_line(&format!("{name}: the scan is queued"))?;
     }
     base.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts the scan of one library or of all; each with its name.
-async fn start(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<Vec<(String, JobId)>> {
-    let mut find = library::Entity::find().order_by_asc(library::Column::Name);
-    if let Some(name) = &name {
-        find = find.filter(library::Column::Name.eq(name));
+/// Starts the scan of one library or of all, or of the libraries that these folders are in; each with its name.
+async fn start(kernel: &Kernel, wanted: Wanted) -> anyhow::Result<Vec<(String, JobId)>> {
+    let mut libraries = rules::list_libraries(kernel).await?;
+    if libraries.is_empty() {
+        bail!("there is no library yet; add one: vitagraph library add NAME FOLDER");
     }
-    let libraries = find.all(kernel.store.reader()).await?;
-    match (&name, libraries.is_empty()) {
-        (Some(name), true) => bail!("no library is named `{name}`; `vitagraph library list` shows those there are"),
-        (None, true) => bail!("there is no library yet; add one: vitagraph library add NAME FOLDER"),
-        _ => {}
+    if let Some(name) = &wanted.library {
+        libraries.retain(|(library, _)| library.name.to_lowercase() == name.to_lowercase());
+        if libraries.is_empty() {
+            bail!("no library is named `{name}`; `vitagraph library list` shows those there are");
+        }
+    }
+    let mut folders: Vec<Vec<String>> = libraries.iter().map(|_| Vec::new()).collect();
+    for folder in &wanted.folders {
+        let path = absolute(folder)?;
+        let Some(index) = libraries.iter().position(|(_, paths)| is_below_any(&path, paths)) else {
+            bail!(
+                "{} is not below a folder of a library; `vitagraph library list` shows them",
+                path.display()
+            );
+        };
+        let text = path.to_str();
+        let text =
+            text.with_context(|| format!("the name {} is not UTF-8; scan the folder above it", path.display()))?;
+        folders[index].push(text.to_owned());
     }
     let mut jobs = Vec::new();
-    for library in libraries {
-        jobs.push((library.name, plugin_scan::start(kernel, library.id, force).await?));
+    for ((library, _), folders) in libraries.into_iter().zip(folders) {
+        if folders.is_empty() && !wanted.folders.is_empty() {
+            continue;
+        }
+        let options = ScanOptions {
+            is_forced: wanted.is_forced,
+            folders,
+        };
+        jobs.push((library.name, plugin_scan::start(kernel, library.id, &options).await?));
     }
     Ok(jobs)
 }
 
-async fn scan_all(kernel: &Kernel, name: Option<String>, force: bool) -> anyhow::Result<ExitCode> {
-    let jobs = start(kernel, name, force).await?;
+/// A folder from where the command runs, links followed; one that is gone is taken as it is written.
+fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+    match folder.canonicalize() {
+        Ok(path) => Ok(path),
+        Err(_) => std::path::absolute(folder).with_context(|| format!("`{}` is no folder", folder.display())),
+    }
+}
+
+fn is_below_any(path: &Path, tops: &[String]) -> bool {
+    let is_below = |top: &Path| path.starts_with(top);
+    tops.iter()
+        .map(Path::new)
+        .any(|top| is_below(top) || top.canonicalize().is_ok_and(|top| is_below(&top)))
+}
+
+async fn scan_all(kernel: &Kernel, wanted: Wanted) -> anyhow::Result<ExitCode> {
+    let jobs = start(kernel, wanted).await?;
     let mut all_well = true;
     for (name, job) in jobs {
         all_well &= follow(kernel, &name, job).await?;

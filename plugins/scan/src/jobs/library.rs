@@ -29,7 +29,9 @@ use crate::{
     plan::{self, Plan},
     record::Recorder,
     report::{self, ScanReport},
-    request, sql, stage,
+    request,
+    scope::{self, Scope, Within},
+    sql, stage,
     walk::{WalkRules, Walked},
 };
 
@@ -43,11 +45,14 @@ kernel::steps! {
     }
 }
 
-/// Scans one library. The payload is the library alone, so that it has one live scan at most.
+/// Scans one library, or some of its folders. The payload says no more, so that the same is not asked for twice at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ScanLibrary {
     /// The library.
     pub library: LibraryId,
+    /// The folders; none means all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Within>,
     /// Its name when the scan was asked for, for the title.
     #[serde(skip)]
     pub name: String,
@@ -64,7 +69,7 @@ impl Job for ScanLibrary {
     type Plugin = Scan;
 
     fn title(&self) -> String {
-        format!("Scan {}", self.name)
+        scope::title(&self.name, &self.within)
     }
 
     fn backoff(attempt: u32) -> Duration {
@@ -77,12 +82,12 @@ impl Job for ScanLibrary {
         // An earlier attempt of this job has done a part; what is found is counted anew.
         let mut report = cx.saved::<ScanReport>().unwrap_or_default().carried_over();
         let before_ms = report.elapsed_ms;
-        let ended = run(self.library, cx, scan, &mut report).await;
+        let ended = run(self, cx, scan, &mut report).await;
         report.elapsed_ms = before_ms + begun.elapsed().as_millis() as u64;
-        report.count_rest(failures::count(cx.kernel().store.reader(), self.library).await?);
+        report.count_rest(failures::count(cx.kernel().store.reader(), self.library, &self.within).await?);
         scan.count(cx.kernel(), &report, begun.elapsed());
         match ended {
-            Ok(is_forced) => finish(self.library, cx, &report, is_forced).await,
+            Ok(is_forced) => finish(self, cx, &report, is_forced).await,
             Err(error) => {
                 // An interrupted attempt goes on from what its transactions saved; a refusal is what the scan has to say.
                 if error.downcast_ref::<Failure>().is_some() {
@@ -108,8 +113,8 @@ pub struct Seen {
     pub is_suspect: Vec<bool>,
 }
 
-async fn run(library: LibraryId, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut ScanReport) -> anyhow::Result<bool> {
-    let kernel = cx.kernel();
+async fn run(job: &ScanLibrary, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut ScanReport) -> anyhow::Result<bool> {
+    let (kernel, library) = (cx.kernel(), job.library);
     let db = kernel.store.reader();
     let Some(known) = known::library(db, library).await? else {
         return Err(Failure::new(&code::LIBRARY_NOT_FOUND, format!("no library `{library}`")).into());
@@ -118,8 +123,11 @@ async fn run(library: LibraryId, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut
     let prober = Prober::of(kernel, is_forced);
     let failures = failures::known(db, library, &prober).await?;
 
+    let paths: Vec<LibraryPathId> = known.paths.iter().map(|path| path.id).collect();
+    let scopes: Vec<Scope> = paths.iter().map(|path| Scope::of(&job.within, *path)).collect();
+
     cx.step(ScanStep::Walk, None);
-    let seen = match stage::walk(cx, known, &failures, is_forced).await? {
+    let seen = match stage::walk(cx, known, &scopes, &failures, is_forced).await? {
         Ok(seen) => seen,
         Err(reason) => return Err(go_offline(library, cx, report, reason).await?.into()),
     };
@@ -130,8 +138,7 @@ async fn run(library: LibraryId, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut
         report.bytes += walked.bytes;
     }
     let was_online = seen.known.row.is_online;
-    let paths: Vec<LibraryPathId> = seen.known.paths.iter().map(|path| path.id).collect();
-    let gone_failures = plan::gone_failures(&failures, &paths, &seen.walked);
+    let gone_failures = plan::gone_failures(&failures, &paths, &scopes, &seen.walked);
 
     cx.step(ScanStep::Match, None);
     let (is_suspect, roots) = (seen.is_suspect.clone(), Arc::clone(&seen.roots));
@@ -280,14 +287,16 @@ async fn go_online(library: LibraryId, cx: &JobCx<ScanStep>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Writes the report and the time; new bytes get their full hash in the background.
-async fn finish(library: LibraryId, cx: &JobCx<ScanStep>, report: &ScanReport, is_forced: bool) -> anyhow::Result<()> {
-    let kernel = cx.kernel();
+/// Writes the report and, after a scan of everything, the time; new bytes get their full hash in the background.
+async fn finish(job: &ScanLibrary, cx: &JobCx<ScanStep>, report: &ScanReport, is_forced: bool) -> anyhow::Result<()> {
+    let (kernel, library) = (cx.kernel(), job.library);
     let now = kernel.clock.now_ms();
     let tx = cx.begin(Durability::Normal).await?;
     report::write(&tx, cx.id(), library, now, report).await?;
-    let text = "update library set last_scanned_at = $2 where id = $1";
-    sql::execute(&*tx, text, vec![library.0.into(), now.into()]).await?;
+    if job.within.is_empty() {
+        let text = "update library set last_scanned_at = $2 where id = $1";
+        sql::execute(&*tx, text, vec![library.0.into(), now.into()]).await?;
+    }
     if is_forced {
         request::done(&tx, library).await?;
     }
@@ -312,10 +321,11 @@ async fn write_report(library: LibraryId, cx: &JobCx<ScanStep>, report: &ScanRep
 }
 
 /// What the walk of a library goes by.
-pub fn rules_of(known: &KnownLibrary) -> WalkRules {
+pub fn rules_of(known: &KnownLibrary, scope: &Scope) -> WalkRules {
     WalkRules {
         include_hidden: known.row.include_hidden,
         trust_digests: true,
+        scope: scope.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use media_proto::{
     fault::Fault,
     synthetic::{Synthetic, SyntheticVideo},
 };
+use plugin_scan::ScanOptions;
 use world::{Backend, World, on_both};
 
 fn clip(seed: u64) -> Synthetic {
@@ -323,7 +324,7 @@ on_both! {
             world.write(&name, &variant(&base, if n % 3 == 0 { n + 1 } else { n }))?;
         }
         world.write("b/broken.mp4", b"broken")?;
-        let job = plugin_scan::start(&world.kernel, world.library, false).await?;
+        let job = plugin_scan::start(&world.kernel, world.library, &ScanOptions::default()).await?;
         for wait_ms in [20, 90, 150, 260, 310, 340, 380, 420] {
             tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
             world.cut_off().await;

@@ -18,7 +18,7 @@ use media_engine::{
     quarantine::NoQuarantine,
 };
 use media_proto::synthetic::Synthetic;
-use plugin_scan::{Config, Scan, report::ScanReport};
+use plugin_scan::{Config, Scan, ScanOptions, report::ScanReport};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbErr, QueryResult, Statement};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 use tokio::task::JoinHandle;
@@ -197,7 +197,11 @@ impl World {
 
     /// Scans to the end, whatever that is.
     pub async fn job(&self, is_forced: bool) -> anyhow::Result<JobView> {
-        let job = plugin_scan::start(&self.kernel, self.library, is_forced).await?;
+        let options = ScanOptions {
+            is_forced,
+            ..ScanOptions::default()
+        };
+        let job = plugin_scan::start(&self.kernel, self.library, &options).await?;
         tokio::time::timeout(PATIENCE, self.kernel.jobs.drain())
             .await
             .context("the jobs did not end")??;
