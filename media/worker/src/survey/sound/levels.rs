@@ -197,7 +197,6 @@ impl Windows for Silence {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::{Levels, Peaks, Silence, Windows};
 
     #[derive(Default)]
@@ -260,10 +259,10 @@ mod tests {
         ] {
             levels.add(8000, 0, &tone(level, n));
         }
+        // Windows of 80 samples; the last stretch begins within one and ends within another.
         assert_eq!(
             levels.finish().stretches(),
-            [(1_000_000, 2_000_000), (5_000_000 - 2_500, 6_497_500)]
-                .map(|(a, b)| (a / 10_000 * 10_000, b / 10_000 * 10_000))
+            [(1_000_000, 2_000_000), (5_000_000, 6_500_000)]
         );
     }
 }
