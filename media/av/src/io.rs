@@ -8,6 +8,7 @@ use std::ptr;
 
 use ffmpeg_next::ffi;
 
+use crate::checkpoint;
 use crate::compat::WriteBuffer;
 use crate::error::AvError;
 
@@ -118,6 +119,9 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
     }
     // SAFETY: libav hands back the state that `Io` owns, and a buffer of that length.
     let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer, len)) };
+    if !checkpoint::goes_on() {
+        return ffi::AVERROR_EXIT;
+    }
     if buffer.len() as u64 > stream.budget {
         stream.exhausted = true;
         return ffi::AVERROR_EXIT;
@@ -231,7 +235,8 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
 /// Asked by libav now and then: whether to give up.
 pub(crate) unsafe extern "C" fn interrupted(opaque: *mut c_void) -> c_int {
     // SAFETY: the state that `Io` owns.
-    c_int::from(unsafe { (*opaque.cast::<Stream>()).exhausted })
+    let exhausted = unsafe { (*opaque.cast::<Stream>()).exhausted };
+    c_int::from(exhausted || !checkpoint::goes_on())
 }
 
 /// Takes the place of libav's function that opens whatever a file names.

@@ -2,61 +2,36 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use media_proto::error::MediaError;
 use media_proto::hardware::Hardware;
-use media_proto::job::{Job, Limits, ProbeHints};
+use media_proto::job::{Class, Job, Limits, ProbeHints};
 use media_proto::keyframes::{KeyframeMode, Keyframes};
-use media_proto::message::{Hello, Layer, Reply, Spawn};
+use media_proto::message::{Hello, Layer, Reply};
 use media_proto::probe::Probe;
 use media_proto::survey::{Survey, Surveyed};
 use media_proto::synthetic::Synthetic;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::pool::Pool;
+use crate::budget::Budget;
+use crate::calibration::{self, Calibration, Calibrations};
+use crate::config::n_processors;
+use crate::pool::{Pool, Task};
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::source::Source;
+use crate::stats::EngineStats;
 use crate::zygote::{Zygote, unavailable};
+
+pub use crate::config::EngineConfig;
 
 /// The worker's file name, beside the server's own.
 const BINARY: &str = "vitagraph-media";
-
-/// How an engine is set up.
-#[derive(Debug, Clone)]
-pub struct EngineConfig {
-    /// The worker binary, for tests; none means the one beside this executable. Never a setting of users: who can choose
-    /// it runs code as the server.
-    pub worker_binary: Option<PathBuf>,
-    /// How many workers do short jobs at a time.
-    pub quick_workers: usize,
-    /// How many jobs may wait for one.
-    pub max_waiting: usize,
-    /// The bounds of each job.
-    pub limits: Limits,
-    /// Whether workers obey [`Fault`](media_proto::fault::Fault)s; only for tests.
-    pub faults: bool,
-    /// Sandbox layers to leave out; only with `faults`.
-    pub without: Vec<Layer>,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self {
-            worker_binary: None,
-            quick_workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
-            max_waiting: 10_000,
-            limits: Limits::default(),
-            faults: false,
-            without: Vec::new(),
-        }
-    }
-}
 
 /// The state of the media system, for the administrator's page and `vitagraph doctor`.
 #[derive(Debug, Clone)]
@@ -71,72 +46,107 @@ pub struct Health {
     pub warnings: Vec<String>,
 }
 
-/// What the engine has done, and does now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EngineStats {
-    /// Jobs with a result.
-    pub n_done: u64,
-    /// Jobs without one.
-    pub n_failed: u64,
-    /// Workers that died at work.
-    pub n_crashed: u64,
-    /// Workers killed at their deadline.
-    pub n_hung: u64,
-    /// Workers killed for what they sent.
-    pub n_malformed: u64,
-    /// Files put into quarantine.
-    pub n_quarantined: u64,
-    /// Workers started.
-    pub n_spawned: u64,
-    /// Workers replaced by age or size.
-    pub n_recycled: u64,
-    /// Jobs that wait now.
-    pub n_waiting: usize,
-    /// Workers at work now.
-    pub n_busy: usize,
-    /// Workers at rest now.
-    pub n_idle: usize,
-    /// Whether new workers are slowed down because many died.
-    pub is_slowed: bool,
-}
-
 /// A running engine. [`stop`](Engine::stop) it before the program ends; dropping it kills all workers as well.
 pub struct Engine {
     pool: Pool,
     ffmpeg: Hello,
     binary: PathBuf,
-    limits: Limits,
+    budget: Arc<Budget>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
     /// Starts the zygote and one worker, so that a broken installation shows now and not at the first file.
     pub async fn start(config: EngineConfig, quarantine: Arc<dyn Quarantine>) -> Result<Arc<Self>, MediaError> {
-        let binary = match config.worker_binary {
-            Some(binary) => binary,
+        let binary = match &config.worker_binary {
+            Some(binary) => binary.clone(),
             None => find_binary()?,
         };
         let (zygote, ffmpeg, thread) = Zygote::start(binary.clone()).await?;
-        let spawn = Spawn {
-            limits: config.limits,
-            faults: config.faults,
-            without: config.without,
-        };
-        let n_workers = config.quick_workers.max(1);
-        let hash = ffmpeg.ffmpeg_hash.clone();
-        let pool = Pool::new(zygote, spawn, hash, quarantine, n_workers, config.max_waiting);
-        let first = pool.start_worker().await?;
+        let pool = Pool::new(zygote, &config, ffmpeg.ffmpeg_hash.clone(), quarantine);
+        let first = pool.queue(Class::Quick).start_worker().await?;
         for warning in &first.warnings {
             tracing::warn!("{warning}");
         }
-        pool.give_back(first);
+        pool.queue(Class::Quick).give_back(first);
         Ok(Arc::new(Self {
             pool,
             ffmpeg,
             binary,
-            limits: config.limits,
+            budget: Budget::new(n_processors()),
             thread: Mutex::new(Some(thread)),
         }))
+    }
+
+    /// How many jobs of a class are worked on at a time: more at once only wait.
+    pub fn width(&self, class: Class) -> usize {
+        self.pool.queue(class).config.width
+    }
+
+    /// What streams take their shares of.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Fills the [budget](Engine::budget) with what this machine can do: what is remembered, or what two seconds of work at
+    /// a stream's priority show, which is then remembered.
+    pub async fn calibrate(
+        &self,
+        calibrations: &dyn Calibrations,
+        cancel: &CancellationToken,
+    ) -> Result<Calibration, MediaError> {
+        let key = calibration::key(&self.ffmpeg.ffmpeg_hash);
+        let known = calibrations.load(&key).await.filter(|known| known.check().is_ok());
+        let calibration = match known {
+            Some(known) => known,
+            None => {
+                let measured = self.measure(cancel).await?;
+                calibrations.store(&key, measured).await;
+                measured
+            }
+        };
+        self.budget.calibrate(calibration);
+        Ok(calibration)
+    }
+
+    async fn measure(&self, cancel: &CancellationToken) -> Result<Calibration, MediaError> {
+        let limits = Limits {
+            deadline_ms: 60_000,
+            cpu_s: 20,
+            ..self.limits(Class::Stream)
+        };
+        match self.run(&Job::Calibrate, None, limits, cancel, None).await? {
+            (Reply::Calibrated(calibration), _) => Ok(calibration),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn limits(&self, class: Class) -> Limits {
+        self.pool.queue(class).config.limits
+    }
+
+    async fn run(
+        &self,
+        job: &Job,
+        source: Option<&Source>,
+        limits: Limits,
+        cancel: &CancellationToken,
+        progress: Option<&watch::Sender<Progress>>,
+    ) -> Result<(Reply, Option<OwnedFd>), MediaError> {
+        let task = Task {
+            job,
+            source,
+            limits: &limits,
+            cancel,
+            progress,
+        };
+        self.pool.run(task).await
+    }
+
+    /// As [`run`](Self::run), in the bounds of the job's class, for what nobody cancels or watches.
+    async fn ask(&self, job: &Job) -> Result<(Reply, Option<OwnedFd>), MediaError> {
+        let limits = self.limits(job.class());
+        self.run(job, None, limits, &CancellationToken::new(), None).await
     }
 
     /// Everything the file's container says. Canceling ends the work at once.
@@ -146,11 +156,9 @@ impl Engine {
         hints: ProbeHints,
         cancel: &CancellationToken,
     ) -> Result<Probe, MediaError> {
-        match self
-            .pool
-            .run(&Job::Probe { hints }, Some(source), &self.limits, cancel)
-            .await?
-        {
+        let job = Job::Probe { hints };
+        let limits = self.limits(job.class());
+        match self.run(&job, Some(source), limits, cancel, None).await? {
             (Reply::Probed(probe), _) => Ok(*probe),
             _ => Err(mismatch()),
         }
@@ -165,15 +173,12 @@ impl Engine {
         cancel: &CancellationToken,
         progress: Option<&watch::Sender<Progress>>,
     ) -> Result<(Surveyed, Option<File>), MediaError> {
-        let limits = Limits {
-            deadline_ms: self.limits.deadline_ms.max(600_000),
-            ..self.limits
-        };
         if let Some(progress) = progress {
             progress.send_replace(Progress::default());
         }
         let job = Job::Survey(Box::new(survey.clone()));
-        match self.pool.run(&job, Some(source), &limits, cancel).await? {
+        let limits = self.limits(job.class());
+        match self.run(&job, Some(source), limits, cancel, progress).await? {
             (Reply::Surveyed(surveyed), file) => Ok((*surveyed, file.map(File::from))),
             _ => Err(mismatch()),
         }
@@ -189,20 +194,13 @@ impl Engine {
         mode: KeyframeMode,
         cancel: &CancellationToken,
     ) -> Result<Option<Keyframes>, MediaError> {
-        let limits = match mode {
-            KeyframeMode::Index => self.limits,
-            // As long as reading the file takes.
-            KeyframeMode::Scan => Limits {
-                deadline_ms: self.limits.deadline_ms.max(600_000),
-                ..self.limits
-            },
-        };
         let job = Job::Keyframes {
             extension,
             stream,
             mode,
         };
-        match self.pool.run(&job, Some(source), &limits, cancel).await? {
+        let limits = self.limits(job.class());
+        match self.run(&job, Some(source), limits, cancel, None).await? {
             (Reply::Keyframes(table), _) => Ok(table.map(|table| *table)),
             _ => Err(mismatch()),
         }
@@ -210,11 +208,7 @@ impl Engine {
 
     /// What the encoders and decoders of this machine can do, by having each handle a frame.
     pub async fn hardware(&self) -> Result<Hardware, MediaError> {
-        match self
-            .pool
-            .run(&Job::Hardware, None, &self.limits, &CancellationToken::new())
-            .await?
-        {
+        match self.ask(&Job::Hardware).await? {
             (Reply::Hardware(hardware), _) => Ok(*hardware),
             _ => Err(mismatch()),
         }
@@ -222,12 +216,14 @@ impl Engine {
 
     /// Makes media after a description, in a sealed memory file, rewound.
     pub async fn synthesize(&self, spec: Synthetic) -> Result<File, MediaError> {
-        let limits = Limits {
-            deadline_ms: self.limits.deadline_ms.max(120_000),
-            ..self.limits
-        };
         let job = Job::Synthesize(spec);
-        match self.pool.run(&job, None, &limits, &CancellationToken::new()).await? {
+        let base = self.limits(job.class());
+        let limits = Limits {
+            deadline_ms: base.deadline_ms.max(120_000),
+            idle_ms: base.idle_ms.max(120_000),
+            ..base
+        };
+        match self.run(&job, None, limits, &CancellationToken::new(), None).await? {
             (Reply::Synthesized { .. }, Some(file)) => {
                 let mut file = File::from(file);
                 file.rewind().map_err(|error| MediaError::Io {
@@ -239,24 +235,24 @@ impl Engine {
         }
     }
 
-    /// Has a worker try to break out, and gives each attempt with the error number that stopped it. Only with faults on.
-    pub async fn escape(&self) -> Result<Vec<(String, Option<i32>)>, MediaError> {
-        match self
-            .pool
-            .run(&Job::Escape, None, &self.limits, &CancellationToken::new())
-            .await?
-        {
+    /// Has a worker of a class try to break out, and gives each attempt with the error number that stopped it. Only with
+    /// faults on.
+    pub async fn escape(&self, class: Class) -> Result<Vec<(String, Option<i32>)>, MediaError> {
+        match self.ask(&Job::Escape { class }).await? {
             (Reply::Escaped(attempts), _) => Ok(attempts),
             _ => Err(mismatch()),
         }
     }
 
+    /// Has a worker answer, to no other end.
+    pub async fn ping(&self) -> Result<(), MediaError> {
+        self.ask(&Job::Ping).await.map(drop)
+    }
+
     /// Starts a worker and has it answer, and says what FFmpeg and which sandbox there is.
     pub async fn check(&self) -> Result<Health, MediaError> {
-        self.pool
-            .run(&Job::Ping, None, &self.limits, &CancellationToken::new())
-            .await?;
-        let worker = self.pool.start_worker().await?;
+        self.ping().await?;
+        let worker = self.pool.queue(Class::Quick).start_worker().await?;
         let (layers, warnings) = (worker.layers.clone(), worker.warnings.clone());
         Ok(Health {
             ffmpeg: self.ffmpeg.clone(),
@@ -273,21 +269,7 @@ impl Engine {
 
     /// Counters since the start, and the present.
     pub fn stats(&self) -> EngineStats {
-        let counters = &self.pool.counters;
-        EngineStats {
-            n_done: counters.n_done.load(Ordering::Relaxed),
-            n_failed: counters.n_failed.load(Ordering::Relaxed),
-            n_crashed: counters.n_crashed.load(Ordering::Relaxed),
-            n_hung: counters.n_hung.load(Ordering::Relaxed),
-            n_malformed: counters.n_malformed.load(Ordering::Relaxed),
-            n_quarantined: counters.n_quarantined.load(Ordering::Relaxed),
-            n_spawned: counters.n_spawned.load(Ordering::Relaxed),
-            n_recycled: counters.n_recycled.load(Ordering::Relaxed),
-            n_waiting: counters.n_waiting.load(Ordering::Relaxed),
-            n_busy: self.pool.n_busy(),
-            n_idle: self.pool.n_idle(),
-            is_slowed: self.pool.is_slowed(),
-        }
+        self.pool.stats()
     }
 
     /// Ends all jobs as canceled and all processes, and waits until they are gone. Later calls find nothing to do.

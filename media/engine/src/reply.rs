@@ -49,12 +49,13 @@ pub(crate) fn open(
 pub(crate) fn check(job: &Job, reply: &Reply) -> Result<(), String> {
     match (job, reply) {
         (Job::Ping, Reply::Pong)
-        | (Job::Escape, Reply::Escaped(_))
+        | (Job::Escape { .. }, Reply::Escaped(_))
         | (Job::Survey(_), Reply::Surveyed(_))
         | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
         (Job::Probe { .. }, Reply::Probed(probe)) => probe.check(),
         (Job::Keyframes { .. }, Reply::Keyframes(table)) => table.as_ref().map_or(Ok(()), |table| table.check()),
         (Job::Hardware, Reply::Hardware(hardware)) => hardware.check(),
+        (Job::Calibrate, Reply::Calibrated(calibration)) => calibration.check(),
         _ => Err(format!("a reply that does not belong to a {} job", job.kind().name())),
     }
 }

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use media_proto::PROTOCOL;
 use media_proto::error::MediaError;
-use media_proto::job::{Job, Limits};
+use media_proto::job::{Class, Job, Limits};
 use media_proto::message::{FromWorker, Layer, Reply, Spawn, ToWorker};
 use media_proto::wire::{self, Frame, Reader};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
+use serde::Serialize;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
+use crate::page::Page;
 use crate::reply;
 use crate::zygote::{Exit, Zygote, last_line, unavailable};
 
@@ -32,8 +35,7 @@ pub(crate) struct Worker {
     pub warnings: Vec<String>,
     /// How many jobs it has done.
     pub n_jobs: u32,
-    /// Its largest resident size, as it says itself.
-    pub peak_kb: u64,
+    page: Arc<Page>,
 }
 
 /// Why a call gave no reply.
@@ -55,7 +57,14 @@ impl Worker {
         ours.set_nonblocking(true).map_err(broken)?;
         let socket = UnixStream::from_std(ours).map_err(broken)?;
         let (errors, errors_in) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|e| broken(e.into()))?;
-        let forked = zygote.spawn(spawn, theirs.into(), errors_in).await?;
+        let page = Arc::new(Page::new().map_err(broken)?);
+        let is_alone = spawn.class == Class::Hardware;
+        let forked = if is_alone {
+            zygote.spawn_alone(theirs.into(), errors_in).await?
+        } else {
+            let copy = page.as_fd().try_clone_to_owned().map_err(broken)?;
+            zygote.spawn(spawn.clone(), theirs.into(), errors_in, copy).await?
+        };
         let mut worker = Self {
             socket,
             reader: Reader::default(),
@@ -68,8 +77,12 @@ impl Worker {
             layers: Vec::new(),
             warnings: Vec::new(),
             n_jobs: 0,
-            peak_kb: 0,
+            page: Arc::clone(&page),
         };
+        if is_alone {
+            // If it is dead already, its greeting is missing, too, and that says more.
+            let _ = worker.send(&spawn, &[page.as_fd()]).await;
+        }
         match worker.receive().await {
             Ok((
                 FromWorker::Hello {
@@ -117,8 +130,7 @@ impl Worker {
         self.send(&message, descriptors).await.map_err(Failure::Dead)?;
         let (message, passed) = self.receive().await?;
         match message {
-            FromWorker::Done { id: of, reply, peak_kb } if of == id => {
-                self.peak_kb = peak_kb;
+            FromWorker::Done { id: of, reply } if of == id => {
                 reply::open(reply, passed, limits).map_err(Failure::Malformed)
             }
             FromWorker::Fail { id: of, error } if of == id => Err(Failure::Job(error.bounded())),
@@ -127,6 +139,16 @@ impl Worker {
             }
             FromWorker::Hello { .. } => Err(Failure::Malformed("a second greeting".to_owned())),
         }
+    }
+
+    /// What it shares with us; see [`media_proto::control`].
+    pub(crate) fn page(&self) -> Arc<Page> {
+        Arc::clone(&self.page)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// The last line the worker wrote to its standard error since the last call of this.
@@ -147,7 +169,7 @@ impl Worker {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
-    async fn send(&self, message: &ToWorker, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    async fn send<T: Serialize>(&self, message: &T, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let frame = wire::encode(message)?;
         let mut sent = 0;
         while sent < frame.len() {

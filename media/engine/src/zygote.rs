@@ -3,20 +3,23 @@
 //! It is a thread of its own and not a task, because the kernel ties "die with your parent" to the *thread* that
 //! started a process, and threads of a runtime may end at any time.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use media_proto::PROTOCOL;
 use media_proto::error::MediaError;
 use media_proto::message::{FromZygote, Hello, Spawn, ToZygote};
 use media_proto::wire;
+use media_proto::{HARDWARE_ARGUMENT, PROTOCOL};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use tokio::sync::{mpsc, oneshot};
 
 /// The longest the zygote may take for an answer, the loading of libav included.
@@ -37,13 +40,22 @@ pub(crate) enum Exit {
 pub(crate) struct Forked {
     pub pid: i32,
     pub pidfd: OwnedFd,
-    /// Which zygote made it, counted from 1.
+    /// Which zygote made it, counted from 1; [`ALONE`] if none did.
     pub generation: u64,
 }
+
+/// The generation of workers that we started ourselves.
+const ALONE: u64 = 0;
 
 enum Request {
     Spawn {
         spawn: Spawn,
+        socket: OwnedFd,
+        errors: OwnedFd,
+        page: OwnedFd,
+        reply: oneshot::Sender<Result<Forked, MediaError>>,
+    },
+    SpawnAlone {
         socket: OwnedFd,
         errors: OwnedFd,
         reply: oneshot::Sender<Result<Forked, MediaError>>,
@@ -76,6 +88,7 @@ impl Zygote {
             binary,
             process: None,
             generation: 0,
+            alone: HashMap::new(),
             graveyard: Arc::clone(&graveyard),
         };
         let thread = thread::Builder::new()
@@ -88,20 +101,32 @@ impl Zygote {
         Ok((Self { requests, graveyard }, hello, thread))
     }
 
-    /// Has a worker forked that holds these two descriptors.
-    pub(crate) async fn spawn(&self, spawn: Spawn, socket: OwnedFd, errors: OwnedFd) -> Result<Forked, MediaError> {
+    /// Has a worker forked that holds these descriptors: its socket, its error pipe and its control page.
+    pub(crate) async fn spawn(
+        &self,
+        spawn: Spawn,
+        socket: OwnedFd,
+        errors: OwnedFd,
+        page: OwnedFd,
+    ) -> Result<Forked, MediaError> {
         let (reply, answer) = oneshot::channel();
-        let gone = || unavailable("the engine is stopped".to_owned());
-        self.requests
-            .send(Request::Spawn {
-                spawn,
-                socket,
-                errors,
-                reply,
-            })
-            .await
-            .map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let request = Request::Spawn {
+            spawn,
+            socket,
+            errors,
+            page,
+            reply,
+        };
+        self.requests.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Starts a worker that is no child of the zygote: drivers need a program of their own.
+    pub(crate) async fn spawn_alone(&self, socket: OwnedFd, errors: OwnedFd) -> Result<Forked, MediaError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::SpawnAlone { socket, errors, reply };
+        self.requests.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     /// How a worker that is dead or dying ended; reaps it.
@@ -134,6 +159,8 @@ struct Keeper {
     binary: PathBuf,
     process: Option<Process>,
     generation: u64,
+    /// Workers that we started ourselves, until they are reaped.
+    alone: HashMap<i32, Child>,
     graveyard: Arc<Mutex<Vec<(u64, i32)>>>,
 }
 
@@ -157,16 +184,25 @@ impl Keeper {
                     spawn,
                     socket,
                     errors,
+                    page,
                     reply,
                 } => {
-                    let spawned = self.spawn(spawn, &socket, &errors);
-                    if let Err(Ok(forked)) = reply.send(spawned) {
-                        // Whoever asked is gone; the worker sees its socket close and leaves.
-                        self.graveyard().push((forked.generation, forked.pid));
-                    }
+                    let spawned = self.spawn(spawn, [socket.as_fd(), errors.as_fd(), page.as_fd()]);
+                    self.hand_over(spawned, reply);
+                }
+                Request::SpawnAlone { socket, errors, reply } => {
+                    let spawned = self.spawn_alone(socket, errors);
+                    self.hand_over(spawned, reply);
                 }
             }
             self.bury_all();
+        }
+    }
+
+    fn hand_over(&self, spawned: Result<Forked, MediaError>, reply: oneshot::Sender<Result<Forked, MediaError>>) {
+        if let Err(Ok(forked)) = reply.send(spawned) {
+            // Whoever asked is gone; the worker sees its socket close and leaves.
+            self.graveyard().push((forked.generation, forked.pid));
         }
     }
 
@@ -177,7 +213,11 @@ impl Keeper {
     fn bury_all(&mut self) {
         let dead = std::mem::take(&mut *self.graveyard());
         for (generation, pid) in dead {
-            if generation == self.generation
+            if generation == ALONE {
+                if self.reap(pid).is_none() {
+                    self.graveyard().push((generation, pid));
+                }
+            } else if generation == self.generation
                 && let Ok(FromZygote::Running { .. }) = self.ask(&ToZygote::Wait { pid }, &[]).map(|answer| answer.0)
             {
                 self.graveyard().push((generation, pid));
@@ -186,6 +226,17 @@ impl Keeper {
     }
 
     fn wait(&mut self, pid: i32, generation: u64) -> Exit {
+        if generation == ALONE {
+            // It was killed, so this is a matter of milliseconds, unless a driver holds it in the kernel.
+            for _ in 0..500 {
+                if let Some(exit) = self.reap(pid) {
+                    return exit;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.graveyard().push((generation, pid));
+            return Exit::Signal(Signal::KILL.as_raw());
+        }
         if generation != self.generation {
             return Exit::WithZygote;
         }
@@ -199,15 +250,60 @@ impl Keeper {
             Ok((FromZygote::Exited { code: Some(code), .. }, _)) => Exit::Code(code),
             Ok((FromZygote::Running { .. }, _)) => {
                 self.graveyard().push((generation, pid));
-                Exit::Signal(rustix::process::Signal::KILL.as_raw())
+                Exit::Signal(Signal::KILL.as_raw())
             }
             Ok(_) | Err(_) => Exit::WithZygote,
         }
     }
 
-    fn spawn(&mut self, spawn: Spawn, socket: &OwnedFd, errors: &OwnedFd) -> Result<Forked, MediaError> {
+    /// How a worker of our own ended, if it has; it is reaped then.
+    fn reap(&mut self, pid: i32) -> Option<Exit> {
+        let ended = match self.alone.get_mut(&pid)?.try_wait() {
+            Ok(None) => return None,
+            Ok(Some(status)) => status.signal().map(Exit::Signal).or(status.code().map(Exit::Code)),
+            Err(_) => None,
+        };
+        self.alone.remove(&pid);
+        Some(ended.unwrap_or(Exit::WithZygote))
+    }
+
+    fn spawn_alone(&mut self, socket: OwnedFd, errors: OwnedFd) -> Result<Forked, MediaError> {
+        let broken = |error: io::Error| unavailable(format!("starting `{}`: {error}", self.binary.display()));
+        let child = command(&self.binary)
+            .arg(HARDWARE_ARGUMENT)
+            .stdin(socket)
+            .stderr(errors)
+            .spawn()
+            .map_err(broken)?;
+        let pid = child.id() as i32;
+        // It is not reaped before we do it, so its id is still its own here.
+        let opened =
+            Pid::from_raw(pid).map_or(Err(rustix::io::Errno::SRCH), |pid| pidfd_open(pid, PidfdFlags::empty()));
+        self.alone.insert(pid, child);
+        match opened {
+            Ok(pidfd) => Ok(Forked {
+                pid,
+                pidfd,
+                generation: ALONE,
+            }),
+            Err(error) => {
+                let broken = broken(error.into());
+                self.end_alone(pid);
+                Err(broken)
+            }
+        }
+    }
+
+    fn end_alone(&mut self, pid: i32) {
+        if let Some(mut child) = self.alone.remove(&pid) {
+            // Killing a process that is already dead is no error worth a word.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn spawn(&mut self, spawn: Spawn, descriptors: [std::os::fd::BorrowedFd<'_>; 3]) -> Result<Forked, MediaError> {
         let message = ToZygote::Spawn(spawn);
-        let descriptors = [socket.as_fd(), errors.as_fd()];
         // The second try is with a new zygote, as the first found the old one dead.
         let mut failure = String::new();
         for _ in 0..2 {
@@ -253,10 +349,30 @@ impl Keeper {
         self.process = None;
         let (process, hello) = Process::start(&self.binary)?;
         self.generation += 1;
-        self.graveyard().clear();
+        self.graveyard().retain(|&(generation, _)| generation == ALONE);
         self.process = Some(process);
         Ok(hello)
     }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let left: Vec<i32> = self.alone.keys().copied().collect();
+        for pid in left {
+            self.end_alone(pid);
+        }
+    }
+}
+
+/// The worker program, with nothing of our environment but where libraries are.
+fn command(binary: &Path) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place, and the one program")]
+    let mut command = Command::new(binary);
+    command.env_clear().stdout(Stdio::null()).current_dir("/");
+    if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+        command.env("LD_LIBRARY_PATH", path);
+    }
+    command
 }
 
 /// A running zygote; killed and reaped on drop.
@@ -274,19 +390,12 @@ impl Process {
         // Never blocks the zygote: what does not fit into the pipe is lost.
         let (mut errors, errors_in) =
             pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|e| broken(e.into()))?;
-        #[expect(clippy::disallowed_methods, reason = "this is the one place, and the one program")]
-        let mut command = Command::new(binary);
-        command
-            .env_clear()
+        // The command holds our copies of the child's ends; were it kept, a dead zygote would not be noticed.
+        let child = command(binary)
             .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(errors_in);
-        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
-            command.env("LD_LIBRARY_PATH", path);
-        }
-        let child = command.current_dir("/").spawn().map_err(broken)?;
-        // The command holds our copies of the child's ends; without dropping it a dead zygote would not be noticed.
-        drop(command);
+            .stderr(errors_in)
+            .spawn()
+            .map_err(broken)?;
         let process = Self { child, control };
         match wire::receive::<FromZygote>(process.control.as_fd()) {
             Ok(Some((FromZygote::Hello(hello), _))) if hello.protocol == PROTOCOL => Ok((process, *hello)),
@@ -347,6 +456,10 @@ pub(crate) fn last_line(errors: &mut OwnedFd) -> String {
         _ => line,
     };
     media_proto::error::display_text(line)
+}
+
+fn stopped() -> MediaError {
+    unavailable("the engine is stopped".to_owned())
 }
 
 pub(crate) fn unavailable(reason: String) -> MediaError {

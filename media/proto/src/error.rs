@@ -41,11 +41,17 @@ pub enum MediaError {
     /// The caller gave up.
     #[error("the media job was canceled")]
     Canceled,
-    /// The worker gave no answer in time and was killed.
+    /// The worker gave no sign of life, or no answer, in time and was killed.
     #[error("the media worker did not answer within {ms} ms")]
     Deadline {
         /// The time it was given.
         ms: u32,
+    },
+    /// The worker used up the processor time it was given.
+    #[error("the media worker needed more than {seconds} s of processor time for this file")]
+    ProcessorTime {
+        /// The time it was given.
+        seconds: u32,
     },
     /// The worker reached its memory limit.
     #[error("the media worker ran out of its memory allowance")]
@@ -110,6 +116,7 @@ impl MediaError {
             Self::Io { .. } => "MEDIA_IO",
             Self::Canceled => "MEDIA_CANCELED",
             Self::Deadline { .. } => "MEDIA_DEADLINE",
+            Self::ProcessorTime { .. } => "MEDIA_PROCESSOR_TIME",
             Self::Memory => "MEDIA_MEMORY",
             Self::Crashed { .. } => "MEDIA_CRASHED",
             Self::Quarantined { .. } => "MEDIA_QUARANTINED",
@@ -130,6 +137,7 @@ impl MediaError {
             | Self::Refused { .. }
             | Self::TooLarge { .. }
             | Self::Deadline { .. }
+            | Self::ProcessorTime { .. }
             | Self::Memory
             | Self::Crashed { .. }
             | Self::Quarantined { .. }

@@ -1,6 +1,6 @@
 //! Faults on demand, so that tests prove what a bad file costs. They work only in a pool that was started with faults on.
 
-/// A file that starts with this, followed by a fault's name and a line end, makes such a worker misbehave when probed.
+/// A file that starts with this, followed by a fault's name and a line end, makes such a worker misbehave in any job on it.
 pub const MAGIC: &str = "vitagraph fault: ";
 
 /// How a worker can be told to misbehave.
@@ -10,8 +10,14 @@ pub enum Fault {
     Crash,
     /// Calls `abort`.
     Abort,
-    /// Never answers.
+    /// Never answers, and gives no sign of life.
     Hang,
+    /// Never answers, and beats all the while.
+    Endless,
+    /// Gets on for ever, says how far it is, and ends when it is canceled.
+    Diligent,
+    /// Gets on for ever and says nonsense about it.
+    Boastful,
     /// Recurses until the stack ends.
     StackOverflow,
     /// Allocates and touches memory until it gets no more.
@@ -22,7 +28,7 @@ pub enum Fault {
     Garbage,
     /// Sends half a frame and exits.
     Truncated,
-    /// Answers with more streams than a reply may hold.
+    /// Answers with what a reply may not hold: too many streams, keyframes out of order, artifacts past the end.
     Excessive,
     /// Returns a memory file that is not sealed.
     Unsealed,
@@ -32,10 +38,13 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault with its name in a file.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 14] = [
         ("crash", Self::Crash),
         ("abort", Self::Abort),
         ("hang", Self::Hang),
+        ("endless", Self::Endless),
+        ("diligent", Self::Diligent),
+        ("boastful", Self::Boastful),
         ("stack-overflow", Self::StackOverflow),
         ("memory", Self::Memory),
         ("oversized", Self::Oversized),

@@ -31,8 +31,46 @@ pub enum Job {
     Hardware,
     /// Makes real media, for demonstrations and tests.
     Synthesize(Synthetic),
+    /// Measures how fast this machine decodes and encodes.
+    Calibrate,
     /// Tries what the sandbox must forbid and reports the outcomes; refused unless the pool was started with faults.
-    Escape,
+    Escape {
+        /// The class of worker to try it in.
+        class: Class,
+    },
+}
+
+/// Jobs that are treated alike: they wait for each other, and run with the same priority and in the same bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// Short, and somebody or a scan waits: probes, indexes, single pictures.
+    Quick,
+    /// Somebody watches or waits: segments and clips.
+    Stream,
+    /// Long, and nobody waits: surveys and scans of packets. Runs only when nothing else wants the processor.
+    Batch,
+    /// Talks to drivers, in a process of its own.
+    Hardware,
+}
+
+impl Class {
+    /// All of them, in the order of [`index`](Class::index).
+    pub const ALL: [Self; 4] = [Self::Quick, Self::Stream, Self::Batch, Self::Hardware];
+
+    /// Its place in [`ALL`](Class::ALL).
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The lowercase name, as in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Stream => "stream",
+            Self::Batch => "batch",
+            Self::Hardware => "hardware",
+        }
+    }
 }
 
 /// What is known about a file besides its bytes.
@@ -57,6 +95,8 @@ pub enum JobKind {
     Hardware,
     /// [`Job::Synthesize`].
     Synthesize,
+    /// [`Job::Calibrate`].
+    Calibrate,
     /// [`Job::Escape`].
     Escape,
 }
@@ -71,6 +111,7 @@ impl JobKind {
             Self::Survey => "survey",
             Self::Hardware => "hardware",
             Self::Synthesize => "synthesize",
+            Self::Calibrate => "calibrate",
             Self::Escape => "escape",
         }
     }
@@ -86,16 +127,40 @@ impl Job {
             Self::Survey(_) => JobKind::Survey,
             Self::Hardware => JobKind::Hardware,
             Self::Synthesize(_) => JobKind::Synthesize,
-            Self::Escape => JobKind::Escape,
+            Self::Calibrate => JobKind::Calibrate,
+            Self::Escape { .. } => JobKind::Escape,
+        }
+    }
+
+    /// Which class of worker does it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Ping | Self::Probe { .. } | Self::Synthesize(_) => Class::Quick,
+            Self::Keyframes { mode, .. } => match mode {
+                KeyframeMode::Index => Class::Quick,
+                KeyframeMode::Scan => Class::Batch,
+            },
+            Self::Survey(survey) if survey.is_light() => Class::Quick,
+            Self::Survey(_) => Class::Batch,
+            // Measured at the priority that streams will have.
+            Self::Calibrate => Class::Stream,
+            Self::Hardware => Class::Hardware,
+            Self::Escape { class } => *class,
         }
     }
 }
 
-/// The bounds of one job. The worker keeps the content limits, the server kills by the clock.
+/// The bounds of one job. The worker keeps the content limits, the server kills by the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The wall-clock time the job may take, in milliseconds.
+    /// The wall-clock time the job may take, in milliseconds, however lively it is.
     pub deadline_ms: u32,
+    /// How long the job may go without a heartbeat, in milliseconds, while it has a processor.
+    pub idle_ms: u32,
+    /// The processor time the job may use, in seconds (soft `RLIMIT_CPU`); 0 for no bound but the deadline.
+    pub cpu_s: u32,
+    /// How many threads a decoder or an encoder may have; 0 lets it choose. A job that crashed is tried again with one.
+    pub threads: u32,
     /// Address space of the worker, in bytes (`RLIMIT_AS`); set when the worker starts.
     pub memory: u64,
     /// The largest single allocation of libav, in bytes.
@@ -114,12 +179,57 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             deadline_ms: 20_000,
+            idle_ms: 20_000,
+            cpu_s: 0,
+            threads: 0,
             memory: 3 << 30,
             allocation: 1 << 30,
             out_bytes: 512 << 20,
             max_pixels: 200_000_000,
             max_streams: 200,
             probe_bytes: 256 << 20,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, Job};
+    use crate::keyframes::KeyframeMode;
+    use crate::survey::{PictureFormat, Poster, Stills, Survey};
+
+    #[test]
+    fn what_somebody_waits_for_does_not_stand_behind_batches() {
+        let stills = |n: usize| Stills {
+            at_us: vec![0; n],
+            width: 320,
+            format: PictureFormat::Webp,
+            is_exact: true,
+        };
+        let survey = |stills| Survey {
+            stills: Some(stills),
+            ..Survey::default()
+        };
+        assert_eq!(Job::Survey(Box::new(survey(stills(1)))).class(), Class::Quick);
+        assert_eq!(Job::Survey(Box::new(survey(stills(100)))).class(), Class::Batch);
+        let with_poster = Survey {
+            poster: Some(Poster {
+                at_us: None,
+                widths: vec![640],
+                formats: vec![PictureFormat::Webp],
+            }),
+            ..survey(stills(1))
+        };
+        assert_eq!(Job::Survey(Box::new(with_poster)).class(), Class::Batch);
+        let keyframes = |mode| Job::Keyframes {
+            extension: None,
+            stream: None,
+            mode,
+        };
+        assert_eq!(keyframes(KeyframeMode::Index).class(), Class::Quick);
+        assert_eq!(keyframes(KeyframeMode::Scan).class(), Class::Batch);
+        for (index, class) in Class::ALL.into_iter().enumerate() {
+            assert_eq!(class.index(), index);
         }
     }
 }

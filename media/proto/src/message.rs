@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::error::MediaError;
 use crate::hardware::Hardware;
-use crate::job::{Job, Limits};
+use crate::job::{Class, Job, Limits};
 use crate::keyframes::Keyframes;
 use crate::probe::Probe;
 use crate::survey::Surveyed;
@@ -12,7 +13,8 @@ use crate::survey::Surveyed;
 /// What the server tells the zygote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToZygote {
-    /// Fork a worker; its socket and its error pipe travel with this message, in this order.
+    /// Fork a worker; its socket, its error pipe and its [control page](crate::control) travel with this message, in this
+    /// order.
     Spawn(Spawn),
     /// Reap that worker, which is dead or dying, and say how it ended.
     Wait {
@@ -24,12 +26,25 @@ pub enum ToZygote {
 /// How a worker is to be set up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spawn {
+    /// The class of work it is for.
+    pub class: Class,
+    /// How it shares the processor.
+    pub scheduling: Scheduling,
     /// Bounds that hold for the worker's whole life.
     pub limits: Limits,
     /// Whether the worker obeys [`Fault`](crate::fault::Fault)s.
     pub faults: bool,
     /// Sandbox layers to leave out, to prove that each of the others holds alone. Ignored without `faults`.
     pub without: Vec<Layer>,
+}
+
+/// How a worker shares the processor with everything else on the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheduling {
+    /// Like the server itself.
+    Normal,
+    /// `SCHED_IDLE` and nice 10: only what nobody else wants.
+    Idle,
 }
 
 /// What the zygote tells the server.
@@ -87,7 +102,7 @@ pub struct Hello {
 pub enum Layer {
     /// No file can be opened by path, no TCP port bound or connected.
     Landlock,
-    /// Only some fifty system calls work.
+    /// Only some fifty system calls work; in a hardware worker, all but those that start programs and talk to the network.
     Seccomp,
     /// Memory, files, processor time and core dumps are bounded.
     ResourceLimits,
@@ -151,8 +166,6 @@ pub enum FromWorker {
         id: u64,
         /// Its result.
         reply: Reply,
-        /// The worker's largest resident size so far, in KiB; a hint for its replacement.
-        peak_kb: u64,
     },
     /// The job gave no result.
     Fail {
@@ -181,6 +194,8 @@ pub enum Reply {
         /// Its length in bytes.
         len: u64,
     },
+    /// To [`Job::Calibrate`].
+    Calibrated(Calibration),
     /// To [`Job::Escape`]: each attempt and the error number that stopped it; none if it succeeded.
     Escaped(Vec<(String, Option<i32>)>),
     /// The real reply is long: it is in the last sealed memory file that travels with the message, behind the one the reply

@@ -220,6 +220,22 @@ pub struct Loudness {
     pub true_peak_dbtp: f64,
 }
 
+impl Survey {
+    /// Whether it takes a few pictures at given times and nothing else, as a person waits for who marks a scene.
+    pub fn is_light(&self) -> bool {
+        let wants_all = self.sprite.is_some()
+            || self.preview.is_some()
+            || self.peaks_per_second.is_some()
+            || self.loudness
+            || self.phash
+            || self.fingerprint
+            || self.scenes;
+        let chooses = self.poster.as_ref().is_some_and(|poster| poster.at_us.is_none());
+        let n_stills = self.stills.as_ref().map_or(0, |stills| stills.at_us.len());
+        !wants_all && !chooses && n_stills <= 4
+    }
+}
+
 impl Surveyed {
     /// Whether everything is within its bounds and within a memory file of this many bytes.
     pub fn check(&self, memory_file: u64) -> Result<(), String> {

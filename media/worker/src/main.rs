@@ -1,10 +1,14 @@
 //! `vitagraph-media`: the program that reads untrusted media, started by the server and by nobody else.
 //!
-//! It runs as a zygote that forks sandboxed workers; each worker does one job at a time. Nothing is configured by its
-//! command line or environment: the server speaks to it over the socket that is its standard input.
+//! It runs as a zygote that forks sandboxed workers; each worker does one job at a time. Started as `vitagraph-media
+//! hardware` it is one worker that may talk to drivers. Nothing else is configured by its command line or environment: the
+//! server speaks to it over the socket that is its standard input.
 
+mod alone;
+mod calibrate;
 mod codec_string;
 mod container;
+mod control;
 mod exif;
 mod faults;
 mod headers;
@@ -22,8 +26,11 @@ mod zygote;
 use std::io::Write;
 use std::process::ExitCode;
 
+use media_proto::HARDWARE_ARGUMENT;
+
 fn main() -> ExitCode {
-    match zygote::run() {
+    let is_hardware = std::env::args_os().nth(1).is_some_and(|argument| argument == HARDWARE_ARGUMENT);
+    match if is_hardware { alone::run() } else { zygote::run() } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The pipe may be gone with the server, which is no reason to fail differently.

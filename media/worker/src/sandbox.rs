@@ -3,13 +3,19 @@
 //! The order matters and is kept: descriptors, standard error, niceness, limits, out-of-memory score (which an
 //! undumpable process may no longer write), parent death, dumpability, privileges, Landlock, seccomp. A layer that this
 //! kernel lacks is reported, not fatal: in a container without Landlock seccomp still stands, and the other way round.
+//!
+//! A hardware worker reads no untrusted bytes, but its drivers open devices and load libraries whenever they like: its
+//! sandbox lets it read files and talk to devices, and neither write files, nor reach the network, nor start programs.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, ensure};
-use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus};
-use media_proto::message::{Layer, Spawn};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    path_beneath_rules,
+};
+use media_proto::message::{Layer, Scheduling, Spawn};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -37,16 +43,22 @@ pub fn enter(spawn: &Spawn, parent: i32, null: OwnedFd, errors: OwnedFd, socket:
     };
     let wanted = |layer: Layer| !(spawn.faults && spawn.without.contains(&layer));
 
-    sys::ignore_file_size_signal();
-    sandbox.note(Layer::ResourceLimits, set_limits(spawn));
-    media_av::facts::limit_allocation(spawn.limits.allocation);
-    let oom = std::fs::write("/proc/self/oom_score_adj", "1000").context("writing /proc/self/oom_score_adj");
-    sandbox.note(Layer::OomScore, oom);
+    sys::share_heaps();
+    if spawn.scheduling == Scheduling::Idle
+        && let Err(error) = sys::schedule_idle()
+    {
+        let text = format!("background work cannot be given the lowest priority and may slow the machine: {error}");
+        sandbox.warnings.push(text);
+    }
+    let limits = [
+        (Resource::As, spawn.limits.memory),
+        (Resource::Nofile, 64),
+        (Resource::Core, 0),
+        (Resource::Fsize, spawn.limits.out_bytes),
+    ];
+    sandbox.note(Layer::ResourceLimits, set_limits(&limits));
+    sandbox.give_up_rights(spawn);
     sandbox.note(Layer::ParentDeath, die_with_parent(parent));
-    let dumpable = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).context("clearing dumpable");
-    sandbox.note(Layer::NotDumpable, dumpable);
-    let privileges = rustix::thread::set_no_new_privs(true).context("forbidding new privileges");
-    sandbox.note(Layer::NoNewPrivileges, privileges);
     if wanted(Layer::Landlock) {
         let landlock = shut_files_and_network();
         sandbox.note_landlock(landlock);
@@ -63,7 +75,48 @@ pub fn enter(spawn: &Spawn, parent: i32, null: OwnedFd, errors: OwnedFd, socket:
     Ok(sandbox)
 }
 
+/// Shuts this process in, as far as drivers bear it. It asked to die with its parent before.
+pub fn enter_with_devices(spawn: &Spawn, socket: OwnedFd) -> anyhow::Result<Sandbox> {
+    let mut sandbox = Sandbox {
+        socket,
+        // It is a program of its own, so nothing was inherited but its standard streams.
+        layers: vec![Layer::ClosedDescriptors, Layer::ParentDeath],
+        warnings: Vec::new(),
+    };
+    let wanted = |layer: Layer| !(spawn.faults && spawn.without.contains(&layer));
+    // Drivers reserve more address space than any limit that would still protect, and their trials take no input.
+    let limits = [
+        (Resource::Nofile, 1024),
+        (Resource::Core, 0),
+        (Resource::Fsize, spawn.limits.out_bytes),
+    ];
+    sandbox.note(Layer::ResourceLimits, set_limits(&limits));
+    sandbox.give_up_rights(spawn);
+    if wanted(Layer::Landlock) {
+        let landlock = leave_devices();
+        sandbox.note_landlock(landlock);
+    }
+    if wanted(Layer::Seccomp) {
+        let seccomp = refuse_system_calls();
+        sandbox.note(Layer::Seccomp, seccomp);
+    }
+    Ok(sandbox)
+}
+
 impl Sandbox {
+    /// What every worker gives up, before anything that could forbid giving it up.
+    fn give_up_rights(&mut self, spawn: &Spawn) {
+        sys::ignore_file_size_signal();
+        media_av::facts::limit_allocation(spawn.limits.allocation);
+        let oom = std::fs::write("/proc/self/oom_score_adj", "1000").context("writing /proc/self/oom_score_adj");
+        self.note(Layer::OomScore, oom);
+        let dumpable =
+            rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).context("clearing dumpable");
+        self.note(Layer::NotDumpable, dumpable);
+        let privileges = rustix::thread::set_no_new_privs(true).context("forbidding new privileges");
+        self.note(Layer::NoNewPrivileges, privileges);
+    }
+
     fn note(&mut self, layer: Layer, result: anyhow::Result<()>) {
         match result {
             Ok(()) => self.layers.push(layer),
@@ -91,20 +144,13 @@ impl Sandbox {
     }
 }
 
-fn set_limits(spawn: &Spawn) -> anyhow::Result<()> {
-    let both = |value: u64| Rlimit {
-        current: Some(value),
-        maximum: Some(value),
-    };
-    let limits = [
-        (Resource::As, spawn.limits.memory),
-        (Resource::Nofile, 64),
-        (Resource::Core, 0),
-        (Resource::Fsize, spawn.limits.out_bytes),
-    ];
-    for (resource, value) in limits {
-        rustix::process::setrlimit(resource, both(value))
-            .with_context(|| format!("setting {resource:?} to {value}"))?;
+fn set_limits(limits: &[(Resource, u64)]) -> anyhow::Result<()> {
+    for &(resource, value) in limits {
+        let both = Rlimit {
+            current: Some(value),
+            maximum: Some(value),
+        };
+        rustix::process::setrlimit(resource, both).with_context(|| format!("setting {resource:?} to {value}"))?;
     }
     Ok(())
 }
@@ -128,6 +174,103 @@ fn shut_files_and_network() -> anyhow::Result<RulesetStatus> {
         .restrict_self()?;
     Ok(status.ruleset)
 }
+
+/// Files can be read and devices used; nothing can be written, and no TCP port reached.
+fn leave_devices() -> anyhow::Result<RulesetStatus> {
+    // Reading includes loading: drivers are libraries. What is not there needs no rule.
+    let everywhere = path_beneath_rules(["/"], AccessFs::from_read(ABI::V5));
+    let devices = AccessFs::from_file(ABI::V5) | AccessFs::IoctlDev;
+    let nodes: Vec<String> = std::fs::read_dir("/dev")
+        .context("listing /dev")?
+        .filter_map(|entry| Some(format!("/dev/{}", entry.ok()?.file_name().to_str()?)))
+        .filter(|path| DEVICES.iter().any(|device| path.starts_with(device)))
+        .collect();
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .handle_access(AccessNet::from_all(ABI::V5))?
+        .create()?
+        .add_rules(everywhere)?
+        .add_rules(path_beneath_rules(nodes, devices))?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+/// Where GPUs and codec chips are: Intel and AMD, NVIDIA, V4L2, AMD compute, Rockchip, memory shared between devices.
+const DEVICES: &[&str] = &[
+    "/dev/dri",
+    "/dev/nvidia",
+    "/dev/video",
+    "/dev/media",
+    "/dev/kfd",
+    "/dev/mpp",
+    "/dev/rga",
+    "/dev/dma_heap",
+    "/dev/null",
+];
+
+/// Refuses what no driver needs and every intruder wants: programs, processes, sockets, other processes.
+fn refuse_system_calls() -> anyhow::Result<()> {
+    let arch = std::env::consts::ARCH.try_into().context("seccomp on this processor")?;
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend([libc::SYS_fork, libc::SYS_vfork].map(|call| (call, Vec::new())));
+    rules.insert(libc::SYS_clone, only(masked(0, libc::CLONE_THREAD, 0)?)?);
+    let elsewhere = SeccompCondition::new(
+        0,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::Ne,
+        u64::from(std::process::id()),
+    )?;
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        rules.insert(call, only(elsewhere.clone())?);
+    }
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refused, arch)?.try_into()?;
+    let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
+    let no_clone3: BpfProgram = SeccompFilter::new(clone3, SeccompAction::Allow, missing, arch)?.try_into()?;
+    seccompiler::apply_filter(&no_clone3).context("installing the clone3 filter")?;
+    seccompiler::apply_filter(&filter).context("installing the system call filter")?;
+    Ok(())
+}
+
+const REFUSED: &[i64] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_tkill,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+];
 
 /// Allows the calls that demuxers, decoders and encoders make with what they already hold, and no other.
 fn filter_system_calls() -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{faults, probe, survey, synthesize, sys};
+use crate::{calibrate, control, faults, keyframes, probe, survey, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -33,14 +33,24 @@ pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
     )?;
     while let Some((message, descriptors)) = wire::receive::<ToWorker>(socket.as_fd()).context("reading a job")? {
         let ToWorker::Start { id, job, limits } = message;
+        control::begin(id);
         if spawn.faults
             && let Some(fault) = descriptors.front().and_then(faults::asked_for)
         {
-            faults::misbehave(fault, id, &socket, &descriptors)?;
+            faults::misbehave(fault, id, job.kind(), &socket, &descriptors)?;
             continue;
         }
         let answered = match work(job, &limits, descriptors, spawn.faults) {
             Ok((reply, attached)) => answer(&socket, id, reply, attached),
+            // libav turns an interrupted read into errors of many names.
+            Err(_) if control::is_canceled() => wire::send(
+                socket.as_fd(),
+                &FromWorker::Fail {
+                    id,
+                    error: MediaError::Canceled,
+                },
+                &[],
+            ),
             Err(error) => wire::send(
                 socket.as_fd(),
                 &FromWorker::Fail {
@@ -71,6 +81,19 @@ fn work(
             };
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
+        Job::Keyframes {
+            extension,
+            stream,
+            mode,
+        } => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a keyframe table without a descriptor".to_owned(),
+                });
+            };
+            let table = keyframes::run(source, extension.as_deref(), stream, mode, limits)?;
+            Ok((Reply::Keyframes(table.map(Box::new)), None))
+        }
         Job::Survey(wanted) => {
             let Some(source) = descriptors.pop_front() else {
                 return Err(MediaError::Invalid {
@@ -80,21 +103,21 @@ fn work(
             let (surveyed, artifacts) = survey::run(source, &wanted, limits)?;
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
-        Job::Keyframes { .. } | Job::Hardware => Err(MediaError::Invalid {
+        Job::Hardware => Err(MediaError::Invalid {
             reason: "this worker cannot do that job yet".to_owned(),
         }),
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
         }
-        Job::Escape if faults => Ok((Reply::Escaped(sys::escapes()), None)),
-        Job::Escape => Err(MediaError::Invalid {
+        Job::Calibrate => calibrate::run(limits).map(|calibration| (Reply::Calibrated(calibration), None)),
+        Job::Escape { .. } if faults => Ok((Reply::Escaped(sys::escapes()), None)),
+        Job::Escape { .. } => Err(MediaError::Invalid {
             reason: "faults are off in this pool".to_owned(),
         }),
     }
 }
 
 fn answer(socket: &OwnedFd, id: u64, reply: Reply, attached: Option<OwnedFd>) -> std::io::Result<()> {
-    let peak_kb = sys::peak_kb();
     let bytes = postcard::to_extend(&reply, Vec::new()).map_err(std::io::Error::other)?;
     let mut files = Vec::from_iter(attached);
     let reply = if bytes.len() < INLINE_REPLY {
@@ -106,7 +129,7 @@ fn answer(socket: &OwnedFd, id: u64, reply: Reply, attached: Option<OwnedFd>) ->
         }
     };
     let descriptors: Vec<_> = files.iter().map(AsFd::as_fd).collect();
-    wire::send(socket.as_fd(), &FromWorker::Done { id, reply, peak_kb }, &descriptors)
+    wire::send(socket.as_fd(), &FromWorker::Done { id, reply }, &descriptors)
 }
 
 /// A new memory file that can be sealed.

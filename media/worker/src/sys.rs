@@ -3,6 +3,11 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use media_proto::control::SIZE;
+
+use crate::control::Page;
 
 /// Which side of a fork we are on.
 pub enum Side {
@@ -63,13 +68,48 @@ pub fn take_stdin() -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(0) }
 }
 
-/// The largest resident size of this process so far, in KiB.
-pub fn peak_kb() -> u64 {
-    // SAFETY: libc fills the struct that we own.
+/// Maps the control page, for the process's life.
+pub fn map_page(file: &OwnedFd) -> io::Result<&'static Page> {
+    // SAFETY: a new shared mapping of a whole page of a file that is sealed against shrinking; it is never unmapped, is
+    // aligned to a page, and holds nothing but atomics, for which all bytes are valid values.
     unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
-        usage.ru_maxrss as u64
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+        let address = libc::mmap(std::ptr::null_mut(), SIZE, protection, flags, file.as_raw_fd(), 0);
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(&*address.cast::<Page>())
+    }
+}
+
+/// Lets this process, and threads it starts, run only when nothing else wants the processor.
+pub fn schedule_idle() -> io::Result<()> {
+    // SAFETY: plain system calls on this process; the parameter is ours.
+    unsafe {
+        if libc::setpriority(libc::PRIO_PROCESS, 0, 10) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let parameter: libc::sched_param = std::mem::zeroed();
+        if libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameter) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the C library from giving each thread 64 MiB of address space, which the limit of memory counts.
+pub fn share_heaps() {
+    // SAFETY: sets a parameter of malloc, before there are threads.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 4) };
+}
+
+/// The processor time that this process has used, all threads together.
+pub fn processor_time() -> Duration {
+    // SAFETY: libc fills the struct that we own; this clock exists in every process.
+    unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
+        Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.clamp(0, 999_999_999) as u32)
     }
 }
 

@@ -16,7 +16,7 @@ use media_proto::wire;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use crate::sys::{self, Side};
-use crate::{sandbox, serve};
+use crate::{control, sandbox, serve};
 
 /// Serves the control socket on standard input until it closes.
 pub fn run() -> anyhow::Result<()> {
@@ -34,10 +34,11 @@ pub fn run() -> anyhow::Result<()> {
         match message {
             ToZygote::Wait { pid } => wire::send(control.as_fd(), &wait(pid), &[])?,
             ToZygote::Spawn(spawn) => {
-                let (Some(socket), Some(errors)) = (descriptors.pop_front(), descriptors.pop_front()) else {
-                    bail!("a spawn request without its two descriptors");
+                let mut next = || descriptors.pop_front();
+                let (Some(socket), Some(errors), Some(page)) = (next(), next(), next()) else {
+                    bail!("a spawn request without its three descriptors");
                 };
-                match fork_worker(&spawn, socket, errors) {
+                match fork_worker(&spawn, socket, errors, page) {
                     Ok((pid, pidfd)) => {
                         wire::send(control.as_fd(), &FromZygote::Spawned { pid }, &[pidfd.as_fd()])?;
                     }
@@ -57,7 +58,7 @@ pub fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn fork_worker(spawn: &Spawn, socket: OwnedFd, errors: OwnedFd) -> anyhow::Result<(i32, OwnedFd)> {
+fn fork_worker(spawn: &Spawn, socket: OwnedFd, errors: OwnedFd, page: OwnedFd) -> anyhow::Result<(i32, OwnedFd)> {
     let zygote = std::process::id() as i32;
     let null = OwnedFd::from(
         File::options()
@@ -68,7 +69,7 @@ fn fork_worker(spawn: &Spawn, socket: OwnedFd, errors: OwnedFd) -> anyhow::Resul
     );
     match sys::fork().context("forking a worker")? {
         Side::Child => {
-            let code = work(spawn, zygote, null, errors, socket);
+            let code = work(spawn, zygote, null, errors, socket, page);
             std::process::exit(code);
         }
         Side::Parent(pid) => {
@@ -86,8 +87,14 @@ fn fork_worker(spawn: &Spawn, socket: OwnedFd, errors: OwnedFd) -> anyhow::Resul
     }
 }
 
-fn work(spawn: &Spawn, zygote: i32, null: OwnedFd, errors: OwnedFd, socket: OwnedFd) -> i32 {
-    let served = sandbox::enter(spawn, zygote, null, errors, socket).and_then(|sandbox| serve::run(spawn, sandbox));
+fn work(spawn: &Spawn, zygote: i32, null: OwnedFd, errors: OwnedFd, socket: OwnedFd, page: OwnedFd) -> i32 {
+    let served = sys::map_page(&page)
+        .context("mapping the control page")
+        .map(|page| control::install(page))
+        // The mapping stays; the descriptor must be gone before the sandbox closes its number.
+        .map(|()| drop(page))
+        .and_then(|()| sandbox::enter(spawn, zygote, null, errors, socket))
+        .and_then(|sandbox| serve::run(spawn, sandbox));
     match served {
         Ok(()) => 0,
         Err(error) => {
