@@ -9,7 +9,9 @@ mod plan;
 mod poster;
 mod preview;
 mod raster;
+mod scenes;
 mod sheet;
+mod sound;
 mod sprite;
 mod thumbhash;
 mod walk;
@@ -35,6 +37,7 @@ use crate::survey::plan::{Pick, Plan, Use};
 use crate::survey::poster::Choice;
 use crate::survey::raster::Orientation;
 use crate::survey::sheet::Sheet;
+use crate::survey::sound::Sound;
 use crate::survey::walk::Walk;
 
 /// A file from this size up is not read whole for its pictures alone.
@@ -149,12 +152,20 @@ fn film(
     let lens = Lens::new(known(view));
     let (mut drawing, plan) = Drawing::plan(survey, lens, start_us, duration_us, rate);
     let frame_us = rate.map_or(40_000, |(num, den)| 1_000_000 * i64::from(den) / i64::from(num.max(1)));
+    let mut track = listen(input, survey, limits, surveyed);
     let walked = decoder(input, stream, limits)
         .and_then(|decoder| Walk::new(plan, decoder, frame_us, false))
         .and_then(|mut walk| {
-            pass(input, stream, &mut walk, &mut drawing, sheet)?;
+            pass(input, stream, &mut walk, track.as_mut(), &mut drawing, sheet)?;
             second_look(input, stream, &mut walk, survey, duration_us, &mut drawing, sheet)
         });
+    if let Some(mut track) = track {
+        if walked.is_err() {
+            // What cannot be seen may still be heard.
+            hear(input, &mut track)?;
+        }
+        track.sound.finish(surveyed, sheet)?;
+    }
     let mut reason = "no frame could be decoded".to_owned();
     match walked {
         Ok(()) => {}
@@ -187,19 +198,23 @@ fn pass(
     input: &mut Input,
     stream: usize,
     walk: &mut Walk,
+    mut track: Option<&mut Track>,
     drawing: &mut Drawing,
     sheet: &mut Sheet,
 ) -> Result<(), MediaError> {
-    if walk.plan.is_empty() {
+    if walk.plan.is_empty() && track.is_none() {
         return Ok(());
     }
+    let heard = track.as_ref().map(|track| track.stream);
     for other in 0..input.n_streams() {
-        if other != stream {
+        if other != stream && Some(other) != heard {
             input.want(other, Wanted::Nothing);
         }
     }
     let mut draw = |frame: &Frame, time_us: i64, uses: &[Use]| drawing.draw(frame, time_us, uses, sheet);
-    if input.n_bytes().is_some_and(|n_bytes| n_bytes >= LONG) && input.can_seek() {
+    let is_long = input.n_bytes().is_some_and(|n_bytes| n_bytes >= LONG);
+    // Sound has to be read whole, and the pictures lie on the way.
+    if track.is_none() && is_long && input.can_seek() {
         return walk.by_seeks(input, stream, checkpoint, &mut draw);
     }
     if walk.plan.is_keyframes_only() {
@@ -207,11 +222,23 @@ fn pass(
     }
     let mut packet = Packet::empty().map_err(av_error)?;
     let mut n_errors = 0;
-    while !walk.is_done() {
+    let mut is_seen = false;
+    loop {
+        if !is_seen && walk.is_done() {
+            is_seen = true;
+            input.want(stream, Wanted::Nothing);
+        }
+        if is_seen && !track.as_ref().is_some_and(|track| track.sound.wants_more()) {
+            break;
+        }
         checkpoint()?;
         match input.read(&mut packet) {
-            Ok(true) if packet.stream() == stream => walk.packet(&packet, &mut draw)?,
-            Ok(true) => {}
+            Ok(true) if packet.stream() == stream && !is_seen => walk.packet(&packet, &mut draw)?,
+            Ok(true) => {
+                if let Some(track) = track.as_mut().filter(|track| track.stream == packet.stream()) {
+                    track.sound.packet(&packet)?;
+                }
+            }
             Ok(false) => break,
             Err(error) if n_errors >= MAX_READ_ERRORS => {
                 return Err(open::complaint(input).unwrap_or_else(|| av_error(error)));
@@ -258,7 +285,50 @@ fn sound(
         let reason = "the file holds no cover".to_owned();
         surveyed.failures.push(("poster".to_owned(), reason));
     }
+    let Some(mut track) = listen(input, survey, limits, surveyed) else {
+        return Ok(());
+    };
+    hear(input, &mut track)?;
+    track.sound.finish(surveyed, sheet)
+}
+
+/// Reads on for the sound alone.
+fn hear(input: &mut Input, track: &mut Track) -> Result<(), MediaError> {
+    input.keep_only(track.stream);
+    let mut packet = Packet::empty().map_err(av_error)?;
+    let mut n_errors = 0;
+    while track.sound.wants_more() {
+        checkpoint()?;
+        match input.read(&mut packet) {
+            Ok(true) if packet.stream() == track.stream => track.sound.packet(&packet)?,
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if n_errors >= MAX_READ_ERRORS => {
+                return Err(open::complaint(input).unwrap_or_else(|| av_error(error)));
+            }
+            Err(_) => n_errors += 1,
+        }
+    }
     Ok(())
+}
+
+/// The sound that is listened to, and where it is.
+struct Track {
+    stream: usize,
+    sound: Sound,
+}
+
+/// Sets up the measuring of sound, if any of it is wanted and there is some.
+fn listen(input: &Input, survey: &Survey, limits: &Limits, surveyed: &mut Surveyed) -> Option<Track> {
+    let stream = Sound::choose(input).filter(|_| Sound::is_wanted(survey))?;
+    let view = input.streams().nth(stream)?;
+    match Sound::new(survey, view, input.start_us().unwrap_or(0), limits) {
+        Ok(sound) => Some(Track { stream, sound }),
+        Err(reason) => {
+            surveyed.failures.push(("sound".to_owned(), reason));
+            None
+        }
+    }
 }
 
 /// Draws the poster from the embedded cover; false if there is none that decodes.
