@@ -20,6 +20,8 @@ pub struct Layout {
     pub is_gray: bool,
     /// Whether pixels can be transparent.
     pub has_alpha: bool,
+    /// Whether the first component has a plane of its own.
+    pub is_planar: bool,
 }
 
 /// How numbers mean colors, by the numbers of ISO/IEC 23091-2; none where nothing is said.
@@ -64,6 +66,7 @@ impl Frame {
                 is_rgb: has(ffi::AV_PIX_FMT_FLAG_RGB as u64) || has(ffi::AV_PIX_FMT_FLAG_PAL as u64),
                 is_gray: (*description).nb_components <= 2 && !has(ffi::AV_PIX_FMT_FLAG_PAL as u64),
                 has_alpha: has(ffi::AV_PIX_FMT_FLAG_ALPHA as u64),
+                is_planar: (*description).comp[0].step == ((*description).comp[0].depth + 7) / 8,
             })
         }
     }

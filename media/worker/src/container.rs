@@ -130,6 +130,18 @@ pub fn name(format: &Format, tags: &[(String, String)], head: &[u8]) -> &'static
     }
 }
 
+/// Our name for a file that libheif reads, by the brands in its first box (ISO/IEC 23008-12, 10).
+pub fn heif_brand(head: &[u8]) -> Option<&'static str> {
+    if head.get(4..8)? != b"ftyp" {
+        return None;
+    }
+    match head.get(8..12)? {
+        b"avif" | b"avis" => Some("avif"),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"mif1" | b"msf1" => Some("heif"),
+        _ => None,
+    }
+}
+
 /// Whether an EBML header's document type is WebM: element 0x4282 holds it as text.
 fn is_webm(head: &[u8]) -> bool {
     head.windows(7)

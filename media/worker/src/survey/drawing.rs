@@ -10,6 +10,7 @@ use crate::survey::plan::{Pick, Plan, Use};
 use crate::survey::poster::Choice;
 use crate::survey::preview::{self, Animation};
 use crate::survey::raster::Raster;
+use crate::survey::scenes::Scenes;
 use crate::survey::sheet::Sheet;
 use crate::survey::sprite::Sprite;
 use crate::survey::write;
@@ -30,6 +31,7 @@ pub struct Drawing {
     pieces: Vec<(i64, i64)>,
     hash: Option<Vec<Option<Raster>>>,
     stills: Option<Stills>,
+    scenes: Option<Scenes>,
     start_us: i64,
     pending: Vec<(String, MediaError)>,
 }
@@ -53,6 +55,7 @@ impl Drawing {
             pieces: Vec::new(),
             hash: None,
             stills: survey.stills.clone(),
+            scenes: survey.scenes.then(Scenes::default),
             start_us,
             pending: Vec::new(),
         };
@@ -120,6 +123,9 @@ impl Drawing {
             self.fail("sprite", error);
         }
         let from_start_us = time_us.saturating_sub(self.start_us);
+        if let Some(scenes) = &mut self.scenes {
+            scenes.picture(from_start_us, self.lens.glance(frame)?);
+        }
         for &purpose in uses {
             let (part, drawn) = match purpose {
                 Use::Tile(_) => continue,
@@ -216,7 +222,10 @@ impl Drawing {
     }
 
     /// Writes everything; a part of which no frame came fails for the given reason.
-    pub fn finish(mut self, reason: &str, surveyed: &mut Surveyed, sheet: &mut Sheet) {
+    pub fn finish(mut self, reason: &str, duration_us: i64, surveyed: &mut Surveyed, sheet: &mut Sheet) {
+        if let Some(scenes) = self.scenes {
+            scenes.finish(duration_us, surveyed);
+        }
         let mut failures = std::mem::take(&mut self.pending);
         let mut note = |part: &str, result: Result<bool, MediaError>| match result {
             Ok(true) => {}

@@ -43,6 +43,9 @@ pub enum Look {
     Plain,
 }
 
+/// Places that a glance takes in, across and down.
+const GLANCE: (usize, usize) = (32, 18);
+
 /// How many sizes are kept set up: poster, stills, stamp, score, hash, preview.
 const MAX_SCALERS: usize = 8;
 
@@ -60,11 +63,6 @@ impl Lens {
     /// How the stored pictures must be turned.
     pub fn orientation(&self) -> Orientation {
         self.known.orientation
-    }
-
-    /// Takes another orientation, which a decoder found in the picture itself.
-    pub fn set_orientation(&mut self, orientation: Orientation) {
-        self.known.orientation = orientation;
     }
 
     /// The size in which a frame is shown: upright and with square pixels.
@@ -133,6 +131,37 @@ impl Lens {
             raster = raster.laid_on_ground();
         }
         Ok(raster.upright(orientation))
+    }
+
+    /// A glance at a frame: the luma of a few hundred places, in full range, as stored. Cheap enough for every frame.
+    pub fn glance(&mut self, frame: &Frame) -> Result<Vec<u8>, MediaError> {
+        let (width, height) = frame.size();
+        let (width, height) = (width as usize, height as usize);
+        let is_simple = frame
+            .layout()
+            .is_some_and(|layout| layout.depth == 8 && !layout.is_rgb && layout.is_planar);
+        let (across, down) = GLANCE;
+        if !is_simple || width < across * 4 || height < down * 4 {
+            let size = (across as u32, down as u32);
+            return Ok(self.take(frame, size, Look::Plain)?.luma());
+        }
+        let rows: Vec<&[u8]> = frame.rows(0, height, width).collect();
+        let full = |value: u32| ((value.saturating_sub(16)) * 255 / 219).min(255) as u8;
+        let is_full_range = frame.colors().is_full_range == Some(true);
+        let mut luma = Vec::with_capacity(across * down);
+        for y in 0..down {
+            for x in 0..across {
+                let (left, top) = (x * width / across, y * height / down);
+                let (step_x, step_y) = (width / across / 4, height / down / 4);
+                let places = (0..16).map(|i| {
+                    rows.get(top + i / 4 * step_y)
+                        .map_or(0, |row| u32::from(row[left + i % 4 * step_x]))
+                });
+                let mean = places.sum::<u32>() / 16;
+                luma.push(if is_full_range { mean as u8 } else { full(mean) });
+            }
+        }
+        Ok(luma)
     }
 
     /// Brings stated colors to sRGB: by the profile, or by the primaries where they are wide.

@@ -33,8 +33,9 @@ pub fn pieces(wanted: &Preview, duration_us: i64) -> Vec<(i64, i64)> {
     let most = duration_us / (piece_us * 3 / 2);
     let n = i64::from(wanted.pieces.clamp(1, 60)).min(most);
     if n <= 1 {
-        let length = duration_us.min(piece_us * 2);
-        let start = (duration_us - length) / 2;
+        // At least a frame, however short the file says it is.
+        let length = duration_us.clamp(100_000, piece_us * 2);
+        let start = (duration_us - length).max(0) / 2;
         return vec![(start, start + length)];
     }
     // Five hundredths at each end are left out: logos and credits.
@@ -283,7 +284,7 @@ mod tests {
             assert!(
                 pieces
                     .iter()
-                    .all(|&(start, end)| start >= 0 && start < end && end <= duration_us.max(1))
+                    .all(|&(start, end)| start >= 0 && start < end && end <= duration_us.max(100_000))
             );
             assert!(
                 pieces.windows(2).all(|pair| pair[0].1 <= pair[1].0),

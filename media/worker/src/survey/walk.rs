@@ -74,6 +74,18 @@ impl Walk {
         })
     }
 
+    /// Whether every frame is wanted.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Turns to other wishes, wherever it stands.
+    pub fn look_for(&mut self, plan: Plan) {
+        self.plan = plan;
+        self.is_full = false;
+        self.forget();
+    }
+
     /// Whether no packet is needed any more.
     pub fn is_done(&mut self) -> bool {
         !self.is_full && self.plan.next().is_none()
