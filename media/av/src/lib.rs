@@ -15,6 +15,7 @@ mod dict;
 pub mod encode;
 pub mod error;
 pub mod facts;
+pub mod hardware;
 pub mod heif;
 pub mod input;
 mod io;

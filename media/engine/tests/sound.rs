@@ -335,7 +335,7 @@ async fn fingerprints_are_those_of_fpcalc() {
     }
     eprintln!("{n_files} files, {n_words} words, {n_equal} equal, {n_bits} bits differ");
     assert!(odd.is_empty(), "{}", odd.join("\n"));
-    assert!(uneven.len() * 50 <= n_files, "{}", uneven.join("\n"));
+    assert!(uneven.len() <= 1 + n_files / 50, "{}", uneven.join("\n"));
     // The rest is rounding: their Fourier transform counts in floats of another order.
     assert!(n_equal * 100 >= n_words * 98, "{n_equal} of {n_words} words are equal");
     engine.stop().await;

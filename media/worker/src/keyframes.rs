@@ -13,6 +13,7 @@ use media_proto::error::MediaError;
 use media_proto::job::Limits;
 use media_proto::keyframes::{KeyframeMode, Keyframes, MAX_KEYFRAMES};
 
+use crate::control;
 use crate::open::{self, Opened};
 
 /// How much of a Matroska file's beginning is compared with its index: packets, and bytes. A probe has just read as much.
@@ -55,6 +56,7 @@ pub fn run(
         (KeyframeMode::Index, "avi") => from_chunks(&opened.input, stream),
         (KeyframeMode::Index, _) => None,
     };
+    control::checkpoint()?;
     if let Some(error) = open::complaint(&opened.input) {
         return Err(error);
     }
@@ -105,6 +107,8 @@ fn from_samples(input: &mut Input, stream: usize, source: &OwnedFd) -> Option<Ke
     input.skip_payloads();
     input.keep_only(stream);
     while let Some(packet) = input.next_time().ok()? {
+        // Nothing is read, so nothing else asks.
+        control::checkpoint().ok()?;
         found.add(packet);
     }
     if found.keyframes.len() != n_expected || !found.is_complete {
@@ -222,6 +226,7 @@ fn scan(input: &mut Input, stream: usize) -> Result<Option<Keyframes>, MediaErro
             Ok(Some(_)) => {}
             Ok(None) => break,
             Err(AvError::NO_MEMORY) => return Err(MediaError::Memory),
+            Err(_) if control::is_canceled() => return Err(MediaError::Canceled),
             Err(_) if input.exhausted() => {
                 return Err(MediaError::TooLarge {
                     limit: "its packets are read more often than the file is long".to_owned(),

@@ -11,6 +11,7 @@ mod container;
 mod control;
 mod exif;
 mod faults;
+mod hardware;
 mod headers;
 mod keyframes;
 mod open;

@@ -13,7 +13,7 @@ use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::sandbox::Sandbox;
-use crate::{calibrate, control, faults, keyframes, probe, survey, synthesize, sys};
+use crate::{calibrate, control, faults, hardware, keyframes, probe, survey, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -103,9 +103,7 @@ fn work(
             let (surveyed, artifacts) = survey::run(source, &wanted, limits)?;
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
-        Job::Hardware => Err(MediaError::Invalid {
-            reason: "this worker cannot do that job yet".to_owned(),
-        }),
+        Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
         }
