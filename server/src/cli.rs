@@ -8,10 +8,16 @@ mod library;
 mod scan;
 mod serve;
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use entities::user::Role;
+use kernel::error::Failure;
 
 use crate::{
     compose::Base,
@@ -33,7 +39,7 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve {
-        /// Address to listen on; default is 127.0.0.1:8080
+        /// Address and port to listen on; default is 127.0.0.1:8080, and 0.0.0.0:8080 lets other machines in
         #[arg(long, env = "VITAGRAPH_LISTEN", value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
     },
@@ -46,7 +52,7 @@ enum Command {
     /// Manage libraries
     #[command(subcommand)]
     Library(LibraryCommand),
-    /// Scan libraries and show the progress
+    /// Scan libraries and show the progress; beside a running server, that one scans
     #[cfg(feature = "scan")]
     Scan {
         /// Only these folders of libraries and what is below them; files elsewhere stay as they are
@@ -86,7 +92,15 @@ enum UserCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
-    /// List accounts
+    /// Give an account another password, and end its sessions
+    Password {
+        /// Its name
+        name: String,
+        /// Read the password from the first line of standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List accounts: name, role, state
     List,
 }
 
@@ -100,7 +114,7 @@ enum TokenCommand {
         /// What it is for
         #[arg(long)]
         name: String,
-        /// What it may do: the widest of those given
+        /// What it may do: the widest of those given, and never more than its account
         #[arg(long, value_delimiter = ',', required = true)]
         scopes: Vec<Scope>,
     },
@@ -116,7 +130,7 @@ enum LibraryCommand {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// List libraries
+    /// List libraries: name, items, state, folders
     List,
 }
 
@@ -160,11 +174,39 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            // One line: what failed, and why, without a trace.
-            let _ = writeln!(std::io::stderr(), "vitagraph: {error:#}");
+            let _ = writeln!(std::io::stderr(), "vitagraph: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What failed and why, without a trace. A cause that its error has told already is left out, and so are the names of
+/// input fields, which the command line does not have.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let said = match cause.downcast_ref::<Failure>() {
+            Some(failure) if !failure.fields.is_empty() => {
+                let messages = failure.fields.iter().map(|field| field.message.as_str());
+                messages.collect::<Vec<_>>().join("; ")
+            }
+            _ => cause.to_string(),
+        };
+        let said = said
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ");
+        if !text.contains(&said) {
+            text = if text.is_empty() {
+                said
+            } else {
+                format!("{text}: {said}")
+            };
+        }
+    }
+    text
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -191,6 +233,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 role,
                 password_stdin: _,
             }) => account::add(open(&settings).await?, name, role.into()).await,
+            Command::User(UserCommand::Password {
+                name,
+                password_stdin: _,
+            }) => account::set_password(open(&settings).await?, &name).await,
             Command::User(UserCommand::List) => account::list(open(&settings).await?).await,
             Command::Token(TokenCommand::Create { user, name, scopes }) => {
                 let scope = scopes.into_iter().max().unwrap_or(Scope::View);
@@ -237,7 +283,54 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes rows: in columns on a terminal, else a row a line with tabs between, as scripts read them.
+fn print_rows(rows: &[Vec<String>]) -> anyhow::Result<()> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let line = match is_terminal {
+            false => row.join("\t"),
+            true => {
+                let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+                padded.collect::<Vec<_>>().join("  ")
+            }
+        };
+        print_line(line.trim_end())?;
+    }
+    Ok(())
+}
+
 /// Writes a line to standard output.
 fn print_line(line: &str) -> anyhow::Result<()> {
     print(&format!("{line}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_that_says_each_thing_once() {
+        let error = anyhow::anyhow!("timed out")
+            .context("opening: timed out")
+            .context("starting\n\nnow\n");
+        assert_eq!(one_line(&error), "starting, now: opening: timed out");
+        let failure: Result<(), Failure> = Err(Failure::field("input.paths[0]", "`/a` overlaps with `/b`"));
+        let error = failure.context("adding").expect_err("it failed");
+        assert_eq!(one_line(&error), "adding: `/a` overlaps with `/b`");
+    }
+
+    #[test]
+    fn the_commands_are_what_scripts_rely_on() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
 }

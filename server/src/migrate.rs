@@ -77,7 +77,13 @@ pub async fn plugins(store: &Store, data: &Path, url: Option<&str>, plugins: &[A
 /// Refuses to work with tables that another version has made, when this process may not change them.
 pub async fn check(store: &Store, plugins: &[Arc<dyn Plugin>]) -> anyhow::Result<()> {
     for owned in owners(plugins) {
-        let (n_pending, _) = state(store, &owned).await?;
+        let (n_pending, n_applied) = state(store, &owned).await?;
+        if n_applied > owned.migrations().len() {
+            bail!(
+                "a newer version of Vitagraph has changed the tables of `{}`; use that version, or a backup",
+                owned.owner
+            );
+        }
         if n_pending > 0 {
             bail!(
                 "the database lacks {n_pending} migrations of `{}`; start `vitagraph serve` of this version once, \

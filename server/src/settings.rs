@@ -16,6 +16,7 @@ use crate::plugins::Plugins;
 
 /// What the command line and the environment may say; `None` leaves it to the file.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Flags {
     /// Directory of the embedded database and of all that the server makes itself
     #[arg(long, env = "VITAGRAPH_DATA", global = true, value_name = "DIR")]

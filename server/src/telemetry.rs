@@ -16,6 +16,9 @@ use crate::settings::{LogFormat, LogSettings};
 /// Of the traces that begin here, this part is exported.
 const SAMPLED: f64 = 0.05;
 
+/// Says at every start that there is nothing to do. Who wants to hear that names it in the filter.
+const QUIET: &str = "sea_orm_migration=warn";
+
 /// Flushes what is left of the traces when it is dropped.
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
@@ -34,8 +37,11 @@ impl Drop for Telemetry {
 /// Begins to log, to standard error. Once per process, before any task runs.
 pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
     let filter = match &settings.level {
-        Some(level) => EnvFilter::try_new(level).with_context(|| format!("`{level}` is not a log filter"))?,
-        None => EnvFilter::new("info"),
+        // Checked alone, so that an error names what was given.
+        Some(level) => EnvFilter::try_new(level)
+            .and_then(|_| EnvFilter::try_new(format!("{QUIET},{level}")))
+            .with_context(|| format!("`{level}` is not a log filter"))?,
+        None => EnvFilter::new(format!("{QUIET},info")),
     };
     let provider = settings.otlp_endpoint.as_deref().map(provider).transpose()?;
     // The exporter's own requests must not become traces, or each would make the next.

@@ -7,14 +7,17 @@ use std::{
 
 use anyhow::{Context, bail};
 use entities::user::{self, Role};
-use schema::user::{
-    rules::{self, NewUser},
-    sessions::{self, NewToken},
+use schema::{
+    kit::access::{Via, Viewer},
+    user::{
+        rules::{self, NewUser, UserChanges},
+        sessions::{self, NewToken},
+    },
 };
 use sea_orm::{EntityTrait, QueryOrder};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::print_line;
+use super::{print_line, print_rows};
 use crate::compose::Base;
 
 /// The longest line that is read as a password.
@@ -22,6 +25,36 @@ const LONGEST_LINE: u64 = 4096;
 
 /// Makes an account, with the password from the first line of standard input.
 pub async fn add(base: Base, name: String, role: Role) -> anyhow::Result<ExitCode> {
+    let password = read_password(&format!("user add {name}"))?;
+    let user = rules::create_user(&base.kernel, NewUser { name, password, role }).await?;
+    print_line(&format!("made the account {} ({})", user.name, role_name(user.role)))?;
+    base.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Replaces a password by the first line of standard input, and signs the account out everywhere.
+pub async fn set_password(base: Base, name: &str) -> anyhow::Result<ExitCode> {
+    let user = find(&base, name).await?;
+    let changes = UserChanges {
+        password: Some(read_password(&format!("user password {name}"))?),
+        ..UserChanges::default()
+    };
+    let system = Viewer {
+        user: user.id,
+        name: user.name,
+        role: Role::Admin,
+        via: Via::System,
+    };
+    let user = rules::update_user(&base.kernel, &system, user.id, changes, None).await?;
+    print_line(&format!(
+        "{} has the new password now, and must sign in again",
+        user.name
+    ))?;
+    base.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_password(command: &str) -> anyhow::Result<SecretString> {
     let mut line = String::new();
     std::io::stdin()
         .lock()
@@ -30,38 +63,36 @@ pub async fn add(base: Base, name: String, role: Role) -> anyhow::Result<ExitCod
         .context("reading the password from standard input")?;
     let password = line.trim_end_matches(['\n', '\r']);
     if password.is_empty() {
-        bail!("no password came on standard input; try: printf '%s' \"$PASSWORD\" | vitagraph user add {name} ..");
+        bail!(
+            "no password came on standard input; try: printf '%s' \"$PASSWORD\" | vitagraph {command} --password-stdin"
+        );
     }
-    let new = NewUser {
-        name,
-        password: SecretString::from(password.to_owned()),
-        role,
-    };
-    let user = rules::create_user(&base.kernel, new).await?;
-    print_line(&format!("made the account {} ({})", user.name, role_name(user.role)))?;
-    base.close().await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(SecretString::from(password.to_owned()))
 }
 
-/// Lists accounts, one a line: name, role, state.
+async fn find(base: &Base, name: &str) -> anyhow::Result<user::Model> {
+    let found = rules::find_by_name(&base.kernel, name).await?;
+    found.with_context(|| format!("no account is named `{name}`; `vitagraph user list` shows those there are"))
+}
+
+/// Lists accounts: name, role, state.
 pub async fn list(base: Base) -> anyhow::Result<ExitCode> {
     let users = user::Entity::find()
         .order_by_asc(user::Column::Name)
         .all(base.kernel.store.reader())
         .await?;
-    for user in users {
-        let state = if user.is_disabled { "\tdisabled" } else { "" };
-        print_line(&format!("{}\t{}{state}", user.name, role_name(user.role)))?;
-    }
+    let row = |user: user::Model| {
+        let state = if user.is_disabled { "disabled" } else { "enabled" };
+        vec![user.name, role_name(user.role).to_owned(), state.to_owned()]
+    };
+    print_rows(&users.into_iter().map(row).collect::<Vec<_>>())?;
     base.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a token and prints it alone.
 pub async fn token(base: Base, owner: &str, name: String, scope: Role) -> anyhow::Result<ExitCode> {
-    let Some(owner) = rules::find_by_name(&base.kernel, owner).await? else {
-        bail!("no account is named `{owner}`; `vitagraph user list` shows those there are");
-    };
+    let owner = find(&base, owner).await?;
     let new = NewToken {
         name,
         scope,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
 use media_engine::{
     engine::{Engine, EngineConfig},
     quarantine::NoQuarantine,
@@ -35,8 +36,15 @@ pub async fn demo(settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode
     let engine = Engine::start(config, Arc::new(NoQuarantine))
         .await
         .context("starting the media workers")?;
-    let mut n_made = 0_usize;
-    for planned in plan() {
+    let (mut n_made, plan) = (0_usize, plan());
+    // Drawn on a terminal only.
+    let bar = ProgressBar::new(plan.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos}/{len} {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    for planned in plan {
+        bar.set_message(planned.path);
+        bar.inc(1);
         let path = folder.join(planned.path);
         if path.exists() {
             continue;
@@ -44,7 +52,7 @@ pub async fn demo(settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode
         let made = match engine.synthesize(planned.spec).await {
             Ok(made) => made,
             Err(error) => {
-                print_line(&format!("left out {}: {error}", planned.path))?;
+                bar.suspend(|| print_line(&format!("left out {}: {error}", planned.path)))?;
                 continue;
             }
         };
@@ -58,7 +66,8 @@ pub async fn demo(settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode
         }
     }
     engine.stop().await;
-    print_line(&format!("made {n_made} media files in {}", folder.display()))?;
+    bar.finish_and_clear();
+    print_line(&format!("made {n_made} media files"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,10 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path, process::ExitCode, sync::Arc};
 
-use kernel::{clock::Clock, events::Events, store::Store};
+use kernel::{
+    bus::LocalBus, cache::Caches, clock::Clock, events::Events, jobs::Jobs, parts::Parts, plugin::Kernel,
+    signing::Signer, store::Store, telemetry::Metrics,
+};
 use media_engine::{
     engine::{Engine, EngineConfig, Health},
     quarantine::NoQuarantine,
@@ -13,7 +16,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::print_line;
-use crate::{data_dir::DataLock, settings::Settings};
+use crate::{data_dir::DataLock, migrate, plugins::Plugins, settings::Settings};
 
 /// Below this many free bytes the server will soon fail to write.
 const FREE_FAIL: u64 = 256 * 1024 * 1024;
@@ -157,12 +160,34 @@ async fn database(settings: &Settings, report: &mut Report) -> anyhow::Result<()
             Err(error) => report.line(Grade::Fail, "database", &format!("does not answer: {error}"))?,
         },
     }
-    match crate::migrate::check(&store, &[]).await {
-        Ok(()) => report.line(Grade::Ok, "tables", "up to date")?,
+    match tables(settings, &store).await {
+        Ok(owners) => report.line(Grade::Ok, "tables", &format!("up to date: {}", owners.join(", ")))?,
         Err(error) => report.line(Grade::Warn, "tables", &format!("{error:#}"))?,
     }
     store.close().await?;
     Ok(())
+}
+
+/// Whose tables are up to date: the core's and each plugin's. Which plugins have tables they say themselves, once they
+/// are wired with their settings.
+async fn tables(settings: &Settings, store: &Store) -> anyhow::Result<Vec<&'static str>> {
+    migrate::check(store, &[]).await?;
+    let kernel = Kernel {
+        jobs: Jobs::new(store.clone(), Arc::new(LocalBus::default()), settings.jobs.clone()),
+        signer: Signer::open(store).await?,
+        store: store.clone(),
+        clock: Clock::default(),
+        events: Events::default(),
+        caches: Caches::default(),
+        metrics: Metrics::default(),
+        parts: Parts::default(),
+        data_dir: Arc::new(settings.data.clone()),
+    };
+    let plugins = Plugins::new(&kernel, &settings.config)?.all();
+    migrate::check(store, &plugins).await?;
+    Ok(std::iter::once("core")
+        .chain(plugins.iter().map(|plugin| plugin.name()))
+        .collect())
 }
 
 async fn sqlite(store: &Store, report: &mut Report) -> anyhow::Result<()> {

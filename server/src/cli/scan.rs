@@ -1,34 +1,34 @@
-//! `vitagraph scan`: a progress bar on a terminal, plain lines otherwise, and a summary.
+//! `vitagraph scan`: starts scans, shows them to their end, and says what they did.
 //!
 //! Whoever gets the data lock runs the jobs itself. Beside a running server this process only enqueues, and watches the
 //! job through its row.
 
+mod display;
+
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
 use entities::{id::JobId, job::JobStatus};
 use futures_util::StreamExt;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
-use kernel::{jobs::JobView, plugin::Kernel};
-use plugin_scan::{ScanOptions, report::ScanReport};
+use kernel::plugin::Kernel;
+use plugin_scan::{
+    ScanOptions,
+    failures::{self, Prober},
+    report,
+};
 use schema::library::rules;
-use tokio::time::Instant;
 
+use self::display::Display;
 use super::print_line;
 use crate::{
     compose::{Base, Server},
     data_dir::{self, DataLock},
     settings::Settings,
 };
-
-/// Without a terminal, a line this often.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// What is to be scanned, and how.
 pub struct Wanted {
@@ -138,16 +138,17 @@ fn is_below_any(path: &Path, tops: &[String]) -> bool {
 }
 
 async fn scan_all(kernel: &Kernel, wanted: Wanted) -> anyhow::Result<ExitCode> {
+    let is_whole = wanted.folders.is_empty();
     let jobs = start(kernel, wanted).await?;
     let mut all_well = true;
     for (name, job) in jobs {
-        all_well &= follow(kernel, &name, job).await?;
+        all_well &= follow(kernel, &name, job, is_whole).await?;
     }
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Shows one scan to its end; false when it did not do what it was for.
-async fn follow(kernel: &Kernel, name: &str, job: JobId) -> anyhow::Result<bool> {
+async fn follow(kernel: &Kernel, name: &str, job: JobId, is_whole: bool) -> anyhow::Result<bool> {
     let mut display = Display::new(name);
     let mut last = None;
     {
@@ -162,7 +163,6 @@ async fn follow(kernel: &Kernel, name: &str, job: JobId) -> anyhow::Result<bool>
     let Some(view) = last else {
         bail!("the scan of {name} is gone; it was purged or never began")
     };
-    let report = plugin_scan::report(kernel, job).await?;
     if view.status != JobStatus::Succeeded {
         let why = view
             .error
@@ -174,123 +174,14 @@ async fn follow(kernel: &Kernel, name: &str, job: JobId) -> anyhow::Result<bool>
         print_line(&format!("{name}: the scan {how}: {why}"))?;
         return Ok(false);
     }
-    let Some(report) = report else {
+    let db = kernel.store.reader();
+    let Some((library, report)) = report::read(db, job).await? else {
         bail!("the scan of {name} left no report")
     };
-    summarize(name, &report)?;
+    display::summarize(name, &report)?;
+    if report.failed > 0 && is_whole {
+        let failures = failures::known(db, library, &Prober::default()).await?;
+        display::list_failures(failures.into_values().collect())?;
+    }
     Ok(report.offline_reason.is_none())
-}
-
-fn summarize(name: &str, report: &ScanReport) -> anyhow::Result<()> {
-    if let Some(reason) = &report.offline_reason {
-        return print_line(&format!("{name}: offline, nothing was changed: {reason}"));
-    }
-    let seconds = report.elapsed_ms as f64 / 1000.0;
-    let rate = if seconds > 0.0 {
-        report.found as f64 / seconds
-    } else {
-        report.found as f64
-    };
-    print_line(&format!(
-        "{name}: {} files, {} ({} new, {} changed, {} moved, {} missing, {} restored, {} unchanged, {} failed) \
-         in {seconds:.1} s, {rate:.0} files/s",
-        HumanCount(report.found),
-        HumanBytes(report.bytes),
-        report.new,
-        report.changed,
-        report.moved,
-        report.missing,
-        report.restored,
-        report.unchanged,
-        report.failed,
-    ))?;
-    if report.failed > 0 {
-        let files = if report.failed == 1 { "file" } else { "files" };
-        let n = report.failed;
-        print_line(&format!(
-            "{name}: {n} {files} could not be used; the query `scanFailures` says why"
-        ))?;
-    }
-    Ok(())
-}
-
-/// Where the progress goes.
-enum Display {
-    Bar {
-        bar: ProgressBar,
-    },
-    Lines {
-        name: String,
-        last: Option<(Instant, Option<String>)>,
-    },
-}
-
-impl Display {
-    fn new(name: &str) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self::Lines {
-                name: name.to_owned(),
-                last: None,
-            };
-        }
-        let bar = ProgressBar::no_length().with_prefix(name.to_owned());
-        let template = "{prefix} [{bar:30}] {pos}/{len} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        Self::Bar { bar }
-    }
-
-    fn show(&mut self, view: &JobView) -> anyhow::Result<()> {
-        let text = describe(view);
-        match self {
-            Self::Bar { bar } => {
-                bar.set_length(view.progress.total.unwrap_or(0));
-                bar.set_position(view.progress.done);
-                bar.set_message(text);
-                Ok(())
-            }
-            Self::Lines { name, last } => {
-                let step = view.progress.step.clone();
-                let is_due = last
-                    .as_ref()
-                    .is_none_or(|(at, shown)| at.elapsed() >= LINE_EVERY || *shown != step);
-                if !is_due || view.status != JobStatus::Running {
-                    return Ok(());
-                }
-                *last = Some((Instant::now(), step));
-                let total = view
-                    .progress
-                    .total
-                    .map_or_else(String::new, |total| format!("/{total}"));
-                print_line(&format!("{name}: {}{total} {text}", view.progress.done))
-            }
-        }
-    }
-
-    fn clear(&self) {
-        if let Self::Bar { bar } = self {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// `files probe, 120 a second, 3 s left: folder/file.mkv`
-fn describe(view: &JobView) -> String {
-    let progress = &view.progress;
-    let mut text = progress.unit.clone().unwrap_or_default();
-    if let Some(step) = &progress.step {
-        text.push_str(&format!(" {step}"));
-    }
-    if let Some(rate) = progress.rate_per_second {
-        text.push_str(&format!(", {rate:.0} a second"));
-    }
-    if let Some(left) = progress.eta_seconds {
-        text.push_str(&format!(", {left:.0} s left"));
-    }
-    if let Some(message) = &progress.message {
-        let short: String = message.chars().take(60).collect();
-        text.push_str(&format!(": {short}"));
-    }
-    text.trim_start().to_owned()
 }
