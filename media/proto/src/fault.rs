@@ -32,7 +32,8 @@ pub enum Fault {
     Excessive,
     /// Returns a memory file that is not sealed.
     Unsealed,
-    /// Crashes the first time in a pool of workers that share the passed descriptor's offset, and works the second time.
+    /// Crashes the first time in a pool of workers that share the passed descriptor's offset, and works the second time if it
+    /// is told to use one thread.
     CrashOnce,
 }
 

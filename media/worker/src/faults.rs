@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use media_proto::error::MediaError;
 use media_proto::fault::Fault;
-use media_proto::job::JobKind;
+use media_proto::job::{JobKind, Limits};
 use media_proto::keyframes::Keyframes;
 use media_proto::message::{FromWorker, Reply};
 use media_proto::probe::{MAX_STREAMS, Probe, Stream};
@@ -29,6 +29,7 @@ pub fn misbehave(
     fault: Fault,
     id: u64,
     kind: JobKind,
+    limits: &Limits,
     socket: &OwnedFd,
     descriptors: &VecDeque<OwnedFd>,
 ) -> anyhow::Result<()> {
@@ -61,6 +62,7 @@ pub fn misbehave(
             let mut held: Vec<Vec<u8>> = Vec::new();
             loop {
                 held.push(vec![1; 64 << 20]);
+                control::beat();
                 black_box(&held);
             }
         }
@@ -95,7 +97,7 @@ pub fn misbehave(
             // Workers share the offset of the passed descriptor, which is how the second one knows.
             let file = descriptors.front().map(AsFd::as_fd);
             let Some(file) = file else { return Ok(()) };
-            if seek(file, SeekFrom::Current(0))? == 0 {
+            if seek(file, SeekFrom::Current(0))? == 0 || limits.threads != 1 {
                 seek(file, SeekFrom::Start(1))?;
                 sys::crash();
             }

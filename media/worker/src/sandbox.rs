@@ -177,8 +177,8 @@ fn shut_files_and_network() -> anyhow::Result<RulesetStatus> {
 
 /// Files can be read and devices used; nothing can be written, and no TCP port reached.
 fn leave_devices() -> anyhow::Result<RulesetStatus> {
-    // Reading includes loading: drivers are libraries. What is not there needs no rule.
-    let everywhere = path_beneath_rules(["/"], AccessFs::from_read(ABI::V5));
+    // Reading includes loading: drivers are libraries. Starting a program is another right, which nobody gets.
+    let everywhere = path_beneath_rules(["/"], AccessFs::ReadFile | AccessFs::ReadDir);
     let devices = AccessFs::from_file(ABI::V5) | AccessFs::IoctlDev;
     let nodes: Vec<String> = std::fs::read_dir("/dev")
         .context("listing /dev")?

@@ -37,7 +37,7 @@ pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
         if spawn.faults
             && let Some(fault) = descriptors.front().and_then(faults::asked_for)
         {
-            faults::misbehave(fault, id, job.kind(), &socket, &descriptors)?;
+            faults::misbehave(fault, id, job.kind(), &limits, &socket, &descriptors)?;
             continue;
         }
         let answered = match work(job, &limits, descriptors, spawn.faults) {
