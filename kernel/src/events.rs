@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use entities::id::{FileId, LibraryId, MediaId, PersonId, SessionId, StudioId, TagId, UserId};
+use entities::id::{LibraryId, MediaId, PersonId, SessionId, StudioId, TagId, UserId};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -48,10 +48,10 @@ facts! {
         /// The items.
         media: Vec<MediaId>,
     }
-    /// What a file's content was measured to be is new: its row of `file_analysis` was written.
-    FileAnalyzed {
-        /// The files.
-        files: Vec<FileId>,
+    /// Files of items were measured: their `file_analysis` is new.
+    MediaAnalyzed {
+        /// The items.
+        media: Vec<MediaId>,
     }
     /// A library's row, paths or counters changed.
     LibraryChanged {

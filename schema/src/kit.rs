@@ -1,6 +1,7 @@
 //! What every domain is built from: ids, scalars, pages, errors, access, loaders.
 
 pub mod access;
+pub mod conditional;
 pub mod connection;
 pub mod criterion;
 pub mod error;
@@ -9,6 +10,8 @@ pub mod keyset;
 pub mod listing;
 pub mod loader;
 pub mod page;
+pub mod range;
+pub mod refusal;
 pub mod scalar;
 pub mod surface;
 pub mod text;

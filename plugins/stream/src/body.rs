@@ -5,9 +5,7 @@ use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use schema::system::traffic::Underway;
-
-use crate::range::Span;
+use schema::{kit::range::Span, system::traffic::Underway};
 
 /// One read. Large enough that the hop to another thread does not count.
 const PIECE: u64 = 512 * 1024;

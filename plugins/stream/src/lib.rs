@@ -2,10 +2,7 @@
 
 mod body;
 mod code;
-mod conditional;
 mod kind;
-mod located;
-mod range;
 mod routes;
 mod urls;
 

@@ -3,28 +3,32 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     extract::{OriginalUri, Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
     routing::get,
 };
 use entities::id::FileId;
 use kernel::{
-    error::{Category, Failure},
+    error::Failure,
+    library_file::{LibraryFile, OpenError},
     plugin::Kernel,
 };
-use schema::system::traffic::Traffic;
-use serde_json::json;
+use schema::{
+    kit::{
+        conditional::{Outcome, Validators},
+        range::{Span, Wanted, wanted},
+        refusal::{refusal, refusal_with},
+    },
+    system::traffic::Traffic,
+};
 
 use crate::{
     body::{Multipart, single},
     code,
-    conditional::{Outcome, Validators},
     kind::{disposition, kind},
-    located::locate,
-    range::{Span, Wanted, wanted},
 };
 
 /// Nothing in the answer may run, load or frame anything; a browser that shows a medium by itself may load that.
@@ -55,10 +59,10 @@ async fn serve(
 async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Failure> {
     let unknown = || Failure::new(&code::FILE_UNKNOWN, format!("the server knows no file `{id}` any more"));
     let id: FileId = id.parse().map_err(|_| unknown())?;
-    let located = locate(kernel, id).await?.ok_or_else(unknown)?;
-    let (file, facts) = located.open().await?;
+    let located = LibraryFile::find(&kernel.store, id).await?.ok_or_else(unknown)?;
+    let (file, facts) = located.open().await.map_err(not_opened)?;
     let size = facts.size.max(0).unsigned_abs();
-    let validators = Validators::new(facts.size, facts.mtime_ns);
+    let validators = Validators::of_file(facts.size, facts.mtime_ns);
     let kind = kind(&located.name, located.container.as_deref());
 
     let mut response = Response::new(Body::empty());
@@ -153,17 +157,19 @@ fn value(text: &str) -> Result<HeaderValue, Failure> {
 }
 
 fn refuse(failure: &Failure, headers: &HeaderMap) -> Response {
-    if failure.code.category == Category::Internal {
-        tracing::error!(error = %failure, cause = ?std::error::Error::source(failure), "a file could not be streamed");
+    match failure.code {
+        code if code == &code::PRECONDITION_FAILED => refusal_with(StatusCode::PRECONDITION_FAILED, failure, headers),
+        _ => refusal(failure, headers),
     }
-    let status = match failure.code {
-        code if code == &code::PRECONDITION_FAILED => StatusCode::PRECONDITION_FAILED,
-        code => StatusCode::from_u16(code.category.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+}
+
+fn not_opened(error: OpenError) -> Failure {
+    let code = match &error {
+        OpenError::Missing { .. } => &code::FILE_MISSING,
+        OpenError::Unreadable { path, source } => {
+            tracing::warn!(path, error = %source, "a file could not be opened");
+            &code::FILE_UNREADABLE
+        }
     };
-    let request_id = headers
-        .get(HeaderName::from_static("x-request-id"))
-        .and_then(|id| id.to_str().ok());
-    let error = json!({ "code": failure.code.name, "message": failure.message, "requestId": request_id });
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    (status, no_store, Json(json!({ "error": error }))).into_response()
+    Failure::new(code, error.to_string())
 }

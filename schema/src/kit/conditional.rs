@@ -9,7 +9,7 @@ static DATE: rfc2822::DateTimePrinter = rfc2822::DateTimePrinter::new();
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validators {
-    /// A strong entity tag, of size and time: a file changed within the clock's grain keeps neither in practice.
+    /// A strong entity tag. A file's is of size and time: one changed within the clock's grain keeps neither in practice.
     pub etag: String,
     /// The modification time, in whole seconds, in HTTP's form; absent when it is outside of what that can say.
     pub last_modified: Option<String>,
@@ -31,8 +31,17 @@ pub enum Outcome {
 }
 
 impl Validators {
+    /// Those of what never changes under its URL: the name of its content is the tag.
+    pub fn of_content(name: &str) -> Self {
+        Self {
+            etag: format!("\"{name}\""),
+            last_modified: None,
+            modified_s: i64::MAX,
+        }
+    }
+
     /// Those of a file.
-    pub fn new(size: i64, mtime_ns: i64) -> Self {
+    pub fn of_file(size: i64, mtime_ns: i64) -> Self {
         let modified_s = mtime_ns.div_euclid(1_000_000_000);
         let moment = Timestamp::from_second(modified_s).ok();
         let last_modified = moment.and_then(|moment| DATE.timestamp_to_rfc9110_string(&moment).ok());
@@ -108,7 +117,7 @@ mod tests {
     #[test]
     fn preconditions_come_in_the_order_of_the_rfc() {
         // Half a second past the second that the header can say.
-        let file = Validators::new(100, 784_111_777_500_000_000);
+        let file = Validators::of_file(100, 784_111_777_500_000_000);
         assert_eq!(file.last_modified.as_deref(), Some(ON));
         let tag = file.etag.clone();
         let weak = format!("W/{tag}");
