@@ -49,6 +49,7 @@ pub struct Mutation(
     studio::mutations::StudioMutation,
     job::JobMutation,
     user::UserMutation,
+    system::SystemMutation,
 );
 
 /// What can be followed.

@@ -130,10 +130,12 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
                 Stream::Attachment(stream) => Node::AttachmentStream(stream),
                 Stream::Data(stream) => Node::DataStream(stream),
             }),
-        GlobalId::Chapter(id) => chapter::Entity::find_by_id(id)
-            .one(db)
-            .await?
-            .map(|row| Node::Chapter(Chapter { row })),
+        GlobalId::Chapter(id) => match chapter::Entity::find_by_id(id).one(db).await? {
+            Some(row) => file(cx, row.file_id)
+                .await?
+                .map(|file| Node::Chapter(Chapter { row, file })),
+            None => None,
+        },
         GlobalId::Job(id) => crate::job::node(cx, id).await?.map(Node::Job),
         GlobalId::User(id) => crate::user::queries::node(cx, id).await?.map(Node::User),
         GlobalId::ApiToken(id) => crate::user::queries::api_token_node(cx, id).await?.map(Node::ApiToken),

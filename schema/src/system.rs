@@ -1,13 +1,18 @@
 //! The server as its administrators see it: version, plugins, storage, caches and load.
 
+pub mod contracts;
+pub mod hardware;
+pub mod mutations;
 mod process;
 pub mod queries;
 mod storage;
 pub mod subscriptions;
+pub mod thumbnails;
 pub mod traffic;
 pub mod types;
 
 pub use self::{
+    mutations::SystemMutation,
     queries::SystemQuery,
     subscriptions::SystemSubscription,
     types::{PluginFact, ServerFacts},

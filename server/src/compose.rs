@@ -19,13 +19,14 @@ use kernel::{
 use media_engine::engine::{Engine, EngineConfig};
 use schema::{
     limits,
-    system::{PluginFact, ServerFacts, traffic::Traffic},
+    system::{PluginFact, ServerFacts, contracts::HardwareReport, traffic::Traffic},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     data_dir::{self, DataLock},
+    hardware::HardwareTrials,
     http::{self, Edge, EdgeInner, Sockets, graphql, graphql::execute::FreshLoaders, origin::Origins},
     migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
@@ -156,7 +157,8 @@ impl Server {
         let stop = CancellationToken::new();
         let shared = schema::context(&kernel);
         let all = plugins.all();
-        let schema = compose_schema(&kernel, &shared, &plugins, &all);
+        let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
+        let schema = compose_schema(&kernel, &shared, &plugins, &all, hardware);
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
             schema: schema.clone(),
@@ -256,6 +258,7 @@ fn compose_schema(
     shared: &schema::SharedCaches,
     plugins: &Plugins,
     all: &[Arc<dyn Plugin>],
+    hardware: Arc<dyn HardwareReport>,
 ) -> Graphql {
     let fact = |plugin: &Arc<dyn Plugin>| PluginFact {
         name: plugin.name().to_owned(),
@@ -282,7 +285,8 @@ fn compose_schema(
         .extension(loaders)
         .data(kernel.clone())
         .data(shared.clone())
-        .data(facts);
+        .data(facts)
+        .data(hardware);
     plugins.attach(builder).finish()
 }
 

@@ -24,6 +24,8 @@ pub trait Pictures: Send + Sync {
     async fn sprite(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Sprite>, Failure>;
     /// The loudness over time.
     async fn waveform(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Waveform>, Failure>;
+    /// A picture of a video file at a time in microseconds, made when it is first asked for.
+    fn still(&self, file: &file::Model, at_us: i64) -> Thumbnail;
 }
 
 /// The still that cards show.
@@ -68,6 +70,8 @@ pub struct Sprite {
 /// Loudness over time.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Waveform {
-    /// The peaks, as the web app reads them.
+    /// The peaks as JSON in the form of audiowaveform, version 2.
     pub url: Url,
+    /// The same in its binary form, a fifth of the size.
+    pub data_url: Url,
 }

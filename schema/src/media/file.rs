@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, Object};
 use data_encoding::HEXLOWER;
-use entities::{file, id::FileId, user::Role};
-use kernel::blob::RelativePath;
+use entities::{file, id::FileId, media::MediaKind, user::Role};
+use kernel::{blob::RelativePath, error::Failure};
 
 use crate::{
     caches::Loaders,
@@ -16,7 +16,7 @@ use crate::{
         scalar::{Bytes, DateTime, Seconds, Url},
     },
     media::{
-        contracts::FileUrls,
+        contracts::{FileUrls, Pictures, Thumbnail},
         stream::{Chapter, MetadataTag, Stream, metadata_tags},
         types::Media,
     },
@@ -57,6 +57,17 @@ impl MediaFile {
             files: Arc::clone(files),
             index,
         })
+    }
+
+    /// A picture of it at a time in microseconds; none of a sound or an image, of a missing file, or while nothing draws.
+    pub async fn still(&self, cx: &Context<'_>, at_us: i64) -> Result<Option<Thumbnail>, Failure> {
+        let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else {
+            return Ok(None);
+        };
+        let card = Loaders::of(cx).card.get(self.row().media_id).await?;
+        let is_video = card.is_some_and(|card| card.kind == MediaKind::Video);
+        let is_present = self.row().status == file::FileStatus::Present;
+        Ok((is_video && is_present).then(|| pictures.still(self.row(), at_us)))
     }
 
     /// The row.
@@ -174,7 +185,10 @@ impl MediaFile {
             .into_iter()
             .flatten()
             .cloned()
-            .map(|row| Chapter { row })
+            .map(|row| Chapter {
+                row,
+                file: self.clone(),
+            })
             .collect())
     }
 

@@ -1,9 +1,12 @@
 //! The streams and chapters of a file, as clients see them.
 
-use async_graphql::{ID, Interface, Object, SimpleObject};
+use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entities::{chapter, stream};
 
-use crate::kit::{id, scalar::Seconds};
+use crate::{
+    kit::{error::ToGraphql, id, scalar::Seconds},
+    media::{contracts::Thumbnail, file::MediaFile},
+};
 
 /// A tag as a container or a stream has it.
 #[derive(Debug, Clone, SimpleObject)]
@@ -347,6 +350,8 @@ stream_object! {
 pub struct Chapter {
     /// The row.
     pub row: chapter::Model,
+    /// The file it is of.
+    pub file: MediaFile,
 }
 
 /// A chapter of a file.
@@ -370,6 +375,11 @@ impl Chapter {
     /// Where it ends.
     async fn end(&self) -> Seconds {
         Seconds::from_us(self.row.end_us)
+    }
+
+    /// Its first picture, made when it is first shown; null where there is none, or while its file is missing.
+    async fn thumbnail(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Thumbnail>> {
+        self.file.still(cx, self.row.start_us).await.graphql()
     }
 }
 

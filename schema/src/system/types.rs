@@ -1,5 +1,7 @@
 //! What clients see of the server.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, SimpleObject};
 use kernel::{cache::CacheStats, error::Failure, plugin::Kernel};
 
@@ -9,7 +11,12 @@ use crate::{
         error::ToGraphql,
         scalar::{Bytes, DateTime},
     },
-    system::storage,
+    system::{
+        contracts::{HardwareReport, PictureReport},
+        hardware::Hardware,
+        storage,
+        thumbnails::Thumbnails,
+    },
 };
 
 /// What does not change while the server runs. The server puts it into the schema's data.
@@ -64,6 +71,21 @@ impl System {
         Some(Storage)
     }
 
+    /// What this machine's encoders and decoders can do; null where there is no media engine. For administrators.
+    #[graphql(guard = "Needs::Admin")]
+    async fn hardware(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Hardware>> {
+        let Some(report) = cx.data_opt::<Arc<dyn HardwareReport>>() else {
+            return Ok(None);
+        };
+        report.read().await.map(Some).graphql()
+    }
+
+    /// How drawing pictures of items goes; null while no plugin draws any. For administrators.
+    #[graphql(guard = "Needs::Admin")]
+    async fn thumbnails(&self, cx: &Context<'_>) -> Option<Thumbnails> {
+        cx.data_opt::<Arc<dyn PictureReport>>().map(Arc::clone).map(Thumbnails)
+    }
+
     /// The caches in memory and how well they work. For administrators.
     #[graphql(guard = "Needs::Admin")]
     async fn caches(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Vec<Cache>>> {
@@ -89,6 +111,14 @@ impl Storage {
     async fn database_size(&self, cx: &Context<'_>) -> async_graphql::Result<Bytes> {
         let kernel = cx.data::<Kernel>()?;
         storage::database_size(kernel).await.map(Bytes).graphql()
+    }
+
+    /// Pictures drawn of items; null while no plugin draws any.
+    async fn thumbnail_size(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Bytes>> {
+        let Some(report) = cx.data_opt::<Arc<dyn PictureReport>>() else {
+            return Ok(None);
+        };
+        report.size().await.map(|size| Some(Bytes(size))).graphql()
     }
 
     /// What is free for this server on the disk of its data directory.

@@ -1,0 +1,58 @@
+//! What plugins and the server may add to `system` by contract: an `Arc<dyn ..>` in the data of the schema or of the
+//! request. While nobody does, the fields that ask for it are null.
+
+use entities::id::MediaId;
+use kernel::error::Failure;
+
+use crate::{
+    kit::scalar::{DateTime, Seconds},
+    system::hardware::Hardware,
+};
+
+/// Says what this machine's encoders and decoders can do.
+#[async_trait::async_trait]
+pub trait HardwareReport: Send + Sync {
+    /// The last result; the first call on a machine makes one.
+    async fn read(&self) -> Result<Hardware, Failure>;
+    /// Tries everything again.
+    async fn refresh(&self) -> Result<Hardware, Failure>;
+}
+
+/// Says how drawing pictures of items goes.
+#[async_trait::async_trait]
+pub trait PictureReport: Send + Sync {
+    /// The bytes that all pictures take.
+    async fn size(&self) -> Result<i64, Failure>;
+    /// Counts.
+    async fn summary(&self) -> Result<PictureSummary, Failure>;
+    /// The newest failures, so many at most.
+    async fn recent_errors(&self, limit: u64) -> Result<Vec<PictureError>, Failure>;
+}
+
+/// How drawing pictures goes, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct PictureSummary {
+    /// Items with pictures.
+    pub succeeded: i64,
+    /// Items of which something could not be drawn.
+    pub failed: i64,
+    /// How long an item takes on average; none before the first.
+    pub mean_duration: Option<Seconds>,
+}
+
+/// An item of which something could not be drawn.
+#[derive(Debug, Clone)]
+pub struct PictureError {
+    /// The item.
+    pub media_id: MediaId,
+    /// Its file's path below the library path.
+    pub path: String,
+    /// A stable name.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// How often it was tried in vain.
+    pub attempts: i32,
+    /// When it was last tried.
+    pub at: DateTime,
+}

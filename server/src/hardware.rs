@@ -1,0 +1,172 @@
+//! What this machine's encoders and decoders can do, tried once and remembered as long as FFmpeg, drivers and devices stay.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use entities::setting;
+use kernel::{
+    error::{Failure, code},
+    plugin::Kernel,
+    store::Durability,
+};
+use media_engine::engine::Engine;
+use media_proto::hardware::{Direction, Hardware as Trials, Trial};
+use schema::{
+    kit::scalar::DateTime,
+    system::{
+        contracts::HardwareReport,
+        hardware::{Hardware, HardwareCodec},
+    },
+};
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+/// The trials of this machine. A row of `setting` for each set of FFmpeg, drivers and devices, so that machines that are
+/// alike share one.
+pub struct HardwareTrials {
+    kernel: Kernel,
+    engine: Arc<Engine>,
+    /// One at a time: trials disturb each other.
+    turn: Mutex<()>,
+}
+
+/// What the setting holds.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    checked_at: i64,
+    trials: Trials,
+}
+
+impl HardwareTrials {
+    /// The trials that this engine makes.
+    pub fn new(kernel: Kernel, engine: Arc<Engine>) -> Self {
+        Self {
+            kernel,
+            engine,
+            turn: Mutex::new(()),
+        }
+    }
+
+    async fn setting(&self) -> Result<String, Failure> {
+        let ffmpeg = self.engine.ffmpeg().ffmpeg_hash.clone();
+        let found = tokio::task::spawn_blocking(move || machine(&ffmpeg)).await;
+        Ok(format!("hardware.{}", found.map_err(Failure::internal)?))
+    }
+
+    async fn remembered(&self, name: &str) -> Result<Option<Remembered>, Failure> {
+        let row = setting::Entity::find_by_id(name)
+            .one(self.kernel.store.reader())
+            .await?;
+        // What another version wrote, and this one cannot read, is tried anew.
+        Ok(row.and_then(|row| serde_json::from_slice(&row.value).ok()))
+    }
+
+    async fn make(&self, name: String) -> Result<Remembered, Failure> {
+        let trials = self.engine.hardware().await.map_err(|error| {
+            let message = format!("the encoders and decoders could not be tried: {error}");
+            Failure::new(&code::UNAVAILABLE, message)
+        })?;
+        let made = Remembered {
+            checked_at: self.kernel.clock.now_ms(),
+            trials,
+        };
+        let row = setting::ActiveModel {
+            name: Set(name),
+            value: Set(serde_json::to_vec(&made).map_err(Failure::internal)?),
+            updated_at: Set(made.checked_at),
+        };
+        let replace = OnConflict::column(setting::Column::Name)
+            .update_columns([setting::Column::Value, setting::Column::UpdatedAt])
+            .to_owned();
+        let tx = self.kernel.store.begin(Durability::Normal).await?;
+        setting::Entity::insert(row)
+            .on_conflict(replace)
+            .exec_without_returning(&*tx)
+            .await?;
+        tx.commit().await?;
+        Ok(made)
+    }
+}
+
+#[async_trait]
+impl HardwareReport for HardwareTrials {
+    async fn read(&self) -> Result<Hardware, Failure> {
+        let name = self.setting().await?;
+        if let Some(known) = self.remembered(&name).await? {
+            return Ok(known.into());
+        }
+        let _turn = self.turn.lock().await;
+        match self.remembered(&name).await? {
+            Some(known) => Ok(known.into()),
+            None => Ok(self.make(name).await?.into()),
+        }
+    }
+
+    async fn refresh(&self) -> Result<Hardware, Failure> {
+        let _turn = self.turn.lock().await;
+        let name = self.setting().await?;
+        Ok(self.make(name).await?.into())
+    }
+}
+
+impl From<Remembered> for Hardware {
+    fn from(remembered: Remembered) -> Self {
+        let (encoders, decoders): (Vec<Trial>, Vec<Trial>) = remembered
+            .trials
+            .trials
+            .into_iter()
+            .partition(|trial| trial.direction == Direction::Encode);
+        let codec = |trial: Trial| HardwareCodec {
+            name: trial.name,
+            codec: trial.codec,
+            device: trial.device,
+            is_working: trial.is_working,
+            reason: trial.reason,
+        };
+        Self {
+            encoders: encoders.into_iter().map(codec).collect(),
+            decoders: decoders.into_iter().map(codec).collect(),
+            checked_at: DateTime(remembered.checked_at),
+        }
+    }
+}
+
+/// What decides whether a codec works: FFmpeg, the kernel with its drivers, and the devices.
+fn machine(ffmpeg: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(ffmpeg.as_bytes());
+    for file in ["/proc/sys/kernel/osrelease", "/proc/driver/nvidia/version"] {
+        // A machine without the driver has no such file, and that is a fact too.
+        hasher.update(&std::fs::read(file).unwrap_or_default());
+        hasher.update(b"\0");
+    }
+    for (folder, prefix) in [("/dev/dri", ""), ("/dev", "nvidia"), ("/dev", "video")] {
+        for name in names(Path::new(folder), prefix) {
+            hasher.update(name.as_bytes());
+            hasher.update(b"\0");
+        }
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn names(folder: &Path, prefix: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_machine_has_one_name_and_another_ffmpeg_another() {
+        assert_eq!(machine("a"), machine("a"));
+        assert_ne!(machine("a"), machine("b"));
+    }
+}
