@@ -122,6 +122,8 @@ fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 plugins! {
+    #[cfg(feature = "pictures")]
+    pictures: plugin_pictures::Pictures,
     #[cfg(feature = "scan")]
     scan: plugin_scan::Scan,
     #[cfg(feature = "stream")]

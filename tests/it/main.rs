@@ -11,6 +11,7 @@ mod manifest;
 mod moves;
 mod pages;
 mod panics;
+mod pictures;
 mod scan;
 mod store;
 mod subscribers;

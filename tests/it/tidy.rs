@@ -300,6 +300,9 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("plugins", "compiled in"),
     ("caches", "compiled in"),
     ("variants", "a ladder"),
+    ("encoders", "what FFmpeg was built with, on this machine's devices"),
+    ("decoders", "what FFmpeg was built with, on this machine's devices"),
+    ("recentErrors", "takes `first`, and that is capped"),
     ("edges", "of a connection"),
     ("nodes", "of a connection"),
 ];

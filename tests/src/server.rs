@@ -16,7 +16,7 @@ use schema::user::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use server::{compose::Server, settings::Settings};
+use server::{compose::Server, plugins::Plugins, settings::Settings};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +38,13 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Boots a server on an empty database.
+    /// Boots a server on an empty database. Nothing is drawn by itself, so that what a test counts is its own.
     pub async fn start(backend: Backend) -> anyhow::Result<Self> {
+        Self::start_with(backend, &[]).await
+    }
+
+    /// The same with settings over those of tests, as environment variables.
+    pub async fn start_with(backend: Backend, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let world = tempfile::tempdir()?;
         let media = world.path().join("media");
         std::fs::create_dir(&media)?;
@@ -47,8 +52,10 @@ impl TestServer {
         settings.database = backend.create().await?;
         settings.worker_faults = true;
         // Fixtures have rested for an hour; what a test writes itself is read at once.
-        let rest = [("VITAGRAPH_SCAN_SETTLE_SECONDS".to_owned(), "0.0".to_owned())];
-        settings.config = Config::load(None, rest, &["scan", "stream"])?;
+        let usual = [("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"), ("VITAGRAPH_PICTURES_AUTOMATIC", "false")];
+        let variables = usual.iter().chain(environment);
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        settings.config = Config::load(None, variables, Plugins::NAMES)?;
         let server = Arc::new(Server::boot(settings).await?);
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

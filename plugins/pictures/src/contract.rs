@@ -1,0 +1,169 @@
+//! What items show of their pictures. All fields of all items of a page come from one statement.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+use data_encoding::BASE64;
+use entities::{file, id::MediaId};
+use kernel::{error::Failure, plugin::Kernel};
+use schema::{
+    kit::{
+        loader::Rows,
+        scalar::{DateTime, Seconds, Url},
+    },
+    media::contracts,
+    system::contracts::{PictureError, PictureReport, PictureSummary},
+};
+use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+
+use crate::{
+    recipe::WIDTHS,
+    set::{PictureSet, PosterSize},
+    tables::{picture_failure, picture_object::Role, picture_set},
+    total,
+    urls::{Formats, Urls},
+};
+
+/// The width that is shown where a client says nothing.
+const USUAL_WIDTH: i32 = 640;
+
+/// The pictures of one request.
+pub struct RequestPictures {
+    sets: Rows<MediaId, PictureSet>,
+    urls: Urls,
+}
+
+impl RequestPictures {
+    /// Loads through this loader.
+    pub fn new(sets: Rows<MediaId, PictureSet>, urls: Urls) -> Self {
+        Self { sets, urls }
+    }
+
+    async fn set(&self, media: MediaId) -> Result<Option<Arc<PictureSet>>, Failure> {
+        self.sets.get(media).await
+    }
+
+    fn poster(&self, size: &PosterSize) -> contracts::SizedPicture {
+        let formats = Formats {
+            webp: size.webp,
+            jpeg: size.jpeg,
+        };
+        contracts::SizedPicture {
+            url: Url(self.urls.poster(formats)),
+            width: size.width,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl contracts::Pictures for RequestPictures {
+    async fn thumbnail(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Thumbnail>, Failure> {
+        let Some(set) = self.set(media).await? else {
+            return Ok(None);
+        };
+        let srcset: Vec<_> = set.posters().iter().map(|size| self.poster(size)).collect();
+        let usual = srcset
+            .iter()
+            .find(|picture| picture.width >= USUAL_WIDTH)
+            .or(srcset.last());
+        Ok(usual.map(|usual| contracts::Thumbnail {
+            url: usual.url.clone(),
+            thumbhash: set.row.thumbhash.as_deref().map(|hash| BASE64.encode(hash)),
+            srcset: srcset.clone(),
+        }))
+    }
+
+    async fn preview_url(&self, _: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
+        let set = self.set(media).await?;
+        let key = set.and_then(|set| set.key(Role::Preview));
+        Ok(key.map(|key| Url(self.urls.preview(key))))
+    }
+
+    async fn sprite(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Sprite>, Failure> {
+        let Some(set) = self.set(media).await? else {
+            return Ok(None);
+        };
+        let (Some(key), Some(layout)) = (set.key(Role::Sprite), set.layout()) else {
+            return Ok(None);
+        };
+        Ok(Some(contracts::Sprite {
+            url: Url(self.urls.sprite(key)),
+            vtt_url: Url(self.urls.vtt(key, layout)),
+            columns: layout.columns as i32,
+            rows: layout.rows as i32,
+            interval: Seconds::from_us(layout.interval_us),
+            tile_width: layout.tile_width as i32,
+            tile_height: layout.tile_height as i32,
+        }))
+    }
+
+    async fn waveform(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Waveform>, Failure> {
+        let set = self.set(media).await?;
+        let found = set.and_then(|set| Some((set.key(Role::Peaks)?, set.row.peaks_per_second?)));
+        Ok(found.map(|(key, per_second)| contracts::Waveform {
+            url: Url(self.urls.waveform(key, per_second)),
+            data_url: Url(self.urls.waveform_data(key, per_second)),
+        }))
+    }
+
+    fn still(&self, file: &file::Model, at_us: i64) -> contracts::Thumbnail {
+        let picture = |width: u32| contracts::SizedPicture {
+            url: Url(self.urls.still(file, at_us, width)),
+            width: width as i32,
+        };
+        let srcset: Vec<_> = WIDTHS.iter().rev().map(|width| picture(*width)).collect();
+        contracts::Thumbnail {
+            url: srcset[0].url.clone(),
+            thumbhash: None,
+            srcset,
+        }
+    }
+}
+
+/// What administrators see of drawing.
+pub struct Report {
+    kernel: Kernel,
+}
+
+impl Report {
+    /// Reads through this kernel.
+    pub fn new(kernel: Kernel) -> Self {
+        Self { kernel }
+    }
+}
+
+#[async_trait::async_trait]
+impl PictureReport for Report {
+    async fn size(&self) -> Result<i64, Failure> {
+        Ok(total::read(self.kernel.store.reader()).await?.bytes)
+    }
+
+    async fn summary(&self) -> Result<PictureSummary, Failure> {
+        let db = self.kernel.store.reader();
+        let total = total::read(db).await?;
+        let mean = (total.n_surveys > 0).then(|| total.survey_ms as f64 / total.n_surveys as f64 / 1000.0);
+        Ok(PictureSummary {
+            succeeded: picture_set::Entity::find().count(db).await? as i64,
+            failed: picture_failure::Entity::find().count(db).await? as i64,
+            mean_duration: mean.map(Seconds),
+        })
+    }
+
+    async fn recent_errors(&self, limit: u64) -> Result<Vec<PictureError>, Failure> {
+        let rows = picture_failure::Entity::find()
+            .order_by_desc(picture_failure::Column::FailedAt)
+            .order_by_desc(picture_failure::Column::MediaId)
+            .limit(limit)
+            .all(self.kernel.store.reader())
+            .await?;
+        let error = |row: picture_failure::Model| PictureError {
+            media_id: row.media_id,
+            path: row.path,
+            code: row.code,
+            message: row.message,
+            attempts: row.attempts,
+            at: DateTime(row.failed_at),
+        };
+        Ok(rows.into_iter().map(error).collect())
+    }
+}

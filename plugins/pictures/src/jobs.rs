@@ -1,0 +1,4 @@
+//! What this plugin does in the background.
+
+pub mod generate;
+pub mod sweep;

@@ -1,0 +1,3 @@
+//! Migrations of the tables that only this plugin reads, oldest first.
+
+pub mod m20261121_000001_pictures;
