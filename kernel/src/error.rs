@@ -165,6 +165,10 @@ impl Failure {
                 &code::UNAVAILABLE,
                 "the database cannot be reached at the moment; try again soon",
             ),
+            Some(Trouble::Collided) => (
+                &code::UNAVAILABLE,
+                "another change came in the way of this one, and nothing was changed; try again",
+            ),
         };
         Self {
             source: Some(source.into()),

@@ -42,7 +42,7 @@ use crate::{
     bus::Bus,
     error::{Code, Failure},
     plugin::Kernel,
-    store::Store,
+    store::{Store, Trouble, trouble},
 };
 
 pub use self::{
@@ -348,6 +348,17 @@ impl Jobs {
         }
         self.inner.hub.tell(view);
     }
+}
+
+/// Does a transaction once more that PostgreSQL broke off in favor of another.
+async fn again<T, F: Future<Output = Result<T, JobError>>>(attempt: impl Fn() -> F) -> Result<T, JobError> {
+    for _ in 0..3 {
+        match attempt().await {
+            Err(JobError::Db(error)) if trouble(&error) == Some(Trouble::Collided) => {}
+            done => return done,
+        }
+    }
+    attempt().await
 }
 
 /// A state as it reads in a sentence.

@@ -101,9 +101,15 @@ fn only_the_job_was_written(written: &BTreeMap<String, i64>, told: &Value) -> an
     let n_beats = told["elapsed"].as_f64().context("the time it took")? as i64 / 4;
     let mut rest = written.clone();
     let of_job = rest.remove("job").unwrap_or_default();
-    ensure!((3..=3 + n_beats).contains(&of_job), "{of_job} writes of the job's row in {told:#}");
+    ensure!(
+        (3..=3 + n_beats).contains(&of_job),
+        "{of_job} writes of the job's row in {told:#}"
+    );
     let rest: Vec<(&str, i64)> = rest.iter().map(|(table, n)| (table.as_str(), *n)).collect();
-    ensure!(rest == [("job_attempt", 1), ("library", 1), ("scan_report", 1)], "{rest:?}");
+    ensure!(
+        rest == [("job_attempt", 1), ("library", 1), ("scan_report", 1)],
+        "{rest:?}"
+    );
     Ok(())
 }
 

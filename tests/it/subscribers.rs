@@ -1,86 +1,25 @@
 //! Many subscribers on one job, one that does not read, one whose token is taken away, and news of a scan: over
 //! WebSocket, as browsers are served.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tests::{fixture, on_both, server::TestServer};
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
+use tests::{
+    fixture, on_both,
+    server::TestServer,
+    socket::{PATIENCE, Socket},
 };
+use tokio::{task::JoinSet, time::timeout};
 
-/// What takes longer has hung.
-const PATIENCE: Duration = Duration::from_secs(90);
 const SUBSCRIBERS: usize = 1000;
 
-const FOLLOW: &str = "subscription($id: ID!) { jobProgress(id: $id) { status progress { done total } } }";
-
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    async fn open(server: &TestServer, token: &str) -> anyhow::Result<Self> {
-        let url = format!("{}/graphql", server.address().replacen("http", "ws", 1));
-        let mut request = url.into_client_request()?;
-        request
-            .headers_mut()
-            .insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
-        let (stream, _) = connect_async(request).await?;
-        let mut socket = Self(stream);
-        socket
-            .say(json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } }))
-            .await?;
-        let answer = socket.hear().await?;
-        ensure!(answer["type"] == "connection_ack", "not let in: {answer}");
-        Ok(socket)
-    }
-
-    async fn subscribe(&mut self, query: &str, variables: Value) -> anyhow::Result<()> {
-        let payload = json!({ "query": query, "variables": variables });
-        self.say(json!({ "type": "subscribe", "id": "1", "payload": payload }))
-            .await
-    }
-
-    async fn say(&mut self, message: Value) -> anyhow::Result<()> {
-        Ok(self.0.send(Message::text(message.to_string())).await?)
-    }
-
-    /// The next message; the close frame is an error that names its code.
-    async fn hear(&mut self) -> anyhow::Result<Value> {
-        loop {
-            match timeout(PATIENCE, self.0.next())
-                .await?
-                .context("the connection ended")??
-            {
-                Message::Text(text) => {
-                    let message: Value = serde_json::from_str(&text)?;
-                    match message["type"].as_str() {
-                        Some("ping") => self.say(json!({ "type": "pong" })).await?,
-                        _ => return Ok(message),
-                    }
-                }
-                Message::Close(frame) => bail!("closed: {frame:?}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// Everything a subscription says, to its `complete`.
-    async fn follow_to_the_end(&mut self) -> anyhow::Result<Vec<Value>> {
-        let mut said = Vec::new();
-        loop {
-            let mut message = self.hear().await?;
-            match message["type"].as_str() {
-                Some("next") => said.push(message["payload"]["data"].take()),
-                Some("complete") => return Ok(said),
-                _ => bail!("unexpected: {message}"),
-            }
-        }
-    }
-}
+const FOLLOW: &str = "subscription($id: ID!) { jobProgress(id: $id) { status
+    progress { step done total ratePerSecond etaSeconds } } }";
+/// Long enough an answer that fifty of them fill every buffer between two programs.
+const EVERYTHING: &str = "{ __schema { types { name description inputFields { name description type { name } }
+    enumValues { name description } fields { name description type { name kind ofType { name kind } }
+    args { name description type { name kind ofType { name kind } } } } } } }";
 
 on_both! {
     async fn a_thousand_subscribers_all_see_the_end(backend: Backend) {
@@ -110,21 +49,89 @@ on_both! {
         followers.abort_all();
     }
 
-    async fn progress_moves_file_by_file(backend: Backend) {
+    async fn progress_moves_file_by_file_with_rate_and_time_left(backend: Backend) {
         let server = TestServer::start(backend).await?;
-        let files: String = (0..600).map(|index| format!("{index:03}.jpg 160x120 seed:{index}\n")).collect();
-        let library = server.library(&files).await?;
+        fixture::write(server.media(), "base.mp4 1s", &server.server().engine).await?;
+        let library = server.library("").await?;
         let mut socket = Socket::open(&server, server.viewer().token().context("a token")?).await?;
+        // A rate is told after half a second. How many files last longer is the machine's secret.
+        for n in [400, 1600, 6400, 25_600] {
+            fixture::variations(server.media(), "base.mp4", &format!("of{n}"), n)?;
+            let job = server.start_scan(&library).await?;
+            socket.subscribe(FOLLOW, json!({ "id": job })).await?;
+            let said = socket.follow_to_the_end().await?;
+            let last = &said.last().context("a last state")?["jobProgress"];
+            ensure!(last["status"] == "SUCCEEDED", "{last:#}");
+            let probing: Vec<Probing> = said.iter().filter_map(Probing::read).collect();
+            if probing.iter().filter(|seen| seen.rate.is_some()).count() < 4 {
+                continue;
+            }
+            ensure!(probing.windows(2).all(|two| two[0].done <= two[1].done), "it fell back: {probing:?}");
+            let between: BTreeSet<i64> = probing.iter().map(|seen| seen.done).filter(|done| (1..n as i64).contains(done)).collect();
+            ensure!(between.len() >= 4, "it moved too little: {probing:?}");
+            let first = probing.iter().position(|seen| seen.rate.is_some()).context("a rate")?;
+            for seen in &probing[first..] {
+                let (rate, eta) = (seen.rate.context("the rate went away")?, seen.eta.context("no time left")?);
+                let expected = (seen.total - seen.done) as f64 / rate;
+                ensure!(rate > 0.0 && (eta - expected).abs() <= 0.01 * expected + 0.001, "{seen:?}");
+            }
+            return Ok(());
+        }
+        bail!("no scan was long enough to tell its rate");
+    }
+
+    async fn one_that_stops_reading_delays_nobody_and_is_cut(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("a.jpg 160x120\nb.jpg 160x120\nc.mp4 1s\n").await?;
+        let token = server.viewer().token().context("a token")?.to_owned();
+        let mut stuck = Socket::open(&server, &token).await?;
+        let mut others = Vec::new();
+        for _ in 0..20 {
+            others.push(Socket::open(&server, &token).await?);
+        }
+        for index in 0..49 {
+            stuck.begin(&format!("q{index}"), EVERYTHING, json!({})).await?;
+        }
         let job = server.start_scan(&library).await?;
-        socket.subscribe(FOLLOW, json!({ "id": job })).await?;
-        let said = socket.follow_to_the_end().await?;
-        let mut done: Vec<i64> = said
-            .iter()
-            .filter(|data| data["jobProgress"]["status"] == "RUNNING")
-            .filter_map(|data| data["jobProgress"]["progress"]["done"].as_i64())
-            .collect();
-        done.dedup();
-        assert!(done.len() >= 2, "{said:?}");
+        stuck.begin("job", FOLLOW, json!({ "id": job })).await?;
+
+        // What happened, in its order: the ends that others saw, and the cut.
+        let (happened, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut followers = JoinSet::new();
+        for mut socket in others {
+            let (happened, job) = (happened.clone(), job.clone());
+            followers.spawn(async move {
+                socket.subscribe(FOLLOW, json!({ "id": job })).await?;
+                let last = socket.follow_to_the_end().await?.pop().context("a state")?;
+                ensure!(last["jobProgress"]["status"] == "SUCCEEDED", "{last}");
+                happened.send("end")?;
+                Ok(socket)
+            });
+        }
+        let sockets = server.server().edge.sockets.clone();
+        let cut = async {
+            while sockets.count() > 20 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            happened.send("cut")
+        };
+        timeout(PATIENCE, cut).await.context("it was not cut")??;
+        let open: Vec<Socket> = timeout(PATIENCE, followers.join_all()).await?.into_iter().collect::<anyhow::Result<_>>()?;
+        drop(happened);
+        let mut order = Vec::new();
+        while let Some(what) = heard.recv().await {
+            order.push(what);
+        }
+        let expected: Vec<_> = std::iter::repeat_n("end", open.len()).chain(["cut"]).collect();
+        ensure!(order == expected, "the others waited for it: {order:?}");
+
+        // What was on its way still arrives, and then nothing: not all of the answers, and not the job's end.
+        let mut n_answers = 0;
+        while let Ok(message) = stuck.hear().await {
+            ensure!(message["id"] != "job" || message["type"] != "complete", "its buffers were never full");
+            n_answers += usize::from(message["type"] == "next" && message["id"] != "job");
+        }
+        ensure!(n_answers < 49, "its buffers were never full");
     }
 
     async fn a_revoked_token_ends_its_socket(backend: Backend) {
@@ -155,5 +162,27 @@ on_both! {
                 break;
             }
         }
+    }
+}
+
+/// What a subscriber is told while files are looked into.
+#[derive(Debug)]
+struct Probing {
+    done: i64,
+    total: i64,
+    rate: Option<f64>,
+    eta: Option<f64>,
+}
+
+impl Probing {
+    fn read(said: &Value) -> Option<Self> {
+        let progress = &said["jobProgress"]["progress"];
+        (said["jobProgress"]["status"] == "RUNNING" && progress["step"] == "probe").then_some(())?;
+        Some(Self {
+            done: progress["done"].as_i64()?,
+            total: progress["total"].as_i64()?,
+            rate: progress["ratePerSecond"].as_f64(),
+            eta: progress["etaSeconds"].as_f64(),
+        })
     }
 }

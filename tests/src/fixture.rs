@@ -57,6 +57,20 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes many films of which no two are the same bytes, from one that is there, to a folder below `root`.
+pub fn variations(root: &Path, film: &str, folder: &str, n: usize) -> anyhow::Result<()> {
+    let base = fs::read(root.join(film))?;
+    for index in 0..n {
+        // Containers do not mind what follows them.
+        let tail = [b"\0\0\0\x10free", &(index as u64).to_le_bytes()[..], folder.as_bytes()].concat();
+        write_file(
+            &root.join(folder).join(format!("f{index:04}.mp4")),
+            &[&base[..], &tail].concat(),
+        )?;
+    }
+    Ok(())
+}
+
 async fn content(root: &Path, path: &str, words: &str, engine: &Engine) -> anyhow::Result<Vec<u8>> {
     if let Some(text) = words.strip_prefix("text:") {
         return Ok(text.replace("\\n", "\n").into_bytes());

@@ -7,4 +7,5 @@ pub mod database;
 pub mod fixture;
 pub mod server;
 pub mod shared;
+pub mod socket;
 pub mod writes;

@@ -20,8 +20,11 @@ impl Writes {
         } else {
             "select tablename::text as name from pg_tables where schemaname = current_schema()"
         };
-        let tables = db.query_all_raw(Statement::from_string(store.backend(), tables)).await?;
-        db.execute_unprepared("create table written (name text not null)").await?;
+        let tables = db
+            .query_all_raw(Statement::from_string(store.backend(), tables))
+            .await?;
+        db.execute_unprepared("create table written (name text not null)")
+            .await?;
         if !is_sqlite {
             db.execute_unprepared(
                 "create function note_write() returns trigger language plpgsql as \
@@ -52,7 +55,9 @@ impl Writes {
     pub async fn take(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let db = self.store.migrator();
         let sql = "select name, count(*) as n from written group by name";
-        let rows = db.query_all_raw(Statement::from_string(self.store.backend(), sql)).await?;
+        let rows = db
+            .query_all_raw(Statement::from_string(self.store.backend(), sql))
+            .await?;
         let row = |row: &sea_orm::QueryResult| Ok((row.try_get("", "name")?, row.try_get("", "n")?));
         let written = rows.iter().map(row).collect::<Result<_, sea_orm::DbErr>>()?;
         db.execute_unprepared("delete from written").await?;

@@ -6,7 +6,7 @@ use entities::{
 };
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, SqlErr};
 
-use super::{JobError, Jobs, code, cx::Interrupted, sql::statement, view::JobView};
+use super::{JobError, Jobs, again, code, cx::Interrupted, sql::statement, view::JobView};
 use crate::{
     bus::Hint,
     store::{Durability, Tx},
@@ -29,13 +29,16 @@ impl Jobs {
             where id = $2 and state in (0, 1, 2, 6) returning *",
             code::JOB_CANCELED.name
         );
-        let tx = self.inner.store.begin(Durability::Full).await?;
-        let row = self.steer(&tx, id, &sql, "canceled").await?;
-        match row.state {
-            JobStatus::Running => self.flag(&tx, id, Interrupted::Canceled),
-            _ => self.settle(&tx, &row).await?,
-        }
-        self.steered(tx, row).await
+        again(|| async {
+            let tx = self.inner.store.begin(Durability::Full).await?;
+            let row = self.steer(&tx, id, &sql, "canceled").await?;
+            match row.state {
+                JobStatus::Running => self.flag(&tx, id, Interrupted::Canceled),
+                _ => self.settle(&tx, &row).await?,
+            }
+            self.steered(tx, row).await
+        })
+        .await
     }
 
     /// Lets a job rest: at once if it is not running, else at its next checkpoint.
@@ -73,6 +76,10 @@ impl Jobs {
     /// # Errors
     /// When it does not exist or has not failed, when another job does the same work now, or the database fails.
     pub async fn retry(&self, id: JobId) -> Result<JobView, JobError> {
+        again(|| self.revive(id)).await
+    }
+
+    async fn revive(&self, id: JobId) -> Result<JobView, JobError> {
         let store = &self.inner.store;
         let tx = store.begin(Durability::Full).await?;
         let Some(before) = job::Entity::find_by_id(id).one(&*tx).await? else {

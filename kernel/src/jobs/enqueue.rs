@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryRe
 use serde::{Deserialize, Serialize};
 
 use super::{
-    JobError, Jobs, code,
+    JobError, Jobs, again, code,
     job::{Job, Lane, Priority},
     sql::{list, statement},
 };
@@ -132,10 +132,14 @@ impl Jobs {
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
     pub async fn start_one<J: Job>(&self, job: &J, options: Enqueue) -> Result<Enqueued, JobError> {
-        let tx = self.inner.store.begin(Durability::Full).await?;
-        let enqueued = self.enqueue(&tx, job, options).await?;
-        tx.commit().await?;
-        Ok(enqueued)
+        let new = NewJob::of(job, options)?;
+        again(|| async {
+            let tx = self.inner.store.begin(Durability::Full).await?;
+            let enqueued = self.insert(&tx, new.clone()).await?;
+            tx.commit().await?;
+            Ok(enqueued)
+        })
+        .await
     }
 
     /// Opens a batch. Add jobs with [`Enqueue::batch`], then close it with [`Jobs::close_batch`].

@@ -107,12 +107,16 @@ impl Jobs {
         let store = &self.inner.store;
         let tx = store.begin(Durability::Normal).await?;
         for (running, progress) in &due {
-            let sql = "update job set progress = $2, updated_at = :now \
-                where id = $3 and state = 2 and lease_owner = $4 and attempt = $5";
+            // A row that somebody holds is left for the next tick: waiting for it would keep the others of this
+            // transaction waiting too, and those who wait for each other end in a deadlock.
+            let sql = "update job set progress = $2, updated_at = :now where id in (select id from job \
+                where id = $3 and state = 2 and lease_owner = $4 and attempt = $5 :skip_locked)";
             let text = serde_json::to_string(progress).unwrap_or_else(|_| "{}".to_owned());
             let values = [text.into(), running.id.0.into(), node.0.into(), running.attempt.into()];
-            tx.execute_raw(statement(store, sql, values)).await?;
-            running.meter.written();
+            let written = tx.execute_raw(statement(store, sql, values)).await?;
+            if written.rows_affected() > 0 {
+                running.meter.written();
+            }
         }
         tx.commit().await
     }

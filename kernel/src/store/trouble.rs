@@ -1,4 +1,5 @@
-//! What a failed statement says about the database: that it took too long, or that it cannot be reached.
+//! What a failed statement says about the database: that it took too long, that it cannot be reached, or that two
+//! transactions stood in each other's way.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx::Error};
 
@@ -9,6 +10,8 @@ pub enum Trouble {
     TooLong,
     /// The database is down, restarting, or has no connection left; the same may succeed soon.
     Unreachable,
+    /// PostgreSQL broke the transaction off, because it and another one waited for each other.
+    Collided,
 }
 
 /// PostgreSQL's `query_canceled`, which is how its `statement_timeout` reads.
@@ -33,6 +36,7 @@ pub fn trouble(error: &DbErr) -> Option<Trouble> {
             Some(code) if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
                 Some(Trouble::Unreachable)
             }
+            Some("40001" | "40P01") => Some(Trouble::Collided),
             _ => None,
         },
         _ => None,
