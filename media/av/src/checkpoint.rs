@@ -2,15 +2,18 @@
 
 use std::sync::OnceLock;
 
-static HOOK: OnceLock<fn() -> bool> = OnceLock::new();
+/// Answers whether to go on; told where in the file it is read, and how long the file is, in bytes, or nothing.
+pub type Hook = fn(Option<(u64, u64)>) -> bool;
 
-/// Installs the function that every read of a file and every poll of libav calls: it returns whether to go on. It must be
-/// quick and must not panic, and any thread may call it. A second one is ignored.
-pub fn install(hook: fn() -> bool) {
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+/// Installs the function that every read of a file and every poll of libav calls. It must be quick and must not panic, and
+/// any thread may call it. A second one is ignored.
+pub fn install(hook: Hook) {
     // The first stays: there is one job at a time in a process, and one hook for all of them.
     let _ = HOOK.set(hook);
 }
 
-pub(crate) fn goes_on() -> bool {
-    HOOK.get().is_none_or(|hook| hook())
+pub(crate) fn goes_on(place: Option<(u64, u64)>) -> bool {
+    HOOK.get().is_none_or(|hook| hook(place))
 }

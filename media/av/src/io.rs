@@ -119,7 +119,8 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
     }
     // SAFETY: libav hands back the state that `Io` owns, and a buffer of that length.
     let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer, len)) };
-    if !checkpoint::goes_on() {
+    let place = u64::try_from(stream.position).ok().zip(u64::try_from(stream.length).ok());
+    if !checkpoint::goes_on(place) {
         return ffi::AVERROR_EXIT;
     }
     if buffer.len() as u64 > stream.budget {
@@ -236,7 +237,7 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
 pub(crate) unsafe extern "C" fn interrupted(opaque: *mut c_void) -> c_int {
     // SAFETY: the state that `Io` owns.
     let exhausted = unsafe { (*opaque.cast::<Stream>()).exhausted };
-    c_int::from(exhausted || !checkpoint::goes_on())
+    c_int::from(exhausted || !checkpoint::goes_on(None))
 }
 
 /// Takes the place of libav's function that opens whatever a file names.

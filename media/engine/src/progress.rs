@@ -1,6 +1,7 @@
 //! How far a job is, as the worker says.
 
-/// Work done and work planned, in the job's own unit, as frames. A worker's word: a hint, never a proof.
+/// Work done and work planned, in the job's own unit, such as bytes of the file. A worker's word: a hint, never a proof, and
+/// it may go back for a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// How much is done; never more than `total`, if that is known.

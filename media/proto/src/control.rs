@@ -13,7 +13,7 @@ pub const CANCEL: usize = 0;
 pub const JOB: usize = 8;
 /// Where the heartbeat is: any change is a beat.
 pub const BEAT: usize = 16;
-/// Where the number of finished units is, as frames.
+/// Where the number of finished units is, such as bytes of the file.
 pub const DONE: usize = 24;
 /// Where the number of all units is; 0 while unknown.
 pub const TOTAL: usize = 32;

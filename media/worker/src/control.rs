@@ -15,7 +15,16 @@ static PAGE: OnceLock<&'static Page> = OnceLock::new();
 pub fn install(page: &'static Page) {
     // A process has one page.
     let _ = PAGE.set(page);
-    media_av::checkpoint::install(beat);
+    media_av::checkpoint::install(read);
+}
+
+/// Asked at every read. A file is read from its beginning to its end, or from one wanted place to the next, so the place is
+/// how far the job is, but for moments in which an index is looked up.
+fn read(place: Option<(u64, u64)>) -> bool {
+    if let Some((position, length)) = place {
+        note(position, length);
+    }
+    beat()
 }
 
 /// Says that the job gets on, and whether to go on: false once it is canceled. Cheap enough for every frame and every read.
@@ -40,14 +49,18 @@ pub fn is_canceled() -> bool {
     job != 0 && cancel.load(Ordering::Relaxed) == job
 }
 
-/// Says how far the job is, in units of its own choice, as frames; a total of 0 is unknown.
+/// Says how far the job is, in units of its own choice; a total of 0 is unknown.
 pub fn progress(done: u64, total: u64) {
+    note(done, total);
+    beat();
+}
+
+fn note(done: u64, total: u64) {
     for (place, value) in [(DONE, done), (TOTAL, total)] {
         if let Some(cell) = cell(place) {
             cell.store(value, Ordering::Relaxed);
         }
     }
-    beat();
 }
 
 /// Begins a job.

@@ -77,14 +77,15 @@ async fn a_cancel_ends_real_work_between_frames() {
     };
     assert!(survey(&engine, &film).await.is_ok());
     let (before, cancel) = (engine.stats(), CancellationToken::new());
-    let (canceled, ()) = tokio::join!(engine.survey(&film, &wanted, &cancel, None), async {
-        while engine.stats().n_busy == 0 {
-            tokio::task::yield_now().await;
-        }
-        tokio::time::sleep(Duration::from_millis(150)).await;
+    let (sender, mut receiver) = watch::channel(Progress::default());
+    let (canceled, seen) = tokio::join!(engine.survey(&film, &wanted, &cancel, Some(&sender)), async {
+        let seen = *receiver.wait_for(|progress| progress.done > 0).await.unwrap();
         cancel.cancel();
+        seen
     });
     assert_eq!(canceled.map(drop), Err(MediaError::Canceled));
+    assert_eq!(seen.total, film.identity().size, "how far it is, in bytes of the file");
+    assert!(seen.done <= seen.total, "{seen:?}");
     assert!(survey(&engine, &film).await.is_ok());
     assert_eq!(engine.stats().n_spawned, before.n_spawned, "the worker was killed");
     engine.stop().await;
