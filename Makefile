@@ -26,13 +26,23 @@ run: build
 	@MEDIA='$(MEDIA)' DATA='$(DATA)' LISTEN='$(LISTEN)' BIN='$(BIN)' ./server/first-run
 
 build: packages web
-	cargo build --release --locked -p server -p media-worker
+	@[ -x '$(BIN)' ] || echo "building the server; the first time this takes several minutes"
+	@cargo build --release --locked -p server -p media-worker
 
-web: web/node_modules/.package-lock.json
-	cd web && npm run --silent build
+# The build's last file stands for all of it: unchanged sources must not make a new app, for the server embeds it.
+WEB_BUILT := web/dist/playground/index.html.br
+WEB_SOURCES := $(shell find web/src web/playground web/public web/scripts web/*.* -type f)
+
+web: $(WEB_BUILT)
+
+$(WEB_BUILT): $(WEB_SOURCES) web/node_modules/.package-lock.json
+	@echo "building the web app"
+	@cd web && npm run --silent build
+	@touch $@
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+	@echo "installing what the web app is built with"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Installs only what is missing, so that a second run needs neither network nor root.

@@ -4,7 +4,7 @@ import type { GraphiQLPlugin } from "@graphiql/react";
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { parse, validate } from "graphql";
 import { useMemo } from "react";
-import { type Example, examples, fillIds } from "./examples";
+import { type Example, examples, fillIds, laidOut } from "./examples";
 import { readIds } from "./read-ids";
 
 export const examplesPlugin: GraphiQLPlugin = { title: "Examples", icon: ExamplesIcon, content: Examples };
@@ -21,12 +21,13 @@ function Examples() {
   const open = async (example: Example) => {
     const variables = JSON.stringify(fillIds(example.variables, await readIds()), null, 2);
     addTab();
-    updateActiveTabValues({ query: example.query, variables, operationName: example.name });
+    const query = laidOut(example);
+    updateActiveTabValues({ query, variables, operationName: example.name });
     // The editors follow the tab only when it is changed, not when its values are.
-    queryEditor?.setValue(example.query);
+    queryEditor?.setValue(query);
     variableEditor?.setValue(variables);
     // GraphiQL reads the text only a moment later, and would run a subscription as the query of the tab before.
-    const documentAST = parse(example.query);
+    const documentAST = parse(query);
     const operations = documentAST.definitions.filter((node) => node.kind === "OperationDefinition");
     setOperationFacts({ documentAST, operationName: example.name, operations });
   };

@@ -1,5 +1,7 @@
 //! Ready documents for the operations of the API. Those that a server's schema does not know are not shown there.
 
+import { parse, print } from "graphql";
+
 /** A JSON value as variables carry it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -28,6 +30,11 @@ export function fillIds(variables: Json, ids: Ids): Json {
   if (typeof variables !== "object" || variables === null) return variables;
   if (Array.isArray(variables)) return variables.map((entry: Json) => fillIds(entry, ids));
   return Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, fillIds(value, ids)]));
+}
+
+/** The document with one field a line, so that nothing is cut off in a narrow editor. */
+export function laidOut(example: Example): string {
+  return print(parse(example.query));
 }
 
 export const examples: readonly Example[] = [

@@ -8,7 +8,7 @@ import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { examples } from "./examples";
+import { examples, laidOut } from "./examples";
 import { examplesPlugin } from "./examples-plugin";
 import { SignedIn } from "./signed-in";
 
@@ -51,7 +51,7 @@ createRoot(root).render(
         { query: welcome },
         ...examples
           .filter((example) => firstTabs.includes(example.name))
-          .map(({ query, variables }) => ({ query, variables: JSON.stringify(variables, null, 2) })),
+          .map((example) => ({ query: laidOut(example), variables: JSON.stringify(example.variables, null, 2) })),
       ]}
       plugins={[HISTORY_PLUGIN, examplesPlugin]}
       referencePlugin={DOC_EXPLORER_PLUGIN}

@@ -20,7 +20,7 @@ for (const file of files) if ([".br", ".gz"].includes(extname(file))) rmSync(fil
 const queue = files.filter((file) => shrinking.has(extname(file)));
 const totals = { files: queue.length, bytes: 0, brotli: 0 };
 await Promise.all(Array.from({ length: availableParallelism() }, work));
-console.log(`${totals.files} files: ${kilobytes(totals.bytes)} kB, brotli ${kilobytes(totals.brotli)} kB`);
+console.log(`the web app has ${totals.files} files of ${kilobytes(totals.bytes)} kB, ${kilobytes(totals.brotli)} kB as browsers load them`);
 
 async function work() {
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {

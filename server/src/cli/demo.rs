@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
@@ -71,6 +72,9 @@ pub async fn demo(settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+/// How old the files seem.
+const AGE: Duration = Duration::from_secs(60);
+
 /// Writes a whole file under its name or none.
 fn write(mut made: impl Read, path: &Path, percent: u8) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
@@ -83,6 +87,8 @@ fn write(mut made: impl Read, path: &Path, percent: u8) -> anyhow::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&part)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
+    // As if it had rested for a while: a scan waits for files that are still being written.
+    file.set_modified(SystemTime::now() - AGE)?;
     fs::rename(&part, path)?;
     Ok(())
 }

@@ -26,6 +26,7 @@ describe("texts", () => {
     expect(countText({ done: 1204, total: 5000, unit: "FILES" }, "en", "of")).toBe("1,204 of 5,000 files");
     expect(countText({ done: 7, unit: "files" }, "en", "of")).toBe("7 files");
     expect(countText({ total: 7 }, "en", "of")).toBe("");
+    expect(countText({ done: 0, total: 0, unit: "files" }, "en", "of")).toBe("");
   });
 
   it.each([

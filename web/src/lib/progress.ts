@@ -54,9 +54,9 @@ export function percentText(progress: ProgressFacts | null | undefined, locale: 
   return new Intl.NumberFormat(locale, { style: "percent" }).format(Math.floor(fraction * 100) / 100);
 }
 
-/** `1,204 of 5,000 files`; `1,204 files` without a total; empty without a count. */
+/** `1,204 of 5,000 files`; `1,204 files` without a total; empty without a count, or when there was nothing to count. */
 export function countText(progress: ProgressFacts | null | undefined, locale: Locale, of: string): string {
-  if (progress?.done == null) return "";
+  if (progress?.done == null || progress.total === 0) return "";
   const unit = progress.unit ? ` ${progress.unit.toLowerCase()}` : "";
   const done = formatCount(progress.done, locale);
   return progress.total == null ? `${done}${unit}` : `${done} ${of} ${formatCount(progress.total, locale)}${unit}`;
