@@ -87,6 +87,15 @@ impl Frame {
         Ok(())
     }
 
+    /// Makes a picture smaller by leaving out what is right of and below this size; never larger.
+    pub fn crop(&mut self, width: u32, height: u32) {
+        // SAFETY: plain fields; the buffers hold at least this much.
+        unsafe {
+            (*self.0).width = (*self.0).width.min(width as i32);
+            (*self.0).height = (*self.0).height.min(height as i32);
+        }
+    }
+
     /// When it shows, in ticks of the encoder's time base.
     pub fn set_pts(&mut self, pts: i64) {
         // SAFETY: plain field.

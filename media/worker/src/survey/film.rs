@@ -8,7 +8,7 @@ use media_proto::job::Limits;
 use media_proto::survey::{Survey, Surveyed};
 
 use crate::open::{self, av_error};
-use crate::survey::drawing::Drawing;
+use crate::survey::drawing::{Drawing, Span};
 use crate::survey::lens::Lens;
 use crate::survey::listen::{self, Track};
 use crate::survey::plan::{Pick, Plan, Use};
@@ -35,13 +35,21 @@ pub fn survey(
     };
     let start_us = view.start_us().or(input.start_us()).unwrap_or(0);
     let rate = view.average_frame_rate().or_else(|| view.base_frame_rate());
+    let time_base = view.time_base();
     let lens = Lens::new(known(view));
     let frame_us = rate.map_or(40_000, |(num, den)| 1_000_000 * i64::from(den) / i64::from(num.max(1)));
     let duration_us = match duration_us(input, view, rate) {
         0 => measured_us(input, stream, start_us, frame_us)?,
         stated => stated,
     };
-    let (mut drawing, plan) = Drawing::plan(survey, lens, start_us, duration_us, rate);
+    let span = Span {
+        start_us,
+        duration_us,
+        file_start_us: input.start_us().unwrap_or(start_us),
+        file_duration_us: input.duration_us().filter(|&whole| whole > 0).unwrap_or(duration_us),
+        time_base,
+    };
+    let (mut drawing, plan) = Drawing::plan(survey, lens, span, rate);
     let mut track = listen::start(input, survey, limits, surveyed);
     let walked = decoder(input, stream, limits)
         .and_then(|decoder| Walk::new(plan, decoder, frame_us, survey.scenes))

@@ -192,6 +192,24 @@ impl Raster {
         Self { width, height, pixels }
     }
 
+    /// The same picture with its right and lower edge repeated until both sides are multiples of so many pixels.
+    pub fn padded(&self, multiple: usize) -> Self {
+        let (width, height) = (
+            self.width.next_multiple_of(multiple),
+            self.height.next_multiple_of(multiple),
+        );
+        let mut pixels = Vec::with_capacity(width * height * PIXEL);
+        for row in self.rows() {
+            pixels.extend_from_slice(row);
+            let last = &row[row.len() - PIXEL..];
+            pixels.extend(last.repeat(width - self.width));
+        }
+        for _ in self.height..height {
+            pixels.extend_from_within(pixels.len() - width * PIXEL..);
+        }
+        Self { width, height, pixels }
+    }
+
     /// Lays the picture over a ground where it is transparent: a dark one under a bright picture, else a white one.
     pub fn laid_on_ground(mut self) -> Self {
         let (mut luma, mut weight) = (0u64, 0u64);
@@ -335,6 +353,9 @@ mod tests {
             Raster::filled(4, 2, [8, 9, 10, 255]).shrunk(2, 1).pixels,
             [8, 9, 10, 255, 8, 9, 10, 255]
         );
+
+        let padded = numbered().padded(4);
+        assert_eq!(numbers(&padded), [1, 2, 2, 2, 3, 4, 4, 4, 5, 6, 6, 6, 5, 6, 6, 6]);
 
         assert_eq!(Raster::filled(1, 1, [0, 0, 0, 0]).laid_on_ground().pixels, [255; 4]);
         let mut bright = Raster::filled(2, 1, [255; 4]);

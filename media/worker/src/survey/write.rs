@@ -26,13 +26,16 @@ fn webp(raster: &Raster) -> Result<Vec<u8>, MediaError> {
     encode("libwebp", PixelFormat::Bgra, &options, frame)
 }
 
+/// Blocks of 16 pixels that reach beyond the picture repeat its edge: what lies there would cost bytes and show at the edge.
 fn jpeg(raster: &Raster) -> Result<Vec<u8>, MediaError> {
-    let from = raster.to_frame().map_err(crate::open::av_error)?;
+    let padded = raster.padded(16);
+    let from = padded.to_frame().map_err(crate::open::av_error)?;
     let (width, height) = from.size();
     let mut to = Frame::picture(PixelFormat::Yuvj420p, width, height).map_err(crate::open::av_error)?;
     Scaler::new(Filter::Fine)
         .scale(&from, Mix::JPEG, &mut to, Mix::JPEG)
         .map_err(crate::open::av_error)?;
+    to.crop(raster.width as u32, raster.height as u32);
     // A quantizer of 3 has about the size and look of quality 82 elsewhere.
     let options = [("flags", "+qscale"), ("global_quality", "354"), ("huffman", "optimal")];
     encode("mjpeg", PixelFormat::Yuvj420p, &options, to)
