@@ -28,7 +28,7 @@ use crate::{
     data_dir::{self, DataLock},
     hardware::HardwareTrials,
     http::{self, Edge, EdgeInner, Sockets, graphql, graphql::execute::FreshLoaders, origin::Origins},
-    migrate,
+    media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
     quarantine::QuarantineTable,
     settings::Settings,
@@ -112,7 +112,12 @@ impl Base {
         } else {
             migrate::check(&kernel.store, &all).await?;
         }
-        for metrics in [http::METRICS, http::edge::METRICS, graphql::execute::METRICS] {
+        for metrics in [
+            http::METRICS,
+            http::edge::METRICS,
+            graphql::execute::METRICS,
+            media::METRICS,
+        ] {
             kernel.metrics.declare(metrics);
         }
         for plugin in &all {
@@ -146,12 +151,7 @@ impl Server {
     /// Opens the data, starts the media workers, the jobs and the services, and composes schema and routes. On the
     /// embedded database it must be the only one.
     pub async fn boot(settings: Settings) -> anyhow::Result<Self> {
-        let config = EngineConfig {
-            worker_binary: settings.worker_binary.clone(),
-            faults: settings.worker_faults,
-            ..EngineConfig::default()
-        };
-        let base = Base::open_with(&settings, Some(config)).await?;
+        let base = Base::open_with(&settings, Some(media::config(&settings))).await?;
         let Base { kernel, plugins, lock } = base;
         let engine = kernel.parts.get::<Engine>().context("the media engine is missing")?;
         let stop = CancellationToken::new();
@@ -187,6 +187,8 @@ impl Server {
             tracing::debug!(service = service.name(), "starting a service");
             services.spawn(service.start(stop.clone()));
         }
+        let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
+        services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         Ok(Self {
             kernel,

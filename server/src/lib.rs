@@ -9,6 +9,7 @@ pub mod compose;
 pub mod data_dir;
 pub mod hardware;
 pub mod http;
+pub mod media;
 pub mod migrate;
 pub mod plugins;
 pub mod quarantine;
