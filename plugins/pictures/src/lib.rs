@@ -39,6 +39,8 @@ use kernel::{
     signing,
     telemetry::{Metric, MetricKind},
 };
+use media_engine::engine::Engine;
+use media_proto::job::Class;
 use schema::{
     kit::{
         loader::Rows,
@@ -71,7 +73,7 @@ pub struct Config {
     pub automatic: bool,
     /// Bytes that pictures may take. Above it, animations and then sheets of stills are dropped, the oldest first.
     pub max_bytes: u64,
-    /// Items at the media engine at a time; 0 means the number of processors.
+    /// Items at the media engine at a time; 0 means as many as it works on in the background.
     pub workers: usize,
     /// Whether sheets of stills are drawn.
     pub sprites: bool,
@@ -210,9 +212,9 @@ impl Surface for Pictures {
 }
 
 impl Pictures {
-    fn n_workers(&self) -> usize {
+    fn n_workers(&self, engine: &Engine) -> usize {
         match self.config.workers {
-            0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            0 => engine.width(Class::Batch),
             n => n,
         }
     }

@@ -161,7 +161,7 @@ impl Run<'_> {
             let drawn = self.draw(&task, wishes).await;
             (task, drawn)
         });
-        let mut drawing = std::pin::pin!(drawing.buffer_unordered(self.pictures.n_workers()));
+        let mut drawing = std::pin::pin!(drawing.buffer_unordered(self.pictures.n_workers(self.engine)));
         loop {
             let next = tokio::select! {
                 next = drawing.next() => next,
