@@ -73,6 +73,52 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn a_killed_drawing_goes_on_until_everything_has_pictures_or_a_reason(backend: Backend) {
+        const KILLS: u64 = 5;
+        let seed = number("VITAGRAPH_KILL_SEED")?.unwrap_or(std::time::SystemTime::UNIX_EPOCH.elapsed()?.subsec_nanos().into());
+        println!("VITAGRAPH_KILL_SEED={seed}");
+        let mut random = Random::new(seed);
+        let home = tempfile::tempdir()?;
+        let media = home.path().join("media");
+        tree::write(&media, 40).await?;
+        let world = World::make(&home.path().join("drawn"), backend, &media).await?.drawing();
+        let sets = "select count(*) from picture_set";
+        for kill in 0..KILLS {
+            let life = world.serve()?;
+            life.ready().await?;
+            if kill == 0 {
+                life.start_scan(&world).await?;
+                life.idle(&world).await?;
+            }
+            tokio::time::sleep(random.up_to(Duration::from_millis(1500))).await;
+            life.kill(&world).await?;
+            println!("{} sets after kill {}", world.number(sets).await?, kill + 1);
+        }
+        let life = world.serve()?;
+        life.ready().await?;
+        let undrawn = "select count(*) from media m where not exists (select 1 from picture_set s where s.media_id = m.id) \
+            and not exists (select 1 from picture_failure f where f.media_id = m.id)";
+        let begun = Instant::now();
+        while world.number(undrawn).await? > 0 {
+            ensure!(begun.elapsed() < Duration::from_secs(120), "some items are never drawn");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        life.idle(&world).await?;
+        life.all_succeeded().await?;
+        life.end().await?;
+        world.check_integrity().await?;
+        ensure!(world.number(sets).await? > 0, "nothing was drawn");
+        let lost = "select count(*) from picture_object o where not exists (select 1 from picture_part p where p.key = o.key)";
+        ensure!(world.number(lost).await? == 0, "an object belongs to no set");
+        let sum = "select (select bytes from picture_total) - coalesce((select cast(sum(bytes) as bigint) from picture_object), 0)";
+        ensure!(world.number(sum).await? == 0, "the sum of the bytes is not that of the rows");
+        // Bytes may be there without a row, for the next sweep, but never a row without its bytes.
+        let n_rows = world.number("select count(*) from picture_object").await?;
+        ensure!(world.n_files("pictures")? as i64 >= n_rows, "{n_rows} rows");
+    }
+}
+
 struct Torture<'a> {
     backend: Backend,
     media: &'a Path,

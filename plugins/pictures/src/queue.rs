@@ -10,6 +10,8 @@ use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, QueryResult, Value};
 
 use crate::recipe::{Subject, VERSION};
 
+/// Before the first item: ids are positive.
+pub const START: MediaId = MediaId(0);
 /// Items that one statement reads.
 pub const PAGE: usize = 200;
 
@@ -86,10 +88,10 @@ pub struct Need<'a> {
 impl Need<'_> {
     /// What follows `from`, and its parameters from `$1` on.
     fn condition(&self) -> (String, Vec<Value>) {
-        // The order of the choice is the one by which clients see files.
-        let mut text = "media m join library l on l.id = m.library_id join file f on f.id = (select c.id from file c \
-            where c.media_id = m.id and c.status = 0 order by case when c.id = m.primary_file_id then 0 else 1 end, c.id \
-            limit 1) where m.missing_at is null and l.is_online"
+        let mut text = "media m join library l on l.id = m.library_id join file f on f.id = coalesce(\
+            (select p.id from file p where p.id = m.primary_file_id and p.media_id = m.id and p.status = 0), \
+            (select min(c.id) from file c where c.media_id = m.id and c.status = 0)) \
+            where m.missing_at is null and l.is_online"
             .to_owned();
         let mut values: Vec<Value> = Vec::new();
         match self.range {

@@ -1,7 +1,7 @@
 //! Starts drawing by itself: when items appear or change, when a failure's wait is over, and once at the start for what
 //! happened while nobody watched.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, error::Error, time::Duration};
 
 use entities::id::MediaId;
 use futures_util::StreamExt;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     jobs::generate::{GeneratePictures, Scope},
-    queue::{Need, Range},
+    queue::{Need, Range, START},
 };
 
 /// A scan writes four batches a second: after this pause it has probably ended, or is slow.
@@ -94,7 +94,7 @@ pub async fn watch(kernel: Kernel, stop: CancellationToken) {
                     all_at = Instant::now() + ALL;
                     open.add_all();
                 } else if let Err(error) = add_due(&kernel, &mut open).await {
-                    tracing::warn!(%error, "failed pictures could not be looked at; they are later");
+                    tracing::warn!(%error, cause = ?error.source(), "failed pictures could not be looked at; they are later");
                 }
             }
             () = sleep_until(due), if open.due.is_some() => {
@@ -104,7 +104,7 @@ pub async fn watch(kernel: Kernel, stop: CancellationToken) {
                     // The job under way may be past these already.
                     Ok(Started::UnderWay) => open = later(looked),
                     Err(error) => {
-                        tracing::warn!(%error, "drawing pictures could not be started; it is tried again");
+                        tracing::warn!(%error, cause = ?error.source(), "drawing pictures could not be started; it is tried again");
                         open = later(looked);
                     }
                 }
@@ -146,7 +146,7 @@ async fn start(kernel: &Kernel, open: &Open) -> Result<Started, Failure> {
             now: kernel.clock.now_ms(),
         };
         if !need
-            .after(kernel.store.reader(), MediaId(i64::MIN), 1)
+            .after(kernel.store.reader(), START, 1)
             .await?
             .is_empty()
         {

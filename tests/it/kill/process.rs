@@ -51,6 +51,7 @@ pub struct World {
     home: PathBuf,
     database: Option<String>,
     token: String,
+    draws: bool,
 }
 
 impl World {
@@ -67,6 +68,7 @@ impl World {
             home: home.to_owned(),
             database: backend.create().await?,
             token: String::new(),
+            draws: false,
         };
         world.command(&["user", "add", "admin", "--role", "admin", "--password-stdin"])?;
         let token = [
@@ -77,6 +79,11 @@ impl World {
         Ok(world)
     }
 
+    /// The same, and pictures are drawn by themselves.
+    pub fn drawing(self) -> Self {
+        Self { draws: true, ..self }
+    }
+
     fn program(&self) -> Command {
         #[expect(
             clippy::disallowed_methods,
@@ -84,6 +91,7 @@ impl World {
         )]
         let mut command = Command::new(self.home.join("vitagraph"));
         command.env("VITAGRAPH_DATA", self.home.join("data"));
+        command.env("VITAGRAPH_PICTURES_AUTOMATIC", self.draws.to_string());
         match &self.database {
             Some(url) => command.env("VITAGRAPH_DATABASE", url),
             None => command.env_remove("VITAGRAPH_DATABASE"),
@@ -156,6 +164,25 @@ impl World {
         let rows = Rows::read(&db).await?;
         db.close().await?;
         Ok(rows)
+    }
+
+    /// One number from the database; no server may run.
+    pub async fn number(&self, sql: &str) -> anyhow::Result<i64> {
+        let db = self.connect().await?;
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let row = db.query_one_raw(statement).await?.context("a row")?;
+        let number = row.try_get_by_index(0)?;
+        db.close().await?;
+        Ok(number)
+    }
+
+    /// How many files are below a folder of the data directory.
+    pub fn n_files(&self, folder: &str) -> anyhow::Result<usize> {
+        let mut n = 0;
+        for shard in fs::read_dir(self.home.join("data").join(folder))? {
+            n += fs::read_dir(shard?.path())?.count();
+        }
+        Ok(n)
     }
 
     /// Has SQLite check the whole file.

@@ -21,7 +21,7 @@ use crate::{
     Pictures, code,
     draw::{DrawError, Drawn, Subject, draw},
     jobs::sweep::SweepPictures,
-    queue::{Need, PAGE, Range, Task},
+    queue::{Need, PAGE, Range, START, Task},
     recipe::{self, Wishes},
     record, total,
 };
@@ -142,7 +142,7 @@ impl Run<'_> {
     /// Draws what there is, once through by id; says how many items it was.
     async fn pass(&self) -> anyhow::Result<u64> {
         let db = self.cx.kernel().store.reader();
-        let (mut n_done, mut after) = (0, MediaId(i64::MIN));
+        let (mut n_done, mut after) = (0, START);
         loop {
             let tasks = self.need().after(db, after, PAGE).await?;
             let Some(last) = tasks.last() else { return Ok(n_done) };
