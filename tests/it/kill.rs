@@ -71,9 +71,7 @@ on_both! {
         let torture = Torture { backend, media: &media, boot, scan, size: &size, wanted: &wanted };
         torture.run(home.path(), Random::new(seed)).await?;
     }
-}
 
-on_both! {
     async fn a_killed_drawing_goes_on_until_everything_has_pictures_or_a_reason(backend: Backend) {
         const KILLS: u64 = 5;
         let seed = number("VITAGRAPH_KILL_SEED")?.unwrap_or(std::time::SystemTime::UNIX_EPOCH.elapsed()?.subsec_nanos().into());
