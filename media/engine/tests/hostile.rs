@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use media_engine::engine::{Engine, EngineConfig};
 use media_engine::quarantine::NoQuarantine;
@@ -262,7 +263,10 @@ async fn spring(config: EngineConfig) {
     let mut complaints = Vec::new();
     for (what, extension, content) in traps(&bait) {
         for name in [extension, "mp4", "mkv", "ts", "mp3", "jpg"] {
-            let found = open_all(&engine, &source(&content), name).await;
+            // Whoever called the port would wait for an answer.
+            let source = source(&content);
+            let opened = tokio::time::timeout(Duration::from_secs(30), open_all(&engine, &source, name)).await;
+            let found = opened.unwrap_or_else(|_| panic!("{what} as .{name} does not end: {:?}", bait.was_touched()));
             complaints.extend(found.into_iter().map(|text| format!("{what}: {text}")));
             if let Some(touched) = bait.was_touched() {
                 complaints.push(format!("{what} as .{name}: {touched}"));
