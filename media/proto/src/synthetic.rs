@@ -24,6 +24,8 @@ pub struct Synthetic {
     pub rotation: u16,
     /// Whether an mp4 or mov is made of fragments with an empty header.
     pub fragmented: bool,
+    /// How long the pictures are black at the beginning, in microseconds.
+    pub black_us: i64,
 }
 
 /// The pictures of a [`Synthetic`].
@@ -89,6 +91,7 @@ impl Synthetic {
             tags: Vec::new(),
             rotation: 0,
             fragmented: false,
+            black_us: 0,
         }
     }
 

@@ -42,6 +42,20 @@ pub fn picture(frame: &mut Frame, format: PixelFormat, spec: &SyntheticVideo, ti
     }
 }
 
+/// Paints the picture black.
+pub fn black(frame: &mut Frame, format: PixelFormat, spec: &SyntheticVideo) {
+    let height = spec.height as usize;
+    match format {
+        PixelFormat::Yuv420p | PixelFormat::Yuvj420p => {
+            let black = if format == PixelFormat::Yuv420p { 16 } else { 0 };
+            for (plane, rows, value) in [(0, height, black), (1, height / 2, 128), (2, height / 2, 128)] {
+                frame.plane(plane, rows).0.fill(value);
+            }
+        }
+        _ => frame.plane(0, height).0.fill(0),
+    }
+}
+
 /// What is to be seen at one moment; places and sizes are parts of the picture in 1/65536.
 struct Scene {
     ground: [(i64, i64, i64); 3],

@@ -215,6 +215,7 @@ struct Pictures<'a> {
     encoder: Encoder,
     format: PixelFormat,
     frame: Frame,
+    black_us: i64,
     index: usize,
     next: i64,
     n_frames: i64,
@@ -253,6 +254,7 @@ impl<'a> Pictures<'a> {
             encoder,
             format,
             frame,
+            black_us: whole.black_us,
             index,
             next: 0,
             n_frames: n_frames.max(1),
@@ -269,7 +271,11 @@ impl<'a> Pictures<'a> {
         if more {
             self.frame.make_writable().map_err(av_error)?;
             let time_us = self.time_us();
-            paint::picture(&mut self.frame, self.format, self.spec, time_us);
+            if time_us < self.black_us {
+                paint::black(&mut self.frame, self.format, self.spec);
+            } else {
+                paint::picture(&mut self.frame, self.format, self.spec, time_us);
+            }
             self.frame.set_pts(self.next);
             self.next += 1;
             self.encoder.send(Some(&self.frame)).map_err(av_error)?;
