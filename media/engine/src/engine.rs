@@ -15,12 +15,13 @@ use media_proto::message::{Hello, Layer, Reply};
 use media_proto::probe::Probe;
 use media_proto::survey::{Survey, Surveyed};
 use media_proto::synthetic::Synthetic;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::calibration::{self, Calibration, Calibrations};
 use crate::config::n_processors;
+use crate::head::{HeadJob, Link, Made};
 use crate::pool::{Pool, Task};
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -139,6 +140,7 @@ impl Engine {
             limits: &limits,
             cancel,
             progress,
+            head: None,
         };
         self.pool.run(task).await
     }
@@ -202,6 +204,39 @@ impl Engine {
         let limits = self.limits(job.class());
         match self.run(&job, Some(source), limits, cancel, None).await? {
             (Reply::Keyframes(table), _) => Ok(table.map(|table| *table)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Runs a head: segment after segment goes to `made`, up to the one before `until`, which may grow; then it waits. Ends
+    /// with the last segment of the track, or when it is canceled. A worker that dies is replaced once, from the segment on
+    /// that it owed.
+    pub async fn head(
+        &self,
+        source: &Source,
+        head: &HeadJob,
+        made: mpsc::Sender<Made>,
+        until: watch::Receiver<u32>,
+        cancel: &CancellationToken,
+    ) -> Result<(), MediaError> {
+        let job = head.job(head.first(), *until.borrow());
+        let limits = Limits {
+            // A head lives as long as somebody watches, and a film may be long.
+            deadline_ms: u32::MAX,
+            cpu_s: 0,
+            ..self.limits(job.class())
+        };
+        let link = Link::new(head.first(), made, until);
+        let task = Task {
+            job: &job,
+            source: Some(source),
+            limits: &limits,
+            cancel,
+            progress: None,
+            head: Some((head, &link)),
+        };
+        match self.pool.run(task).await? {
+            (Reply::Ended, _) => Ok(()),
             _ => Err(mismatch()),
         }
     }

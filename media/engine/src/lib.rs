@@ -8,6 +8,7 @@ pub mod budget;
 pub mod calibration;
 mod config;
 pub mod engine;
+pub mod head;
 mod page;
 pub mod playlist;
 mod pool;

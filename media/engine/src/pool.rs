@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineConfig;
+use crate::head::{HeadJob, Link};
 use crate::progress::Progress;
 use crate::quarantine::{Quarantine, Quarantined};
 use crate::queue::Queue;
@@ -45,6 +46,8 @@ pub(crate) struct Task<'a> {
     pub limits: &'a Limits,
     pub cancel: &'a CancellationToken,
     pub progress: Option<&'a watch::Sender<Progress>>,
+    /// For heads: the job again from where the last try stopped, and the line to its owner.
+    pub head: Option<(&'a HeadJob, &'a Link)>,
 }
 
 /// How one try of a job failed, and whether it may be the file's fault.
@@ -82,7 +85,11 @@ impl Pool {
 
     /// Does a job on a file, or on none: waits for a free worker in turn, retries a crash once, quarantines at the second.
     pub(crate) async fn run(&self, task: Task<'_>) -> Result<(Reply, Option<OwnedFd>), MediaError> {
-        let subject = task.source.map(|source| (source.identity(), task.job.kind()));
+        // A head that crashes ends with that, at that segment; the rest of the film can be watched.
+        let subject = task
+            .source
+            .filter(|_| task.head.is_none())
+            .map(|source| (source.identity(), task.job.kind()));
         if let Some(entry) = self.quarantined(subject).await {
             return Err(MediaError::Quarantined { reason: entry.reason });
         }
@@ -116,8 +123,17 @@ impl Pool {
             } else {
                 unless_canceled(task.cancel, queue.start_worker()).await?
             };
+            let resumed;
+            let job = match task.head {
+                Some((head, link)) if n_deaths + n_zygote_deaths > 0 => {
+                    resumed = head.job(link.next(), *link.until.borrow());
+                    &resumed
+                }
+                _ => task.job,
+            };
             let task = Task {
                 limits: &limits,
+                job,
                 ..task
             };
             let (exit, error) = match self.try_once(queue, worker, task).await {
@@ -154,6 +170,7 @@ impl Pool {
             descriptors: &descriptors,
             cancel: task.cancel,
             progress: task.progress,
+            link: task.head.map(|(_, link)| link),
         };
         let begun = Instant::now();
         let outcome = call.run(&mut worker).await;

@@ -18,7 +18,9 @@ pub(crate) fn open(
     let reply = match reply {
         Reply::Large { len } => {
             let file = passed.pop_back().ok_or("a long reply without its memory file")?;
-            match postcard::from_bytes(&read_sealed(&file, len)?).map_err(|error| error.to_string())? {
+            match postcard::from_bytes(&read_sealed(&file, len, MAX_REPLY as u64)?)
+                .map_err(|error| error.to_string())?
+            {
                 Reply::Large { .. } => return Err("a long reply inside a long reply".to_owned()),
                 reply => reply,
             }
@@ -49,6 +51,7 @@ pub(crate) fn open(
 pub(crate) fn check(job: &Job, reply: &Reply) -> Result<(), String> {
     match (job, reply) {
         (Job::Ping, Reply::Pong)
+        | (Job::VideoHead(_) | Job::AudioHead(_), Reply::Ended)
         | (Job::Escape { .. }, Reply::Escaped(_))
         | (Job::Survey(_), Reply::Surveyed(_))
         | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
@@ -73,8 +76,9 @@ fn sealed_size(file: &OwnedFd, max: u64) -> Result<u64, String> {
     Ok(size)
 }
 
-fn read_sealed(file: &OwnedFd, len: u64) -> Result<Vec<u8>, String> {
-    let size = sealed_size(file, MAX_REPLY as u64)?;
+/// What is in a memory file of exactly this length, at most `max` bytes.
+pub(crate) fn read_sealed(file: &OwnedFd, len: u64, max: u64) -> Result<Vec<u8>, String> {
+    let size = sealed_size(file, max)?;
     if size != len {
         return Err(format!("a memory file of {size} bytes where {len} were announced"));
     }

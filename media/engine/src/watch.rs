@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::head::Link;
 use crate::process::{self, Doing};
 use crate::progress::Progress;
 use crate::worker::{Failure, Worker};
@@ -37,6 +38,7 @@ pub(crate) struct Call<'a> {
     pub descriptors: &'a [BorrowedFd<'a>],
     pub cancel: &'a CancellationToken,
     pub progress: Option<&'a watch::Sender<Progress>>,
+    pub link: Option<&'a Link>,
 }
 
 /// How a watched call ended.
@@ -60,7 +62,7 @@ impl Call<'_> {
         let mut ticks = interval_at(Instant::now() + PERIOD, PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut killed_at = None;
-        let called = worker.call(self.id, self.job, self.limits, self.descriptors);
+        let called = worker.call(self.id, self.job, self.limits, self.descriptors, self.link);
         tokio::pin!(called);
         loop {
             tokio::select! {

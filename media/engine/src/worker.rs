@@ -14,7 +14,9 @@ use rustix::process::{Signal, pidfd_send_signal};
 use serde::Serialize;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 
+use crate::head::Link;
 use crate::page::Page;
 use crate::reply;
 use crate::zygote::{Exit, Zygote, last_line, unavailable};
@@ -120,15 +122,34 @@ impl Worker {
         job: &Job,
         limits: &Limits,
         descriptors: &[BorrowedFd<'_>],
+        link: Option<&Link>,
     ) -> Result<(Reply, Option<OwnedFd>), Failure> {
         self.n_jobs += 1;
         let message = ToWorker::Start {
             id,
-            job: job.clone(),
+            job: Box::new(job.clone()),
             limits: *limits,
         };
         self.send(&message, descriptors).await.map_err(Failure::Dead)?;
-        let (message, passed) = self.receive().await?;
+        let mut until = link.map(|link| link.until.clone());
+        let (message, passed) = loop {
+            let received = tokio::select! {
+                received = self.receive() => received?,
+                Some(allowed) = next_value(&mut until) => {
+                    let allow = ToWorker::Allow { id, until: allowed };
+                    self.send(&allow, &[]).await.map_err(Failure::Dead)?;
+                    continue;
+                }
+            };
+            match (received, link) {
+                ((FromWorker::Event { id: of, event, len }, mut passed), Some(link)) if of == id => {
+                    let file = passed.pop_front().filter(|_| passed.is_empty());
+                    let file = file.ok_or_else(|| Failure::Malformed("an event without its memory file".to_owned()))?;
+                    link.pass(event, len, &file, limits).await.map_err(Failure::Malformed)?;
+                }
+                (received, _) => break received,
+            }
+        };
         match message {
             FromWorker::Done { id: of, reply } if of == id => {
                 reply::open(reply, passed, limits).map_err(Failure::Malformed)
@@ -137,6 +158,7 @@ impl Worker {
             FromWorker::Done { .. } | FromWorker::Fail { .. } => {
                 Err(Failure::Malformed("an answer to a job that was not asked".to_owned()))
             }
+            FromWorker::Event { .. } => Err(Failure::Malformed("an event of a job that has none".to_owned())),
             FromWorker::Hello { .. } => Err(Failure::Malformed("a second greeting".to_owned())),
         }
     }
@@ -203,6 +225,17 @@ impl Worker {
         };
         let message = wire::decode(&body).map_err(|error| Failure::Malformed(error.to_string()))?;
         Ok((message, descriptors))
+    }
+}
+
+/// Waits until the value changes; never, if there is none or it cannot change any more.
+async fn next_value(watched: &mut Option<watch::Receiver<u32>>) -> Option<u32> {
+    let Some(receiver) = watched else {
+        return std::future::pending().await;
+    };
+    match receiver.changed().await {
+        Ok(()) => Some(*receiver.borrow_and_update()),
+        Err(_) => std::future::pending().await,
     }
 }
 

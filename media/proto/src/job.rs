@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::head::{AudioHead, VideoHead};
 use crate::keyframes::KeyframeMode;
 use crate::survey::Survey;
 use crate::synthetic::Synthetic;
@@ -27,6 +28,10 @@ pub enum Job {
     },
     /// Draws and measures the one passed descriptor in one pass.
     Survey(Box<Survey>),
+    /// Makes segments of pictures, as far as it is allowed to; each is an [`Event`](crate::message::Event).
+    VideoHead(Box<VideoHead>),
+    /// Makes segments of sound, as far as it is allowed to.
+    AudioHead(Box<AudioHead>),
     /// Tries encoders and decoders of this machine; needs a worker without the sandbox's ban on devices.
     Hardware,
     /// Makes real media, for demonstrations and tests.
@@ -91,6 +96,10 @@ pub enum JobKind {
     Keyframes,
     /// [`Job::Survey`].
     Survey,
+    /// [`Job::VideoHead`].
+    VideoHead,
+    /// [`Job::AudioHead`].
+    AudioHead,
     /// [`Job::Hardware`].
     Hardware,
     /// [`Job::Synthesize`].
@@ -109,6 +118,8 @@ impl JobKind {
             Self::Probe => "probe",
             Self::Keyframes => "keyframes",
             Self::Survey => "survey",
+            Self::VideoHead => "video head",
+            Self::AudioHead => "audio head",
             Self::Hardware => "hardware",
             Self::Synthesize => "synthesize",
             Self::Calibrate => "calibrate",
@@ -125,6 +136,8 @@ impl Job {
             Self::Probe { .. } => JobKind::Probe,
             Self::Keyframes { .. } => JobKind::Keyframes,
             Self::Survey(_) => JobKind::Survey,
+            Self::VideoHead(_) => JobKind::VideoHead,
+            Self::AudioHead(_) => JobKind::AudioHead,
             Self::Hardware => JobKind::Hardware,
             Self::Synthesize(_) => JobKind::Synthesize,
             Self::Calibrate => JobKind::Calibrate,
@@ -142,8 +155,8 @@ impl Job {
             },
             Self::Survey(survey) if survey.is_light() => Class::Quick,
             Self::Survey(_) => Class::Batch,
-            // Measured at the priority that streams will have.
-            Self::Calibrate => Class::Stream,
+            // The speed is measured at the priority that streams have.
+            Self::VideoHead(_) | Self::AudioHead(_) | Self::Calibrate => Class::Stream,
             Self::Hardware => Class::Hardware,
             Self::Escape { class } => *class,
         }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod fault;
 pub mod grid;
 pub mod hardware;
+pub mod head;
 pub mod job;
 pub mod keyframes;
 pub mod message;

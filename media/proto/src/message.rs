@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::Calibration;
 use crate::error::MediaError;
 use crate::hardware::Hardware;
+use crate::head::Segment;
 use crate::job::{Class, Job, Limits};
 use crate::keyframes::Keyframes;
 use crate::probe::Probe;
@@ -142,9 +143,16 @@ pub enum ToWorker {
         /// Comes back with the answer.
         id: u64,
         /// The work.
-        job: Job,
+        job: Box<Job>,
         /// Its bounds.
         limits: Limits,
+    },
+    /// Lets a head go on.
+    Allow {
+        /// The job's id.
+        id: u64,
+        /// The segment before which it stops.
+        until: u32,
     },
 }
 
@@ -159,6 +167,15 @@ pub enum FromWorker {
         layers: Vec<Layer>,
         /// What this kernel lacks, as sentences for an administrator.
         warnings: Vec<String>,
+    },
+    /// The job goes on and gives a part of its result, in the sealed memory file that travels with the message.
+    Event {
+        /// The job's id.
+        id: u64,
+        /// What it is.
+        event: Event,
+        /// Its length in bytes.
+        len: u64,
     },
     /// The job is done.
     Done {
@@ -176,6 +193,15 @@ pub enum FromWorker {
     },
 }
 
+/// A part of a result that is ready before the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The header that all segments of a rendition share. Comes first.
+    Header,
+    /// A segment.
+    Segment(Segment),
+}
+
 /// The result of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
@@ -187,6 +213,8 @@ pub enum Reply {
     Keyframes(Option<Box<Keyframes>>),
     /// To [`Job::Survey`]: the artifacts are in the sealed memory file that travels with the message.
     Surveyed(Box<Surveyed>),
+    /// To [`Job::VideoHead`] and [`Job::AudioHead`]: the last segment is made.
+    Ended,
     /// To [`Job::Hardware`].
     Hardware(Box<Hardware>),
     /// To [`Job::Synthesize`]: the media is in the sealed memory file that travels with the message.

@@ -12,6 +12,7 @@ mod control;
 mod exif;
 mod faults;
 mod hardware;
+mod head;
 mod headers;
 mod keyframes;
 mod open;

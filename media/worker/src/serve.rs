@@ -12,8 +12,9 @@ use media_proto::message::{FromWorker, Reply, Spawn, ToWorker};
 use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
+use crate::head::Outlet;
 use crate::sandbox::Sandbox;
-use crate::{calibrate, control, faults, hardware, keyframes, probe, survey, synthesize, sys};
+use crate::{calibrate, control, faults, hardware, head, keyframes, probe, survey, synthesize, sys};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -32,7 +33,10 @@ pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
         &[],
     )?;
     while let Some((message, descriptors)) = wire::receive::<ToWorker>(socket.as_fd()).context("reading a job")? {
-        let ToWorker::Start { id, job, limits } = message;
+        let ToWorker::Start { id, job, limits } = message else {
+            // A head that has ended is allowed to go on.
+            continue;
+        };
         control::begin(id);
         if spawn.faults
             && let Some(fault) = descriptors.front().and_then(faults::asked_for)
@@ -40,7 +44,7 @@ pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
             faults::misbehave(fault, id, job.kind(), &limits, &socket, &descriptors)?;
             continue;
         }
-        let answered = match work(job, &limits, descriptors, spawn.faults) {
+        let answered = match work(*job, &limits, descriptors, spawn.faults, &mut Outlet::new(&socket, id)) {
             Ok((reply, attached)) => answer(&socket, id, reply, attached),
             // libav turns an interrupted read into errors of many names.
             Err(_) if control::is_canceled() => wire::send(
@@ -70,6 +74,7 @@ fn work(
     limits: &Limits,
     mut descriptors: VecDeque<OwnedFd>,
     faults: bool,
+    outlet: &mut Outlet<'_>,
 ) -> Result<(Reply, Option<OwnedFd>), MediaError> {
     match job {
         Job::Ping => Ok((Reply::Pong, None)),
@@ -104,6 +109,26 @@ fn work(
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
         Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
+        Job::VideoHead(head) => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a head without a descriptor".to_owned(),
+                });
+            };
+            outlet.allow(head.until);
+            head::video::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::AudioHead(head) => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a head without a descriptor".to_owned(),
+                });
+            };
+            outlet.allow(head.until);
+            head::audio::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
         }
@@ -146,7 +171,8 @@ pub fn seal(file: &OwnedFd) -> std::io::Result<()> {
     )?)
 }
 
-fn sealed_file(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+/// A sealed memory file of these bytes.
+pub fn sealed_file(bytes: &[u8]) -> std::io::Result<OwnedFd> {
     let mut file = File::from(memory_file()?);
     file.write_all(bytes)?;
     let file = OwnedFd::from(file);
