@@ -3,6 +3,8 @@
 //! `openat2` with `RESOLVE_BENEATH` refuses anything that would leave the root, by `..`, by an absolute path or by a
 //! link, and it does so in the kernel, where nothing can be swapped in between.
 
+mod edit;
+
 use std::{
     ffi::OsStr,
     fmt,
@@ -16,6 +18,8 @@ use std::{
 };
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+
+pub use self::edit::TRASH_FOLDER;
 
 /// A path below a root: bytes, as the file system has them. Empty for the root itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
