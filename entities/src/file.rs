@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::id::{FileId, FolderId, LibraryId, MediaId};
 
-/// Whether the file was there when last looked for.
+/// Whether the file was there when last looked for, or is in the trash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i32", db_type = "Integer")]
 pub enum FileStatus {
@@ -14,6 +14,9 @@ pub enum FileStatus {
     /// It was not found.
     #[sea_orm(num_value = 1)]
     Missing,
+    /// A person put it in the trash.
+    #[sea_orm(num_value = 2)]
+    Trashed,
 }
 
 /// A row of `file`.

@@ -232,6 +232,8 @@ ids! {
     NodeId, Node, "nod", "node";
     /// A failure that a scan reported for a file.
     ScanFailureId, ScanFailure, "sfl", "scan failure";
+    /// A merge of items that can be undone.
+    SimilarMergeId, SimilarMerge, "mrg", "merge";
 }
 
 #[cfg(test)]

@@ -126,6 +126,10 @@ plugins! {
     pictures: plugin_pictures::Pictures,
     #[cfg(feature = "scan")]
     scan: plugin_scan::Scan,
+    #[cfg(feature = "similar")]
+    similar: plugin_similar::Similar,
     #[cfg(feature = "stream")]
     stream: plugin_stream::Stream,
+    #[cfg(feature = "trash")]
+    trash: plugin_trash::Trash,
 }

@@ -13,6 +13,8 @@ mod pages;
 mod panics;
 mod pictures;
 mod scan;
+mod similar;
 mod store;
 mod subscribers;
 mod tidy;
+mod trash;

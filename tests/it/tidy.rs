@@ -303,6 +303,12 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("encoders", "what FFmpeg was built with, on this machine's devices"),
     ("decoders", "what FFmpeg was built with, on this machine's devices"),
     ("recentErrors", "takes `first`, and that is capped"),
+    ("DuplicateGroup.media", "capped at a hundred"),
+    (
+        "UndoMergeMediaPayload.media",
+        "as long as the ids of a merge, and those are capped",
+    ),
+    ("failures", "as long as the ids asked for, and those are capped"),
     ("edges", "of a connection"),
     ("nodes", "of a connection"),
 ];

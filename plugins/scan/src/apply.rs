@@ -10,7 +10,7 @@ use crate::{
     edges::{self, Joined},
     folders,
     items::{Items, Relook, TotalsChange},
-    known::KnownFile,
+    known::{self, KnownFile},
     look::read_nfo,
     record::Recorder,
     sidecar, sql,
@@ -42,6 +42,7 @@ impl Recorder<'_> {
             let tx = self.cx.kernel().store.begin(Durability::Normal).await?;
             self.folders.ensure(&tx, batch.iter().map(|moved| moved.folder)).await?;
             let items = Items::load(&tx, batch.iter().map(|moved| moved.row.media)).await?;
+            let in_place = known::in_place(&tx, batch.iter().map(|moved| moved.row.id)).await?;
             // A path belongs to one row: those that held these make room first, under a name that no file can have.
             // If they have moved as well, they get their own later; if not, they are missing.
             for displaced in batch.iter().filter_map(|moved| moved.displaced.as_ref()) {
@@ -57,7 +58,7 @@ impl Recorder<'_> {
                 sql::execute(&*tx, text, values).await?;
             }
             let mut totals = TotalsChange::default();
-            for moved in batch {
+            for moved in batch.iter().filter(|moved| in_place.contains(&moved.row.id)) {
                 let (facts, row) = (&moved.seen.facts, &moved.row);
                 let path = self.folders.path(moved.folder).join(&moved.seen.name);
                 let text = "update file set folder_id = $2, name = $3, path = $4, status = 0, missing_at = null, \
@@ -113,7 +114,12 @@ impl Recorder<'_> {
         let now = self.cx.kernel().clock.now_ms();
         let tx = self.cx.kernel().store.begin(Durability::Normal).await?;
         let items = Items::load(&tx, rows.iter().map(|row| row.media)).await?;
+        let in_place = known::in_place(&tx, rows.iter().map(|row| row.id)).await?;
+        let rows: Vec<&KnownFile> = rows.iter().copied().filter(|row| in_place.contains(&row.id)).collect();
         let ids: Vec<FileId> = rows.iter().map(|row| row.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
         sql::execute(
             &*tx,
             format!("update file set {set} where id in ({})", sql::ids(&ids)),

@@ -7,8 +7,11 @@ use entities::{
     id::{FileId, FolderId, LibraryId, LibraryPathId, MediaId},
     library, library_path,
 };
-use kernel::blob::{Facts, RelativePath, Root};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult};
+use kernel::{
+    blob::{Facts, RelativePath, Root},
+    store::Tx,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult};
 
 use crate::{
     sql,
@@ -130,6 +133,28 @@ pub async fn files_of<C: ConnectionTrait>(db: &C, folders: &[FolderId]) -> Resul
         }
     }
     Ok(files)
+}
+
+/// Of these files those that nobody put in the trash since they were read. They stay out of it until the transaction ends.
+pub async fn in_place(tx: &Tx, files: impl IntoIterator<Item = FileId>) -> Result<HashSet<FileId>, DbErr> {
+    let files: Vec<FileId> = files.into_iter().collect();
+    // SQLite has one writer, and who writes has locked everything.
+    let lock = match tx.get_database_backend() {
+        DbBackend::Postgres => "order by id for update",
+        _ => "",
+    };
+    let mut in_place = HashSet::with_capacity(files.len());
+    for chunk in files.chunks(sql::CHUNK) {
+        let text = format!(
+            "select id from file where id in ({}) and status <> {} {lock}",
+            sql::ids(chunk),
+            FileStatus::Trashed as i32
+        );
+        for row in sql::rows(&**tx, text, Vec::new()).await? {
+            in_place.insert(FileId(row.try_get_by_index(0)?));
+        }
+    }
+    Ok(in_place)
 }
 
 /// All files of a library that an earlier scan found missing.

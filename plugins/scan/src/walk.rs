@@ -13,7 +13,7 @@ use std::{
 };
 
 use entities::id::FolderId;
-use kernel::blob::{EntryKind, Facts, Folder, RelativePath, Root};
+use kernel::blob::{EntryKind, Facts, Folder, RelativePath, Root, TRASH_FOLDER};
 
 use crate::{
     ignore_rules::{IGNORE_FILE, IGNORE_FILE_LIMIT, IgnoreRules, NO_MEDIA_FILE},
@@ -285,6 +285,9 @@ impl Walker<'_> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(DIGEST_VERSION);
         for entry in entries {
+            if entry.name == TRASH_FOLDER {
+                continue;
+            }
             let is_folder = entry.kind == EntryKind::Folder;
             let is_hidden = entry.name.first() == Some(&b'.');
             if is_hidden && !self.rules.include_hidden {

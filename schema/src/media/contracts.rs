@@ -28,6 +28,13 @@ pub trait Pictures: Send + Sync {
     fn still(&self, file: &file::Model, at_us: i64) -> Thumbnail;
 }
 
+/// Finds the items that look or sound like another one.
+#[async_trait::async_trait]
+pub trait Similar: Send + Sync {
+    /// Those that are like an item, nearest first: a bounded list.
+    async fn similar(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<MediaId>, Failure>;
+}
+
 /// The still that cards show.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Thumbnail {

@@ -30,6 +30,8 @@ pub enum FileStatus {
     Present,
     /// It was not found.
     Missing,
+    /// It is in the trash.
+    Trashed,
 }
 
 /// A file of an item.
@@ -163,7 +165,7 @@ impl MediaFile {
         self.row().has_cover
     }
 
-    /// Its bytes, for direct play and downloads; null while no plugin serves files, or while it is missing.
+    /// Its bytes, for direct play and downloads; null while no plugin serves files, or unless it is present.
     async fn url(&self, cx: &Context<'_>) -> Option<Url> {
         let urls = cx.data_opt::<Arc<dyn FileUrls>>()?;
         let is_present = self.row().status == file::FileStatus::Present;

@@ -21,7 +21,7 @@ use crate::{
     limits,
     media::{
         card::Card,
-        contracts::{FileUrls, Pictures, Sprite, Thumbnail, Waveform},
+        contracts::{FileUrls, Pictures, Similar, Sprite, Thumbnail, Waveform},
         file::{MediaFile, playable},
         inputs::MediaKind,
         playback::{self, Playback, PlaybackCapabilities},
@@ -89,7 +89,16 @@ use crate::{
     ),
     field(name = "studio", ty = "Option<Studio>", desc = "Its studio."),
     field(name = "library", ty = "Option<Library>", desc = "Its library."),
-    field(name = "files", ty = "Vec<MediaFile>", desc = "Its files, the present ones first.")
+    field(name = "files", ty = "Vec<MediaFile>", desc = "Its files, the present ones first."),
+    field(
+        name = "similar",
+        ty = "Connection<Media>",
+        desc = "Items that look or sound like it, nearest first.",
+        arg(name = "first", ty = "Option<i32>", desc = "How many from the beginning."),
+        arg(name = "after", ty = "Option<String>", desc = "Only what comes after this cursor."),
+        arg(name = "last", ty = "Option<i32>", desc = "How many from the end."),
+        arg(name = "before", ty = "Option<String>", desc = "Only what comes before this cursor.")
+    )
 )]
 pub enum Media {
     /// Moving pictures.
@@ -234,6 +243,19 @@ macro_rules! media_object {
             async fn files(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<MediaFile>> {
                 let files = Loaders::of(cx).files.get(self.card.id).await.graphql()?;
                 Ok(files.as_ref().map(MediaFile::all).unwrap_or_default())
+            }
+
+            /// Items that look or sound like it, nearest first; none while nothing compares them.
+            #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+            async fn similar(
+                &self,
+                cx: &Context<'_>,
+                #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+                #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+                #[graphql(desc = "How many from the end.")] last: Option<i32>,
+                #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+            ) -> async_graphql::Result<Connection<Media>> {
+                similar(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
             }
 
             $($own)*
@@ -440,6 +462,18 @@ async fn people(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connect
             .map(|row| Person { row: Arc::clone(row) })
     };
     Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+}
+
+async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Media>, Failure> {
+    let ids = match cx.data_opt::<Arc<dyn Similar>>() {
+        Some(similar) => similar.similar(cx, card.id).await?,
+        None => Vec::new(),
+    };
+    let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
+    let page = args.slice(&ids, &in_memory("similar"), page::cap(cx))?;
+    Loaders::of(cx)
+        .media_connection(cx, page, Total::Known(ids.len() as i64))
+        .await
 }
 
 async fn playback(

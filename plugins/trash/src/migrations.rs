@@ -1,0 +1,3 @@
+//! The table that only this plugin reads.
+
+pub mod m20261121_000001_trash;
