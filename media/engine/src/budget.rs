@@ -111,8 +111,7 @@ impl Budget {
         let Calibration { decode_fps, encode_fps } = state.calibration;
         let needs = demand.decode_fps / decode_fps + demand.encode_fps / encode_fps;
         let free = (self.n_processors - state.taken).max(0.0);
-        // Not `needs > free`, which nonsense would pass.
-        if !(needs <= free) {
+        if needs > free || needs.is_nan() {
             return Err(DoesNotFit { needs, free });
         }
         state.taken += needs;

@@ -114,7 +114,7 @@ impl Queue {
     }
 
     fn is_large(&self, worker: &Worker) -> bool {
-        let is_time = self.config.max_jobs < LOOK_EVERY * 2 || worker.n_jobs % LOOK_EVERY == 0;
+        let is_time = self.config.max_jobs < LOOK_EVERY * 2 || worker.n_jobs.is_multiple_of(LOOK_EVERY);
         is_time && process::private_kb(worker.pid()).is_none_or(|kb| kb > self.config.max_private_kb)
     }
 

@@ -94,3 +94,82 @@ pub(crate) fn read_sealed(file: &OwnedFd, len: u64, max: u64) -> Result<Vec<u8>,
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::os::fd::OwnedFd;
+
+    use media_proto::job::Limits;
+    use media_proto::message::Reply;
+    use media_proto::survey::{Artifact, ArtifactKind, Surveyed};
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+    use super::open;
+
+    fn memory_file(bytes: &[u8], seals: SealFlags) -> OwnedFd {
+        let file = memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        assert_eq!(rustix::io::write(&file, bytes).unwrap(), bytes.len());
+        fcntl_add_seals(&file, seals).unwrap();
+        file
+    }
+
+    fn sealed(bytes: &[u8]) -> OwnedFd {
+        memory_file(bytes, SealFlags::WRITE | SealFlags::SHRINK)
+    }
+
+    /// A survey whose one artifact has this many bytes.
+    fn surveyed(len: u64) -> Reply {
+        let artifact = Artifact {
+            kind: ArtifactKind::Sprite,
+            format: None,
+            width: 1,
+            height: 1,
+            offset: 0,
+            len,
+        };
+        Reply::Surveyed(Box::new(Surveyed {
+            artifacts: vec![artifact],
+            fingerprint: vec![u32::MAX; 10_000],
+            ..Surveyed::default()
+        }))
+    }
+
+    fn opened(reply: Reply, passed: impl IntoIterator<Item = OwnedFd>) -> Result<Option<OwnedFd>, String> {
+        let passed: VecDeque<OwnedFd> = passed.into_iter().collect();
+        open(reply, passed, &Limits::default()).map(|(_, file)| file)
+    }
+
+    #[test]
+    fn a_long_reply_and_its_own_memory_file_travel_together() {
+        let long = postcard::to_extend(&surveyed(5), Vec::new()).unwrap();
+        let large = || Reply::Large { len: long.len() as u64 };
+        assert!(opened(large(), [sealed(b"jpegs"), sealed(&long)]).unwrap().is_some());
+        assert!(opened(surveyed(5), [sealed(b"jpegs")]).unwrap().is_some());
+
+        // One file short, one too many, in the wrong order, cut, and another length than was announced.
+        assert!(opened(large(), [sealed(&long)]).is_err());
+        assert!(opened(large(), []).is_err());
+        assert!(opened(large(), [sealed(b"jpegs"), sealed(b"jpegs"), sealed(&long)]).is_err());
+        assert!(opened(large(), [sealed(&long), sealed(b"jpegs")]).is_err());
+        assert!(opened(large(), [sealed(b"jpeg"), sealed(&long)]).is_err());
+        assert!(opened(Reply::Large { len: 3 }, [sealed(b"jpegs"), sealed(&long)]).is_err());
+        let nested = postcard::to_extend(&large(), Vec::new()).unwrap();
+        let len = nested.len() as u64;
+        assert!(opened(Reply::Large { len }, [sealed(b"jpegs"), sealed(&nested)]).is_err());
+    }
+
+    #[test]
+    fn what_could_change_or_shrink_is_refused() {
+        for seals in [SealFlags::empty(), SealFlags::WRITE, SealFlags::SHRINK] {
+            assert!(
+                opened(surveyed(5), [memory_file(b"jpegs", seals)]).is_err(),
+                "{seals:?}"
+            );
+        }
+        let no_memory_file = OwnedFd::from(tempfile::tempfile().unwrap());
+        assert!(opened(surveyed(0), [no_memory_file]).is_err());
+        assert!(opened(Reply::Pong, [sealed(b"")]).is_err());
+        assert!(opened(Reply::Synthesized { len: 1 }, []).is_err());
+    }
+}
