@@ -1,0 +1,208 @@
+//! Encodes frames and cuts what comes out into segments.
+
+use std::collections::VecDeque;
+
+use media_av::encode::{Encoder, Frame, Packet};
+use media_av::film::H264;
+use media_av::fragment::{Fragments, Timing};
+use media_proto::error::MediaError;
+use media_proto::grid::TimeBase;
+use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
+
+use crate::head::{Give, Made};
+use crate::open::av_error;
+
+/// The unit of the rendition's times.
+const OUT: TimeBase = (1, VIDEO_TICKS as i32);
+
+/// A frame on its way through the encoder.
+#[derive(Clone, Copy)]
+struct Pending {
+    pts: i64,
+    segment: u32,
+}
+
+/// The encoder and the fragment at hand.
+pub struct Cutter<'a, 'b> {
+    head: &'a VideoHead,
+    encoder: Encoder,
+    fragments: Fragments,
+    give: &'a mut Give<'b>,
+    /// The last frame before the first segment, which is what its start shows if no frame begins there.
+    before: Option<Frame>,
+    last: Option<(Frame, Pending)>,
+    /// The half of a segment that the last frame was in; each half begins with a keyframe.
+    half: Option<(u32, bool)>,
+    /// In order of presentation, from the first that has not come out.
+    pending: VecDeque<Pending>,
+    /// Came out and waits for the next frame's time.
+    held: VecDeque<Packet>,
+    /// The segment being written: its number and first time.
+    current: Option<Pending>,
+    is_over: bool,
+}
+
+impl<'a, 'b> Cutter<'a, 'b> {
+    pub fn new(head: &'a VideoHead, n_threads: u32, give: &'a mut Give<'b>) -> Result<Self, MediaError> {
+        let rendition = &head.rendition;
+        let encoder = Encoder::open_h264(&H264 {
+            width: rendition.width,
+            height: rendition.height,
+            frame_rate: rendition.frame_rate,
+            ticks_per_second: VIDEO_TICKS,
+            bit_rate: rendition.bit_rate,
+            max_bit_rate: rendition.max_bit_rate,
+            buffer_bits: rendition.buffer_bits,
+            preset: rendition.preset.name(),
+            level: rendition.level,
+            n_threads,
+        })
+        .map_err(|reason| MediaError::Invalid { reason })?;
+        let (fragments, header) =
+            Fragments::new(&encoder, VIDEO_TICKS, head.first).map_err(|reason| MediaError::Invalid { reason })?;
+        let goes_on = give(Made::Header(header))?;
+        Ok(Self {
+            head,
+            encoder,
+            fragments,
+            give,
+            before: None,
+            last: None,
+            half: None,
+            pending: VecDeque::new(),
+            held: VecDeque::new(),
+            current: None,
+            is_over: !goes_on,
+        })
+    }
+
+    /// The next frame in order of presentation; false when no more are wanted.
+    pub fn frame(&mut self, frame: &mut Frame, time_base: TimeBase) -> Result<bool, MediaError> {
+        let Some(ticks) = frame.best_pts() else {
+            return Ok(!self.is_over);
+        };
+        let from_start = ticks.saturating_sub(rescale(self.head.start_pts, self.head.time_base, time_base));
+        let segment = self
+            .head
+            .grid
+            .segment_at(from_start, time_base)
+            .min(self.head.n_segments - 1);
+        if from_start < self.head.grid.first_tick(self.head.first, time_base) {
+            self.before = Some(frame.share().map_err(av_error)?);
+            return Ok(!self.is_over);
+        }
+        let pts = rescale(from_start, time_base, OUT);
+        if self.last.as_ref().is_some_and(|(_, last)| pts <= last.pts) {
+            // A clock that stands still or jumps back: the picture has no time of its own.
+            return Ok(!self.is_over);
+        }
+        self.fill_until(segment)?;
+        let pending = Pending { pts, segment };
+        self.encode(frame, pending)?;
+        self.last = Some((frame.share().map_err(av_error)?, pending));
+        Ok(!self.is_over)
+    }
+
+    /// Gives every segment before this one a picture: the one that is still shown.
+    fn fill_until(&mut self, segment: u32) -> Result<(), MediaError> {
+        let mut next = self.last.as_ref().map_or(self.head.first, |(_, last)| last.segment + 1);
+        while next < segment {
+            let shown = match (&self.last, &self.before) {
+                (Some((frame, _)), _) => frame.share(),
+                (None, Some(frame)) => frame.share(),
+                // The track begins later; its first picture cannot show before itself.
+                (None, None) => return Ok(()),
+            };
+            let mut frame = shown.map_err(av_error)?;
+            let pending = Pending {
+                pts: self.head.grid.first_tick(next, OUT),
+                segment: next,
+            };
+            self.encode(&mut frame, pending)?;
+            self.last = Some((frame, pending));
+            next += 1;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, frame: &mut Frame, pending: Pending) -> Result<(), MediaError> {
+        let (first, next) = (
+            self.head.grid.first_tick(pending.segment, OUT),
+            self.head.grid.first_tick(pending.segment + 1, OUT),
+        );
+        let half = (pending.segment, pending.pts >= first + (next - first) / 2);
+        frame.set_pts(pending.pts);
+        frame.ask_for_keyframe(self.half != Some(half));
+        self.half = Some(half);
+        self.pending.push_back(pending);
+        self.encoder.send(Some(frame)).map_err(av_error)?;
+        self.collect(None)
+    }
+
+    /// Writes what came out of the encoder. `end` is when the last frame ends, once no more come.
+    fn collect(&mut self, end: Option<i64>) -> Result<(), MediaError> {
+        while let Some(packet) = self.encoder.receive().map_err(av_error)? {
+            self.held.push_back(packet);
+        }
+        while !self.is_over && !self.held.is_empty() {
+            let Some(&this) = self.pending.front() else { break };
+            let next = match (self.pending.get(1), end) {
+                (Some(next), _) => next.pts,
+                (None, Some(end)) => end.max(this.pts + 1),
+                (None, None) => break,
+            };
+            if let Some(current) = self.current.filter(|current| current.segment != this.segment) {
+                self.cut(current, this.pts)?;
+                self.current = None;
+                continue;
+            }
+            let Some(packet) = self.held.pop_front() else { break };
+            self.pending.pop_front();
+            self.current.get_or_insert(this);
+            let timing = Timing {
+                pts: packet.pts().unwrap_or(this.pts),
+                dts: this.pts,
+                duration: next - this.pts,
+            };
+            self.fragments.write(packet, timing).map_err(av_error)?;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, current: Pending, next_pts: i64) -> Result<(), MediaError> {
+        let bytes = self.fragments.cut().map_err(av_error)?;
+        let segment = Segment {
+            index: current.segment,
+            first_pts: current.pts,
+            duration: next_pts - current.pts,
+        };
+        self.is_over = !(self.give)(Made::Segment(segment, bytes))?;
+        Ok(())
+    }
+
+    /// Ends the track: every listed segment has been made then.
+    pub fn finish(mut self) -> Result<(), MediaError> {
+        self.fill_until(self.head.n_segments)?;
+        let Some(last) = self.last.as_ref().map(|(_, last)| *last) else {
+            return Err(MediaError::Corrupt {
+                reason: "no picture decodes from there on".to_owned(),
+            });
+        };
+        let (num, den) = self.head.rendition.frame_rate;
+        let end = last.pts + rescale(1, (den, num), OUT).max(1);
+        self.encoder.send(None).map_err(av_error)?;
+        self.collect(Some(end))?;
+        match self.current.take() {
+            Some(current) if !self.is_over => self.cut(current, end),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Ticks of one clock in those of another, to the nearest.
+fn rescale(ticks: i64, from: TimeBase, to: TimeBase) -> i64 {
+    let dividend = i128::from(ticks) * i128::from(from.0) * i128::from(to.1);
+    let divisor = i128::from(from.1) * i128::from(to.0);
+    let rounded = (2 * dividend + divisor).div_euclid(2 * divisor);
+    i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX })
+}

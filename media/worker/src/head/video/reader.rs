@@ -1,0 +1,136 @@
+//! Reads and decodes one stream, from where its decoding must begin.
+
+use media_av::decode::Decoder;
+use media_av::encode::{Frame, Packet};
+use media_av::error::AvError;
+use media_proto::error::MediaError;
+use media_proto::head::VideoHead;
+
+use crate::open::{self, Opened, av_error};
+
+/// Damaged packets that are borne before their share counts.
+const MAX_DAMAGED: u64 = 50;
+/// How far a seek that landed too late steps back at first, in seconds; twice as far each further time.
+const STEP_BACK_S: i64 = 2;
+/// Steps back before the file is read from its beginning.
+const MAX_STEPS: u32 = 5;
+/// Reads and decodes one stream.
+pub struct Reader {
+    opened: Opened,
+    stream: usize,
+    decoder: Decoder,
+    n_packets: u64,
+    n_damaged: u64,
+    has_ended: bool,
+}
+
+impl Reader {
+    /// Of a stream of an open file.
+    pub fn new(opened: Opened, stream: usize, decoder: Decoder) -> Self {
+        Self {
+            opened,
+            stream,
+            decoder,
+            n_packets: 0,
+            n_damaged: 0,
+            has_ended: false,
+        }
+    }
+
+    /// Goes to where decoding must begin, so that the first segment's first frame comes out whole. Indexes count in
+    /// decoding times or are coarse, so the position is accepted only if its first keyframe is early enough.
+    pub fn go_to(&mut self, head: &VideoHead) -> Result<(), MediaError> {
+        if head.first == 0 {
+            return Ok(());
+        }
+        let boundary = head
+            .start_pts
+            .saturating_add(head.grid.first_tick(head.first, head.time_base));
+        let mut target = head.keyframe_pts.filter(|&pts| pts <= boundary).unwrap_or(boundary);
+        let second = i64::from(head.time_base.1 / head.time_base.0).max(1);
+        let mut step = STEP_BACK_S * second;
+        for _ in 0..MAX_STEPS {
+            if self.opened.input.seek_back_to(self.stream, target).is_err() {
+                break;
+            }
+            if self.first_keyframe()?.is_some_and(|pts| pts <= boundary) {
+                // The look took packets away, so the seek is made again.
+                self.opened.input.seek_back_to(self.stream, target).map_err(av_error)?;
+                return Ok(());
+            }
+            target = target.saturating_sub(step);
+            step = step.saturating_mul(2);
+            if target <= head.start_pts {
+                break;
+            }
+        }
+        self.opened.input.rewind().map_err(av_error)
+    }
+
+    fn first_keyframe(&mut self) -> Result<Option<i64>, MediaError> {
+        let mut packet = Packet::empty().map_err(av_error)?;
+        for _ in 0..2000 {
+            match self.opened.input.read(&mut packet) {
+                Ok(true) if packet.stream() == self.stream && packet.is_key() => {
+                    return Ok(packet.pts().or(packet.dts()));
+                }
+                Ok(true) | Err(_) => {}
+                Ok(false) => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next frame in order of presentation; false at the end.
+    pub fn next(&mut self, frame: &mut Frame) -> Result<bool, MediaError> {
+        let mut packet = Packet::empty().map_err(av_error)?;
+        loop {
+            match self.decoder.receive(frame) {
+                Ok(true) => return Ok(true),
+                Ok(false) if self.has_ended => return Ok(false),
+                Ok(false) => {}
+                Err(error) => self.count_damage(error)?,
+            }
+            match self.opened.input.read(&mut packet) {
+                Ok(true) if packet.stream() == self.stream => {
+                    self.n_packets += 1;
+                    if let Err(error) = self.decoder.send(Some(&packet)) {
+                        self.count_damage(error)?;
+                    }
+                }
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Some(error) = open::complaint(&self.opened.input) {
+                        return Err(error);
+                    }
+                    self.has_ended = true;
+                    if let Err(error) = self.decoder.send(None) {
+                        self.count_damage(error)?;
+                    }
+                }
+                Err(error) => {
+                    if let Some(error) = open::complaint(&self.opened.input) {
+                        return Err(error);
+                    }
+                    self.count_damage(error)?;
+                }
+            }
+        }
+    }
+
+    fn count_damage(&mut self, error: AvError) -> Result<(), MediaError> {
+        self.n_damaged += 1;
+        if error == AvError::NO_MEMORY {
+            return Err(MediaError::Memory);
+        }
+        if self.n_damaged > MAX_DAMAGED && self.n_damaged * 2 > self.n_packets {
+            return Err(MediaError::Corrupt {
+                reason: format!(
+                    "{} of {} packets do not decode: {error}",
+                    self.n_damaged, self.n_packets
+                ),
+            });
+        }
+        Ok(())
+    }
+}
