@@ -1,6 +1,8 @@
-//! Lists of named things: tags, people and studios are searched and sorted alike.
+//! Lists of named things: tags, people and studios are searched, sorted and answered alike.
 
-use async_graphql::{Enum, InputObject};
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+
+use async_graphql::{Context, Enum, InputObject};
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
     Condition, ConnectionTrait,
@@ -9,9 +11,12 @@ use sea_orm::{
 
 use crate::{
     kit::{
+        connection::{Connection, Total},
         criterion::{escape_like, like},
+        error::ToGraphql,
         keyset::{IdPage, KEYS, Key, KeyKind, Keyset},
-        page::PageArgs,
+        loader::Rows,
+        page::{self, PageArgs},
     },
     media::inputs::SortDirection,
 };
@@ -46,21 +51,35 @@ pub struct NamedListing {
     pub aliases: Option<(&'static str, &'static str)>,
     /// Which page.
     pub page: PageArgs,
-    /// The largest page.
-    pub cap: usize,
     /// A part of the name or of another name.
     pub search: Option<String>,
     /// In which order; by name if empty.
     pub sort: Vec<NamedSort>,
-    /// Whether the total is wanted.
-    pub with_total: bool,
 }
 
-/// Reads a page of ids.
-pub async fn read(kernel: &Kernel, listing: &NamedListing) -> Result<IdPage, Failure> {
+/// Answers a field with a page of named things; `wrap` makes a row what clients see.
+pub async fn connection<K, M, T>(
+    cx: &Context<'_>,
+    listing: &NamedListing,
+    rows: &Rows<K, M>,
+    wrap: impl Fn(Arc<M>) -> T,
+) -> async_graphql::Result<Connection<T>>
+where
+    K: Hash + Eq + Copy + Debug + From<i64> + Into<i64> + Send + Sync + 'static,
+    M: Send + Sync + 'static,
+{
+    let (kernel, with_total) = (cx.data_unchecked::<Kernel>(), page::selects(cx, "totalCount"));
+    let page = read(kernel, listing, page::cap(cx), with_total).await.graphql()?;
+    let total = Total::Known(page.total.unwrap_or_default());
+    let found = rows.get_pairs(page.ids()).await.graphql()?;
+    let found: HashMap<i64, Arc<M>> = found.into_iter().map(|(id, row)| (id.into(), row)).collect();
+    Ok(Connection::new(page, total, |id| found.get(&id).cloned().map(&wrap)))
+}
+
+async fn read(kernel: &Kernel, listing: &NamedListing, cap: usize, with_total: bool) -> Result<IdPage, Failure> {
     let db = kernel.store.reader();
     let keyset = keyset(listing)?;
-    let window = listing.page.window(&keyset, listing.cap)?;
+    let window = listing.page.window(&keyset, cap)?;
     let mut condition = Condition::all();
     if let Some(text) = listing.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         if text.len() > 500 || text.contains('\0') {
@@ -89,9 +108,9 @@ pub async fn read(kernel: &Kernel, listing: &NamedListing) -> Result<IdPage, Fai
         .cond_where(condition.clone())
         .take();
     let base = |_| Query::select().from(listing.table).cond_where(condition.clone()).take();
-    let select = keyset.select(&base, &window, listing.with_total.then(|| count.clone()));
-    let mut page = keyset.fetch(db, &select, &window, listing.with_total).await?;
-    if listing.with_total && page.total.is_none() {
+    let select = keyset.select(&base, &window, with_total.then(|| count.clone()));
+    let mut page = keyset.fetch(db, &select, &window, with_total).await?;
+    if with_total && page.total.is_none() {
         page.total = Some(
             db.query_one(&count)
                 .await?

@@ -68,9 +68,14 @@ where
 
     /// The rows of keys, in their order; a key without a row is left out.
     pub async fn get_many(&self, keys: Vec<K>) -> Result<Vec<Arc<V>>, Failure> {
-        let known = keys.iter().map(|key| self.cache.peek(*key));
+        Ok(self.get_pairs(keys).await?.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Keys with their rows, in their order; a key without a row is left out.
+    pub async fn get_pairs(&self, keys: Vec<K>) -> Result<Vec<(K, Arc<V>)>, Failure> {
+        let known = keys.iter().map(|key| Some((*key, self.cache.peek(*key)?)));
         if let Some(known) = known.collect::<Option<Vec<_>>>() {
-            return Ok(known.into_iter().flatten().collect());
+            return Ok(known.into_iter().filter_map(|(key, row)| Some((key, row?))).collect());
         }
         let mut loaded = self
             .loader
@@ -79,7 +84,7 @@ where
             .map_err(Failure::internal)?;
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            rows.extend(loaded.remove(&key).transpose()?.flatten());
+            rows.extend(loaded.remove(&key).transpose()?.flatten().map(|row| (key, row)));
         }
         Ok(rows)
     }

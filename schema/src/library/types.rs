@@ -9,10 +9,10 @@ use crate::{
     caches::{LibraryRow, Loaders},
     kit::{
         access::require,
-        connection::{Connection, Total},
+        connection::Connection,
         error::ToGraphql,
         id,
-        page::{self, PageArgs},
+        page::PageArgs,
         scalar::{Bytes, DateTime, Seconds},
     },
     limits,
@@ -125,15 +125,7 @@ impl Library {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
-        let loaders = Loaders::of(cx);
-        let page = loaders
-            .nested
-            .get(Parent::Library(self.row.library.id), &args, page::cap(cx))
-            .await
-            .graphql()?;
-        loaders
-            .media_connection(cx, page, Total::Known(self.row.library.n_media))
-            .await
-            .graphql()
+        let (parent, n_media) = (Parent::Library(self.row.library.id), self.row.library.n_media);
+        Loaders::of(cx).media_below(cx, parent, &args, n_media).await
     }
 }

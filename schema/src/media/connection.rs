@@ -12,10 +12,11 @@ use crate::{
     kit::{
         access::require,
         connection::{Connection, Total},
+        error::ToGraphql,
         keyset::IdPage,
-        page,
+        page::{self, PageArgs},
     },
-    media::{card::Card, types::Media},
+    media::{card::Card, nested::Parent, types::Media},
 };
 
 /// The fields of an item that are the viewer's own.
@@ -39,6 +40,18 @@ impl Loaders {
         Ok(Connection::new(page, total, |id| {
             cards.get(&id).cloned().map(Media::new)
         }))
+    }
+
+    /// Answers a field with a page of the items below something that counts `n_media` of them.
+    pub async fn media_below(
+        &self,
+        cx: &Context<'_>,
+        parent: Parent,
+        args: &PageArgs,
+        n_media: i64,
+    ) -> async_graphql::Result<Connection<Media>> {
+        let page = self.nested.get(parent, args, page::cap(cx)).await.graphql()?;
+        self.media_connection(cx, page, Total::Known(n_media)).await.graphql()
     }
 
     /// The cards of items; what is selected of them is in the caches then, and fields find it there at once. Loaders

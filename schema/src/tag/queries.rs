@@ -1,17 +1,16 @@
 //! The list of tags, and one by its id.
 
 use async_graphql::{Context, ID, Object};
-use kernel::plugin::Kernel;
 
 use crate::{
     caches::Loaders,
     kit::{
         access::Needs,
-        connection::{Connection, Total},
+        connection::Connection,
         error::ToGraphql,
         id,
         listing::{self, NamedListing, NamedSort},
-        page::{self, PageArgs},
+        page::PageArgs,
     },
     limits,
     tag::types::Tag,
@@ -46,20 +45,10 @@ impl TagQuery {
             table: "tag",
             aliases: Some(("tag_alias", "tag_id")),
             page: PageArgs::new(first, after, last, before),
-            cap: page::cap(cx),
             search,
             sort: sort.unwrap_or_default(),
-            with_total: page::selects(cx, "totalCount"),
         };
-        let page = listing::read(cx.data_unchecked::<Kernel>(), &listing).await.graphql()?;
-        let total = Total::Known(page.total.unwrap_or_default());
-        let rows = Loaders::of(cx).tag.get_many(page.ids()).await.graphql()?;
-        let find = |id| {
-            rows.iter()
-                .find(|row| i64::from(row.id) == id)
-                .map(|row| Tag { row: row.clone() })
-        };
-        Ok(Connection::new(page, total, find))
+        listing::connection(cx, &listing, &Loaders::of(cx).tag, |row| Tag { row }).await
     }
 
     /// A tag by its id; null when there is none.

@@ -7,13 +7,7 @@ use entities::tag;
 
 use crate::{
     caches::Loaders,
-    kit::{
-        connection::{Connection, Total},
-        error::ToGraphql,
-        id,
-        page::{self, PageArgs},
-        scalar::DateTime,
-    },
+    kit::{connection::Connection, error::ToGraphql, id, page::PageArgs, scalar::DateTime},
     limits,
     media::{nested::Parent, types::Media},
 };
@@ -97,16 +91,8 @@ impl Tag {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
-        let loaders = Loaders::of(cx);
-        let page = loaders
-            .nested
-            .get(Parent::Tag(self.row.id), &args, page::cap(cx))
-            .await
-            .graphql()?;
-        loaders
-            .media_connection(cx, page, Total::Known(self.row.n_media))
-            .await
-            .graphql()
+        let parent = Parent::Tag(self.row.id);
+        Loaders::of(cx).media_below(cx, parent, &args, self.row.n_media).await
     }
 }
 
