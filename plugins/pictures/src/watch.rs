@@ -145,11 +145,7 @@ async fn start(kernel: &Kernel, open: &Open) -> Result<Started, Failure> {
             ffmpeg: &engine.ffmpeg().ffmpeg_hash,
             now: kernel.clock.now_ms(),
         };
-        if !need
-            .after(kernel.store.reader(), START, 1)
-            .await?
-            .is_empty()
-        {
+        if !need.after(kernel.store.reader(), START, 1).await?.is_empty() {
             let job = GeneratePictures { scope: Scope::Missing };
             let enqueued = kernel.jobs.start_one(&job, Enqueue::default()).await?;
             return Ok(match enqueued.is_new {
