@@ -12,7 +12,7 @@ use kernel::{
     events::{LibraryChanged, MediaChanged, MediaRemoved},
     store::Tx,
 };
-use schema::kit::text::natural_key;
+use schema::{kit::text::natural_key, search::index};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -138,6 +138,7 @@ impl Items {
         let summaries = summaries(tx, &reread).await?;
 
         let (mut changed, mut removed, mut appeared) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reworded = Vec::new();
         let mut studio_changes: BTreeMap<StudioId, i64> = BTreeMap::new();
         for (before, n_files, primary) in plans {
             let mut after = before.clone();
@@ -173,6 +174,11 @@ impl Items {
             if !was_present && is_present {
                 appeared.push(before.id);
             }
+            if (&after.title, &after.description, &after.path, after.studio_id)
+                != (&before.title, &before.description, &before.path, before.studio_id)
+            {
+                reworded.push(before.id);
+            }
             if after != before {
                 after.updated_at = now;
                 update(tx, &before, after).await?;
@@ -180,6 +186,7 @@ impl Items {
         }
         edges::count_studios(tx, &studio_changes).await?;
         edges::count_presence(tx, &appeared, &removed).await?;
+        index::refresh(tx, &reworded).await?;
         if !changed.is_empty() {
             tx.publish(MediaChanged { media: changed });
         }

@@ -17,7 +17,7 @@ use kernel::{
     jobs::JobCx,
     store::{Durability, Tx},
 };
-use schema::kit::text::natural_key;
+use schema::{kit::text::natural_key, search::index};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, EntityTrait, Insert, IntoActiveModel, ModelTrait, QueryFilter,
 };
@@ -285,6 +285,7 @@ impl Recorder<'_> {
             })
             .collect();
         edges::join(tx, now, &joined).await?;
+        index::refresh(tx, &added).await?;
         self.report.new += new.len() as u64;
         if !added.is_empty() {
             tx.publish(MediaAdded {
@@ -358,6 +359,10 @@ impl Recorder<'_> {
             .settle(tx, now, &changed.iter().map(relook).collect(), &studios)
             .await?;
         edges::join(tx, now, &added).await?;
+        let joined = added
+            .iter()
+            .filter(|joined| !(joined.people.is_empty() && joined.tags.is_empty()));
+        index::refresh(tx, &joined.map(|joined| joined.media).collect::<Vec<_>>()).await?;
         self.report.changed += changed.len() as u64;
         Ok(())
     }

@@ -145,6 +145,23 @@ ordered! {
     DateCriterion, DateRange, Date, "day", |value: &Date| value.0.clone()
 }
 
+impl IntCriterion {
+    /// Whether it can hold only where there is a value.
+    pub fn needs_value(&self) -> bool {
+        let comparisons = [&self.eq, &self.gt, &self.gte, &self.lt, &self.lte];
+        comparisons.iter().any(|value| value.is_some()) || self.between.is_some() || self.is_in.is_some()
+    }
+
+    /// Whether it can hold only for values above this one.
+    pub fn is_above(&self, floor: i32) -> bool {
+        let above = |value: &i32| *value > floor;
+        self.gt.is_some_and(|value| value >= floor)
+            || self.eq.iter().chain(&self.gte).any(above)
+            || self.between.as_ref().is_some_and(|range| above(&range.from))
+            || self.is_in.as_ref().is_some_and(|values| values.iter().all(above))
+    }
+}
+
 /// A condition on something that is true or false.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct BooleanCriterion {

@@ -4,10 +4,7 @@ use async_graphql::{Context, SelectionField};
 use kernel::error::Failure;
 
 use crate::{
-    kit::{
-        cursor::Cursor,
-        keyset::{IdPage, Keyset, PageRow, Window},
-    },
+    kit::keyset::{Cursor, IdPage, Keyset, PageRow, Window},
     limits,
 };
 

@@ -127,6 +127,53 @@ impl Translation<'_> {
         self.tree(filter, "filter")
     }
 
+    /// Lists of ids that hold every item of a filter: for each criterion that an index answers and that must hold.
+    pub fn drivers(&self, filter: &MediaFilter) -> Result<Vec<SelectStatement>, Failure> {
+        let mut drivers = Vec::new();
+        for inner in filter.and.iter().flatten() {
+            drivers.extend(self.drivers(inner)?);
+        }
+        if let Some(tags) = &filter.tags {
+            let expand = |ids: Vec<TagId>| {
+                if tags.include_descendants {
+                    self.with_descendants(&ids)
+                } else {
+                    ids
+                }
+            };
+            drivers.extend(TAGGED.drivers(&tags.any_of, &tags.all_of, expand)?);
+        }
+        if let Some(people) = &filter.people {
+            drivers.extend(CREDITED.drivers::<PersonId>(&people.any_of, &people.all_of, |ids| ids)?);
+        }
+        let own = || {
+            let mut select = Query::select();
+            select.column(("mu", "media_id")).from_as("media_user", "mu");
+            select.and_where(Expr::col(("mu", "user_id")).eq(i64::from(self.viewer)));
+            select
+        };
+        if let Some(rating) = filter.rating.as_ref().filter(|rating| rating.needs_value()) {
+            let rated = rating.condition(&Subject::nullable(Expr::col(("mu", "rating"))));
+            drivers.push(own().cond_where(rated).take());
+        }
+        if wanted(&filter.is_favorite) == Some(true) {
+            // In these words, because they are the index's.
+            drivers.push(own().and_where(Expr::cust(r#""mu"."is_favorite""#)).take());
+        }
+        if let Some(views) = filter.view_count.as_ref().filter(|views| views.is_above(0)) {
+            let played = views.condition(&Subject::present(Expr::col(("mu", "n_views"))));
+            drivers.push(own().cond_where(played).take());
+        }
+        Ok(drivers)
+    }
+
+    fn with_descendants(&self, ids: &[TagId]) -> Vec<TagId> {
+        let below = ids
+            .iter()
+            .flat_map(|id| self.descendants.get(id).into_iter().flatten().copied());
+        below.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn tree(&self, filter: &MediaFilter, path: &str) -> Result<Condition, Failure> {
         let mut all = Condition::all();
         for (index, inner) in filter.and.iter().flatten().enumerate() {
@@ -155,13 +202,8 @@ impl Translation<'_> {
             all = all.add(self.tags(tags, &format!("{path}.tags"))?);
         }
         if let Some(people) = &filter.people {
-            let link = Link {
-                table: "media_person",
-                alias: "mp",
-                column: "person_id",
-            };
             all = all.add(relation::<PersonId>(people, &format!("{path}.people"), |ids| {
-                link.exists(ids)
+                CREDITED.exists(ids)
             })?);
         }
         // A studio and a library are columns of the item.
@@ -181,26 +223,15 @@ impl Translation<'_> {
     }
 
     fn tags(&self, tags: &TagCriterion, path: &str) -> Result<Condition, Failure> {
-        let link = Link {
-            table: "media_tag",
-            alias: "mt",
-            column: "tag_id",
-        };
         let relations = RelationCriterion {
             any_of: tags.any_of.clone(),
             all_of: tags.all_of.clone(),
             none_of: tags.none_of.clone(),
             is_empty: tags.is_empty,
         };
-        relation::<TagId>(&relations, path, |ids| {
-            let Some(ids) = ids.filter(|_| tags.include_descendants) else {
-                return link.exists(ids);
-            };
-            let below: BTreeSet<TagId> = ids
-                .iter()
-                .flat_map(|id| self.descendants.get(id).into_iter().flatten().copied())
-                .collect();
-            link.exists(Some(&below.into_iter().collect::<Vec<_>>()))
+        relation::<TagId>(&relations, path, |ids| match ids.filter(|_| tags.include_descendants) {
+            Some(ids) => TAGGED.exists(Some(&self.with_descendants(ids))),
+            None => TAGGED.exists(ids),
         })
     }
 
@@ -329,7 +360,37 @@ struct Link {
     column: &'static str,
 }
 
+const TAGGED: Link = Link {
+    table: "media_tag",
+    alias: "mt",
+    column: "tag_id",
+};
+const CREDITED: Link = Link {
+    table: "media_person",
+    alias: "mp",
+    column: "person_id",
+};
+
 impl Link {
+    /// The items that have one of the first, and those that have each of the second.
+    fn drivers<T: TypedId + FromStr<Err = IdError>>(
+        self,
+        any_of: &Option<Vec<ID>>,
+        all_of: &Option<Vec<ID>>,
+        expand: impl Fn(Vec<T>) -> Vec<T>,
+    ) -> Result<Vec<SelectStatement>, Failure> {
+        let any_of = any_of.iter().map(Vec::as_slice);
+        let each = all_of.iter().flatten().map(std::slice::from_ref);
+        let driver = |ids: &[ID]| {
+            let ids = expand(typed::<T>(ids, "filter")?);
+            let mut select = Query::select();
+            select.column((self.alias, "media_id")).from_as(self.table, self.alias);
+            select.and_where(is_in((self.alias, self.column), &ids));
+            Ok(select)
+        };
+        any_of.chain(each).map(driver).collect()
+    }
+
     /// The item has one of these; without ids: any at all.
     fn exists<T: TypedId>(self, ids: Option<&[T]>) -> Expr {
         let mut select = Query::select();

@@ -46,7 +46,7 @@ pub enum MediaSortField {
     Height,
     /// Bits per second.
     BitRate,
-    /// How often the viewer has played it.
+    /// How often the viewer has played it; what was never played comes last.
     ViewCount,
     /// When the viewer last played it.
     LastViewedAt,
@@ -54,6 +54,9 @@ pub enum MediaSortField {
     Path,
     /// An order without meaning, the same for the same `seed`.
     Random,
+    /// How well it fits the search: words in the title first, then in names, the path and the description; among equals
+    /// the newest first, whatever the direction. Only with a search, and alone.
+    Relevance,
 }
 
 /// A direction.

@@ -43,12 +43,16 @@ impl MediaQuery {
         #[graphql(desc = "How many from the end; not together with `first`.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(
-            desc = "Words that all occur in the title, the path, or the name of a tag or person. \
-                          \"Quoted phrases\" stay together, and -words must not occur."
+            desc = "Words that all occur in the title, the names of tags, people and the studio, the path or the \
+                          description. \"Quoted phrases\" stay together, begin* finds beginnings, and -words must not \
+                          occur. If nothing is found, words that occur nowhere stand for similar ones that do."
         )]
         search: Option<String>,
         #[graphql(desc = "Which media.")] filter: Option<MediaFilter>,
-        #[graphql(desc = "In which order; by default what was added last comes first.")] sort: Option<Vec<MediaSort>>,
+        #[graphql(
+            desc = "In which order; by default the best match of a search, or what was added last, comes first."
+        )]
+        sort: Option<Vec<MediaSort>>,
     ) -> async_graphql::Result<Connection<Media>> {
         let viewer = require(cx).graphql()?;
         let listing = MediaListing {

@@ -20,7 +20,10 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-use crate::kit::{access::Viewer, text::natural_key};
+use crate::{
+    kit::{access::Viewer, text::natural_key},
+    search::index,
+};
 
 /// One account's state of some items changed: its rating, its views, where it stopped.
 #[derive(Debug, Clone)]
@@ -96,6 +99,7 @@ pub async fn update(kernel: &Kernel, viewer: &Viewer, id: MediaId, edit: MediaEd
         if let Some(people) = &edit.people {
             change_people(&tx, &item, people).await?;
         }
+        index::refresh(&tx, &[id]).await?;
         tx.publish(MediaChanged { media: vec![id] });
     }
     if edit.rating.is_some() || edit.is_favorite.is_some() {

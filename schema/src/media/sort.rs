@@ -1,11 +1,15 @@
 //! Orders of media: from sort inputs to keys.
 
 use kernel::error::Failure;
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::sea_query::Expr;
 
 use crate::{
     kit::keyset::{KEYS, Key, KeyKind, Keyset},
-    media::inputs::{MediaSort, MediaSortField, SortDirection},
+    media::{
+        inputs::{MediaSort, MediaSortField, SortDirection},
+        relevance,
+        shuffle::Shuffle,
+    },
 };
 
 /// The order of a list of media, and what it needs joined.
@@ -13,23 +17,34 @@ use crate::{
 pub struct Order {
     /// The keys.
     pub keyset: Keyset,
+    /// How its pages are read.
+    pub walk: Walk,
     /// Whether `media_user` of the viewer is joined, under the name `own`.
     pub needs_own: bool,
-    /// Whether the first key is one that only some rows of `own` have.
-    pub begins_with_own: bool,
+    /// Whether `media_user` of the viewer is joined where it counts views, under the name `played`.
+    pub needs_played: bool,
+    /// The joined table of the first key, if not all rows have it.
+    pub begins_with: Option<&'static str>,
 }
 
-/// The order that clients ask for; without one, what was added last comes first.
-pub fn order(sorts: &[MediaSort]) -> Result<Order, Failure> {
+/// How the pages of an order are read.
+#[derive(Debug, Clone, Copy)]
+pub enum Walk {
+    /// By the keys.
+    Keys,
+    /// By a stored hash.
+    Shuffle(Shuffle),
+    /// By the search index.
+    Relevance,
+}
+
+/// The order that clients ask for; without one, the best match of a search comes first, or what was added last.
+pub fn order(sorts: &[MediaSort], is_search: bool) -> Result<Order, Failure> {
     let newest = [MediaSort {
         field: MediaSortField::AddedAt,
         direction: SortDirection::Desc,
         seed: None,
     }];
-    let sorts = if sorts.is_empty() { &newest[..] } else { sorts };
-    if sorts.len() > KEYS.len() {
-        return Err(Failure::field("sort", format!("at most {} keys", KEYS.len())));
-    }
     let mut order = Order {
         keyset: Keyset {
             keys: Vec::new(),
@@ -37,9 +52,25 @@ pub fn order(sorts: &[MediaSort]) -> Result<Order, Failure> {
             is_descending: false,
             signature: String::new(),
         },
+        walk: Walk::Keys,
         needs_own: false,
-        begins_with_own: false,
+        needs_played: false,
+        begins_with: None,
     };
+    let by_relevance = sorts.iter().position(|sort| sort.field == MediaSortField::Relevance);
+    if let Some(index) = by_relevance.filter(|_| sorts.len() > 1 || !is_search) {
+        let message = "RELEVANCE needs a search for at least one word, and no other key beside it";
+        return Err(Failure::field(format!("sort[{index}].field"), message));
+    }
+    if by_relevance.is_some() || (sorts.is_empty() && is_search) {
+        order.keyset = relevance::keyset();
+        order.walk = Walk::Relevance;
+        return Ok(order);
+    }
+    let sorts = if sorts.is_empty() { &newest[..] } else { sorts };
+    if sorts.len() > KEYS.len() {
+        return Err(Failure::field("sort", format!("at most {} keys", KEYS.len())));
+    }
     for (index, sort) in sorts.iter().enumerate() {
         if sorts[..index].iter().any(|earlier| earlier.field == sort.field) {
             return Err(Failure::field(format!("sort[{index}].field"), "occurs twice"));
@@ -50,6 +81,17 @@ pub fn order(sorts: &[MediaSort]) -> Result<Order, Failure> {
                 "only RANDOM takes a seed",
             ));
         }
+    }
+    if let [first, ..] = sorts
+        && first.field == MediaSortField::Random
+    {
+        // Hardly two items are equal by chance: what follows cannot matter.
+        let shuffle = Shuffle::new(first.seed.unwrap_or(0));
+        order.keyset = shuffle.keyset(first.direction == SortDirection::Desc);
+        order.walk = Walk::Shuffle(shuffle);
+        return Ok(order);
+    }
+    for (index, sort) in sorts.iter().enumerate() {
         let is_descending = sort.direction == SortDirection::Desc;
         order.keyset.is_descending = is_descending;
         order.keyset.signature.push_str(&signature(sort));
@@ -58,12 +100,16 @@ pub fn order(sorts: &[MediaSort]) -> Result<Order, Failure> {
             break;
         }
         let (expr, kind, is_nullable) = key(sort);
-        let is_own = matches!(
-            sort.field,
-            MediaSortField::Rating | MediaSortField::ViewCount | MediaSortField::LastViewedAt
-        );
-        order.needs_own |= is_own;
-        order.begins_with_own |= is_own && is_nullable && index == 0;
+        let joined = match sort.field {
+            MediaSortField::Rating | MediaSortField::LastViewedAt => Some("own"),
+            MediaSortField::ViewCount => Some("played"),
+            _ => None,
+        };
+        order.needs_own |= joined == Some("own");
+        order.needs_played |= joined == Some("played");
+        if index == 0 {
+            order.begins_with = joined;
+        }
         order.keyset.keys.push(Key {
             expr,
             kind,
@@ -98,38 +144,12 @@ fn key(sort: &MediaSort) -> (Expr, KeyKind, bool) {
         MediaSortField::Duration => (media("duration_us"), KeyKind::Int, true),
         MediaSortField::Height => (media("height"), KeyKind::Int, true),
         MediaSortField::BitRate => (media("bit_rate"), KeyKind::Int, true),
-        MediaSortField::ViewCount => (
-            Expr::from(Func::coalesce([own("n_views"), Expr::cust("0")])),
-            KeyKind::Int,
-            false,
-        ),
+        // Joined only where it is greater than 0: never played is absent, and comes last.
+        MediaSortField::ViewCount => (Expr::col(("played", "n_views")), KeyKind::Int, true),
         MediaSortField::LastViewedAt => (own("last_viewed_at"), KeyKind::Int, true),
         MediaSortField::Path => (media("path"), KeyKind::Text, false),
-        MediaSortField::Random => (random(sort.seed.unwrap_or(0)), KeyKind::Int, false),
+        MediaSortField::Random => (Shuffle::new(sort.seed.unwrap_or(0)).place(), KeyKind::Int, false),
+        // Never beside other keys; alone it is no key at all.
+        MediaSortField::Relevance => (Expr::cust("0"), KeyKind::Int, false),
     }
-}
-
-/// A keyed hash of the id that both databases compute alike: steps modulo a prime below 2^31, so that no product
-/// leaves 63 bits, where SQLite would go on in floating point and PostgreSQL would fail.
-fn random(seed: i32) -> Expr {
-    const PRIME: i64 = 2_147_483_629;
-    let mut state = seed as u64;
-    // SplitMix64: neighboring seeds give unrelated constants.
-    let mut constant = || -> i64 {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        1 + ((mixed ^ (mixed >> 31)) % (PRIME as u64 - 1)) as i64
-    };
-    let number = |value: i64| Expr::cust(value.to_string());
-    let step =
-        |expr: Expr, factor: i64, offset: i64| expr.mul(number(factor)).add(number(offset)).modulo(number(PRIME));
-    let linear = step(Expr::col(("media", "id")).modulo(number(PRIME)), constant(), constant());
-    let squared = linear
-        .clone()
-        .mul(linear.clone())
-        .add(number(constant()))
-        .modulo(number(PRIME));
-    step(squared, constant(), constant()).add(linear).modulo(number(PRIME))
 }

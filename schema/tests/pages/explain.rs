@@ -48,8 +48,8 @@ on_both! {
             (MediaSortField::Path, "media_path_idx"),
         ] {
             for direction in [SortDirection::Asc, SortDirection::Desc] {
-                let order = sort::order(&[MediaSort { field, direction, seed: None }]).expect("an order");
-                let select = page::statement(viewer, &order, &condition, &window, None);
+                let order = sort::order(&[MediaSort { field, direction, seed: None }], false).expect("an order");
+                let select = page::statement(viewer, &order, &condition, &window);
                 // PostgreSQL sorts tables as small as these; the choice of an index is checked on SQLite.
                 let plan = plan(&world, &select).await;
                 if is_sqlite {

@@ -3,7 +3,9 @@
 use async_graphql::{Value, value};
 use entities::media::{self, MediaKind};
 
-use crate::world::{World, none, on_both};
+use schema::search::token::folded;
+
+use crate::world::{N, World, none, on_both};
 
 const FILTERED: &str = "query($filter: MediaFilter, $search: String) {
     media(first: 1000, filter: $filter, search: $search, sort: [{ field: ID }]) { totalCount nodes { id } } }";
@@ -102,27 +104,140 @@ on_both! {
     }
 
     async fn a_search_finds_words_phrases_and_linked_names(world: World) {
-        let linked = |row: &media::Model, name: &str| {
-            let tag = |n: usize| format!("tag {n}").contains(name) && world.tagged.contains(&(row.id, world.tags[n]));
-            let person = |n: usize| format!("person {n}").contains(name) && world.credited.contains(&(row.id, world.people[n]));
-            (0..12).any(tag) || (0..5).any(person)
+        let words = |text: &str| -> Vec<String> { folded(text).split(' ').map(str::to_owned).collect() };
+        // Every text of an item, cut into words.
+        let texts = |row: &media::Model| -> Vec<Vec<String>> {
+            let names = (0..12).filter(|n| world.tagged.contains(&(row.id, world.tags[*n]))).map(|n| format!("tag {n}"));
+            let people = (0..5).filter(|n| world.credited.contains(&(row.id, world.people[*n]))).map(|n| format!("Person {n}"));
+            let studio = (0..3).filter(|n| row.studio_id == Some(world.studios[*n])).map(|n| format!("Studio {n}"));
+            let own = [row.title.clone(), row.path.clone(), row.description.clone().unwrap_or_default()];
+            own.into_iter().chain(names).chain(people).chain(studio).map(|text| words(&text)).collect()
         };
-        for (search, words, without) in [
+        for (search, wanted, without) in [
             ("lantern", &["lantern"][..], &[][..]),
             ("LANTERN 1", &["lantern", "1"], &[]),
             ("\"magic show\" -3", &["magic show"], &["3"]),
-            ("50% off_", &["50%", "off_"], &[]),
+            ("50% off_", &["50", "off"], &[]),
+            ("album", &["album"], &[]),
+            ("albu*", &["albu*"], &[]),
             ("\"tag 7\"", &["tag 7"], &[]),
             ("\"person 4\" -clip", &["person 4"], &["clip"]),
+            ("studio 2 -about", &["studio", "2"], &["about"]),
+            ("-lantern", &[], &["lantern"]),
         ] {
-            let occurs = |row: &media::Model, word: &str| {
-                row.title.to_lowercase().contains(word) || row.path.contains(word) || linked(row, word)
+            let occurs = |row: &media::Model, term: &str| {
+                let phrase = words(term);
+                let fits = |(found, wanted): (&String, &String)| match term.ends_with('*') {
+                    true => found.starts_with(wanted.as_str()),
+                    false => found == wanted,
+                };
+                let holds = |text: &Vec<String>| text.windows(phrase.len()).any(|part| part.iter().zip(&phrase).all(fits));
+                texts(row).iter().any(holds)
             };
+            let expected = world.media.iter().filter(|row| row.missing_at.is_none());
+            let expected = expected
+                .filter(|row| wanted.iter().all(|term| occurs(row, term)) && !without.iter().any(|term| occurs(row, term)));
+            let expected: Vec<String> = expected.map(|row| row.id.to_string()).collect();
+            // By another order and by relevance, through a filter and alone: the same items.
             let data = world.data(FILTERED, value!({ "search": search })).await;
-            let n = world.media.iter().filter(|row| row.missing_at.is_none());
-            let n = n.filter(|row| words.iter().all(|word| occurs(row, word)) && !without.iter().any(|word| occurs(row, word)));
-            assert_eq!(data["media"]["totalCount"], n.count(), "{search}");
+            let ids = |nodes: &serde_json::Value| -> Vec<String> {
+                let nodes = nodes.as_array().expect("nodes").iter();
+                nodes.map(|node| node["id"].as_str().expect("an id").to_owned()).collect()
+            };
+            assert_eq!(ids(&data["media"]["nodes"]), expected, "{search}");
+            assert_eq!(data["media"]["totalCount"], expected.len(), "{search}");
+            let document = "query($search: String) { media(first: 1000, search: $search) { totalCount nodes { id } } }";
+            let data = world.data(document, value!({ "search": search })).await;
+            let mut found = ids(&data["media"]["nodes"]);
+            found.sort();
+            let mut sorted = expected.clone();
+            sorted.sort();
+            assert_eq!(found, sorted, "{search} by relevance");
+            assert_eq!(data["media"]["totalCount"], expected.len(), "{search} by relevance");
+            assert!(!expected.is_empty() || search.contains("clip"), "{search} finds nothing: the test proves little");
         }
+    }
+
+    async fn the_best_matches_come_first_and_pages_go_on_from_both_ends(world: World) {
+        let document = "query($first: Int, $after: String, $last: Int, $before: String, $search: String!) {
+            media(first: $first, after: $after, last: $last, before: $before, search: $search) {
+                pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { id } } }";
+        // `1` is in titles, names of tags, people and studios, paths and descriptions.
+        for search in ["1", "clip", "\"about 12\"", "1 -lantern"] {
+            let (mut forward, mut backward) = (Vec::new(), Vec::new());
+            for is_backward in [false, true] {
+                let mut cursor = None::<String>;
+                loop {
+                    let variables = if is_backward {
+                        value!({ "last": 7, "before": cursor.clone(), "search": search })
+                    } else {
+                        value!({ "first": 7, "after": cursor.clone(), "search": search })
+                    };
+                    let data = world.data(document, variables).await;
+                    let nodes = data["media"]["nodes"].as_array().expect("nodes").iter();
+                    let found: Vec<String> = nodes.map(|node| node["id"].as_str().expect("an id").to_owned()).collect();
+                    let info = &data["media"]["pageInfo"];
+                    let (more, next) = if is_backward {
+                        backward.splice(0..0, found);
+                        (&info["hasPreviousPage"], &info["startCursor"])
+                    } else {
+                        forward.extend(found);
+                        (&info["hasNextPage"], &info["endCursor"])
+                    };
+                    assert!(forward.len().max(backward.len()) <= N, "{search} goes round");
+                    if more == false {
+                        break;
+                    }
+                    cursor = next.as_str().map(str::to_owned);
+                }
+            }
+            assert_eq!(forward, backward, "{search}");
+            let place = |id: &str| world.media.iter().position(|row| row.id.to_string() == id).expect("known");
+            let tier = |n: usize| {
+                let row = &world.media[n];
+                let has = |text: &str| format!(" {} ", folded(text)).contains(" 1 ");
+                let named = (world.tagged.contains(&(row.id, world.tags[1])))
+                    || world.credited.contains(&(row.id, world.people[1]))
+                    || row.studio_id == Some(world.studios[1]);
+                [has(&row.title), named, has(&row.path), true].iter().position(|here| *here)
+            };
+            if search == "1" {
+                let keys: Vec<_> = forward.iter().map(|id| (tier(place(id)), std::cmp::Reverse(place(id)))).collect();
+                assert!(keys.is_sorted(), "{keys:?}");
+                assert!(keys.first().map(|key| key.0) < keys.last().map(|key| key.0));
+            }
+        }
+    }
+
+    async fn a_mistyped_word_finds_what_was_meant(world: World) {
+        let count = async |search: &str| {
+            let data = world.data(FILTERED, value!({ "search": search })).await;
+            data["media"]["totalCount"].as_i64().expect("a count")
+        };
+        let n_lanterns = count("lantern").await;
+        assert!(n_lanterns > 20);
+        for typo in ["lantren", "lanten", "lamtern", "lanternn", "Lántrn", "lantrn -draft"] {
+            assert_eq!(count(typo).await, n_lanterns, "{typo}");
+        }
+        for exact in ["\"lantren\"", "lantren*", "lxntxxn", "clp", "lantren nowhere"] {
+            assert_eq!(count(exact).await, 0, "{exact}");
+        }
+    }
+
+    async fn a_search_follows_edits_at_once(world: World) {
+        let count = async |search: &str| {
+            let data = world.data(FILTERED, value!({ "search": search })).await;
+            data["media"]["totalCount"].as_i64().expect("a count")
+        };
+        let edit = "mutation($input: UpdateMediaInput!) { updateMedia(input: $input) { media { id } } }";
+        let media = id(world.media[0].id);
+        assert_eq!((count("zeppelin").await, count("\"about 0\"").await), (0, 1));
+        let input = value!({ "id": media.clone(), "title": "The Zeppelin", "description": null, "tagIds": [id(world.tags[11])] });
+        world.data(edit, value!({ "input": input })).await;
+        assert_eq!((count("zeppelin").await, count("\"about 0\"").await), (1, 0));
+        assert_eq!(count("zeppelin \"tag 11\"").await, 1);
+        world.data(edit, value!({ "input": { "id": media, "title": "Plain", "tagIds": [] } })).await;
+        assert_eq!((count("zeppelin").await, count("plain \"tag 11\"").await, count("plain").await), (0, 0, 1));
     }
 
     async fn bad_filters_are_refused_with_their_path(world: World) {

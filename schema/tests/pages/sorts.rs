@@ -85,7 +85,7 @@ fn expected(world: &World, field: &str, descending: bool) -> Option<Vec<String>>
             "DURATION" => row.duration_us,
             "HEIGHT" => row.height.map(i64::from),
             "BIT_RATE" => row.bit_rate,
-            "VIEW_COUNT" => Some(own(row).map_or(0, |own| own.n_views)),
+            "VIEW_COUNT" => own(row).map(|own| own.n_views).filter(|n_views| *n_views > 0),
             "LAST_VIEWED_AT" => own(row)?.last_viewed_at,
             "DATE" => row
                 .date

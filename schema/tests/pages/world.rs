@@ -292,6 +292,8 @@ impl World {
         for n in 0..N {
             self.item(&*tx, n, place.id, now).await;
         }
+        let ids: Vec<MediaId> = self.media.iter().map(|row| row.id).collect();
+        schema::search::index::refresh(&tx, &ids).await.expect("an index");
         tx.commit().await.expect("a commit");
     }
 

@@ -1,0 +1,254 @@
+//! The search index, kept current in the transaction that changes what it is made from.
+//!
+//! Whoever changes the title, description, path, tags, people or studio of items, or a name or alias of those, calls
+//! [`refresh`] with the items. Deleted items leave the index by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entities::{id::MediaId, setting};
+use kernel::store::{Durability, Store, Tx};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value,
+};
+
+use crate::search::{token, typo};
+
+/// Items per statement.
+const CHUNK: usize = 250;
+/// Items in one transaction when all are indexed anew.
+const REBUILD_CHUNK: i64 = 2_000;
+/// More words of one description are not indexed: a position in PostgreSQL's vector ends at 16,383.
+const MAX_DESCRIPTION: usize = 4_000;
+/// Raised when words are cut or folded in another way: then every item is indexed anew.
+const VERSION: &[u8] = b"1";
+/// The setting that says which version the index has.
+const SETTING: &str = "search.version";
+
+/// The texts of an item that are searched, by column, folded.
+#[derive(Debug, Default)]
+struct Document {
+    title: String,
+    names: Vec<String>,
+    path: String,
+    description: String,
+}
+
+/// Indexes items as their rows are in this transaction.
+pub async fn refresh(tx: &Tx, media: &[MediaId]) -> Result<(), DbErr> {
+    let mut media: Vec<i64> = media.iter().map(|id| id.0).collect();
+    media.sort_unstable();
+    media.dedup();
+    for chunk in media.chunks(CHUNK) {
+        let documents = documents(tx, chunk).await?;
+        write(tx, &documents).await?;
+        write_words(tx, &documents).await?;
+    }
+    Ok(())
+}
+
+/// Indexes items that have something, such as those of a tag that got another name.
+pub async fn refresh_linked(tx: &Tx, table: LinkTable, id: i64) -> Result<(), DbErr> {
+    let (table, column) = match table {
+        LinkTable::Tag => ("media_tag", "tag_id"),
+        LinkTable::Person => ("media_person", "person_id"),
+    };
+    let text = format!("select media_id from {table} where {column} = {id}");
+    refresh_selected(tx, text).await
+}
+
+/// Indexes the items of a studio that got another name.
+pub async fn refresh_studio(tx: &Tx, id: i64) -> Result<(), DbErr> {
+    refresh_selected(tx, format!("select id from media where studio_id = {id}")).await
+}
+
+/// What items are linked to by a table of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkTable {
+    /// Tags.
+    Tag,
+    /// People.
+    Person,
+}
+
+async fn refresh_selected(tx: &Tx, text: String) -> Result<(), DbErr> {
+    let rows = rows(tx, text).await?;
+    let ids = rows
+        .iter()
+        .map(|row| Ok(MediaId(row.try_get_by_index(0)?)))
+        .collect::<Result<Vec<_>, DbErr>>()?;
+    refresh(tx, &ids).await
+}
+
+/// Indexes every item unless this version of the index is complete. Killed, it begins again.
+pub async fn ensure(store: &Store) -> Result<(), DbErr> {
+    let done = setting::Entity::find()
+        .filter(setting::Column::Name.eq(SETTING))
+        .one(store.reader())
+        .await?;
+    if done.is_some_and(|row| row.value == VERSION) {
+        return Ok(());
+    }
+    let mut after = i64::MIN;
+    loop {
+        let tx = store.begin(Durability::Normal).await?;
+        let text = format!("select id from media where id > {after} order by id limit {REBUILD_CHUNK}");
+        let rows = rows(&tx, text).await?;
+        let ids = rows
+            .iter()
+            .map(|row| Ok(MediaId(row.try_get_by_index(0)?)))
+            .collect::<Result<Vec<_>, DbErr>>()?;
+        let Some(last) = ids.last() else {
+            let row = setting::ActiveModel {
+                name: Set(SETTING.to_owned()),
+                value: Set(VERSION.to_owned()),
+                updated_at: Set(store.clock().now_ms()),
+            };
+            setting::Entity::delete_many()
+                .filter(setting::Column::Name.eq(SETTING))
+                .exec(&*tx)
+                .await?;
+            setting::Entity::insert(row).exec_without_returning(&*tx).await?;
+            return tx.commit().await;
+        };
+        after = last.0;
+        refresh(&tx, &ids).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn rows(tx: &Tx, text: String) -> Result<Vec<sea_orm::QueryResult>, DbErr> {
+    tx.query_all_raw(Statement::from_string(tx.get_database_backend(), text))
+        .await
+}
+
+async fn documents(tx: &Tx, media: &[i64]) -> Result<BTreeMap<i64, Document>, DbErr> {
+    let ids = media.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    let mut documents = BTreeMap::new();
+    let text = format!(
+        "select media.id, media.title, media.path, media.description, studio.name
+         from media left join studio on studio.id = media.studio_id where media.id in ({ids})"
+    );
+    for row in rows(tx, text).await? {
+        let description: Option<String> = row.try_get_by_index(3)?;
+        let description = token::tokens(description.as_deref().unwrap_or_default()).take(MAX_DESCRIPTION);
+        let studio: Option<String> = row.try_get_by_index(4)?;
+        let document = Document {
+            title: token::folded(&row.try_get_by_index::<String>(1)?),
+            names: studio.iter().map(|name| token::folded(name)).collect(),
+            path: token::folded(&row.try_get_by_index::<String>(2)?),
+            description: description.map(|token| token.word).collect::<Vec<_>>().join(" "),
+        };
+        documents.insert(row.try_get_by_index(0)?, document);
+    }
+    let text = format!(
+        "select media_id, name from media_tag join tag on tag.id = tag_id where media_id in ({ids})
+         union all select media_id, name from media_tag join tag_alias on tag_alias.tag_id = media_tag.tag_id where media_id in ({ids})
+         union all select media_id, name from media_person join person on person.id = person_id where media_id in ({ids})
+         union all select media_id, name from media_person join person_alias on person_alias.person_id = media_person.person_id
+             where media_id in ({ids})"
+    );
+    for row in rows(tx, text).await? {
+        if let Some(document) = documents.get_mut(&row.try_get_by_index(0)?) {
+            document.names.push(token::folded(&row.try_get_by_index::<String>(1)?));
+        }
+    }
+    Ok(documents)
+}
+
+async fn write(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr> {
+    if documents.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let mut values: Vec<Value> = Vec::with_capacity(documents.len() * 5);
+    let text = if backend == DbBackend::Postgres {
+        for (id, document) in documents {
+            values.extend([(*id).into(), vector(document).into()]);
+        }
+        let row = |n: usize| format!("(${}, cast(${} as tsvector))", 2 * n + 1, 2 * n + 2);
+        format!(
+            "insert into media_search (media_id, document) values {}
+             on conflict (media_id) do update set document = excluded.document",
+            (0..documents.len()).map(row).collect::<Vec<_>>().join(", ")
+        )
+    } else {
+        for (id, document) in documents {
+            let Document {
+                title,
+                path,
+                description,
+                ..
+            } = document;
+            values.push((*id).into());
+            values.extend([title, &document.names.join(" "), path, description].map(|text| Value::from(text.as_str())));
+        }
+        let ids = documents.keys().map(i64::to_string).collect::<Vec<_>>().join(",");
+        tx.execute_unprepared(&format!("delete from media_search where rowid in ({ids})"))
+            .await?;
+        let rows = vec!["(?,?,?,?,?)"; documents.len()].join(", ");
+        format!("insert into media_search (rowid, title, names, path, description) values {rows}")
+    };
+    tx.execute_raw(Statement::from_sql_and_values(backend, text, values))
+        .await?;
+    Ok(())
+}
+
+/// PostgreSQL's vector: words with their places and the letter of their column.
+fn vector(document: &Document) -> String {
+    let names = document.names.join(" ");
+    let mut text = String::new();
+    let mut place = 1;
+    for (column, weight) in [
+        (&document.title, 'A'),
+        (&names, 'B'),
+        (&document.path, 'C'),
+        (&document.description, 'D'),
+    ] {
+        for word in column.split_ascii_whitespace() {
+            text.push_str(&format!("'{word}':{place}{weight} "));
+            place += 1;
+        }
+        // No phrase spans two columns.
+        place += 2;
+    }
+    text
+}
+
+async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr> {
+    let mut words = BTreeSet::new();
+    for document in documents.values() {
+        let texts = [&document.title, &document.path, &document.description]
+            .into_iter()
+            .chain(&document.names);
+        words.extend(
+            texts
+                .flat_map(|text| text.split_ascii_whitespace())
+                .filter(|word| typo::is_kept(word)),
+        );
+    }
+    let words: Vec<&str> = words.into_iter().collect();
+    for chunk in words.chunks(1_000) {
+        // Words are letters only, so nothing can be smuggled in.
+        let pair = |word: &&str| format!("({}, '{word}')", word.chars().count());
+        let pairs: Vec<String> = chunk.iter().map(pair).collect();
+        // Most batches bring no new word, and reading locks nothing.
+        let text = format!(
+            "select word from search_word where (n_letters, word) in (values {})",
+            pairs.join(", ")
+        );
+        let known = rows(tx, text).await?;
+        let known = known
+            .iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<Result<BTreeSet<String>, DbErr>>()?;
+        let new: Vec<String> = chunk.iter().filter(|word| !known.contains(**word)).map(pair).collect();
+        if !new.is_empty() {
+            let text = format!(
+                "insert into search_word (n_letters, word) values {} on conflict do nothing",
+                new.join(", ")
+            );
+            tx.execute_unprepared(&text).await?;
+        }
+    }
+    Ok(())
+}
