@@ -115,9 +115,6 @@ fn pass(
     if track.is_none() && !walk.is_full() && is_long && input.can_seek() {
         return walk.by_seeks(input, stream, checkpoint, &mut draw);
     }
-    if walk.plan.is_keyframes_only() && !walk.is_full() {
-        input.want(stream, Wanted::Keyframes);
-    }
     let mut packet = Packet::empty().map_err(av_error)?;
     let mut n_errors = 0;
     let mut is_seen = false;

