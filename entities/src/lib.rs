@@ -16,6 +16,7 @@ pub mod job_attempt;
 pub mod job_batch;
 pub mod job_need;
 pub mod job_schedule;
+pub mod keyframe_table;
 pub mod library;
 pub mod library_path;
 pub mod media;

@@ -5,6 +5,7 @@ mod m20261121_000001_core;
 mod m20261121_000002_jobs;
 mod m20261121_000003_recount;
 mod m20261121_000004_analysis;
+mod m20261121_000006_keyframes;
 mod m20261121_000005_library;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_jobs::Migration),
             Box::new(m20261121_000003_recount::Migration),
             Box::new(m20261121_000004_analysis::Migration),
+            Box::new(m20261121_000006_keyframes::Migration),
             Box::new(m20261121_000005_library::Migration),
         ]
     }

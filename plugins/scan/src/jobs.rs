@@ -1,4 +1,5 @@
 //! The jobs of this plugin.
 
 pub mod hash;
+pub mod keyframes;
 pub mod library;

@@ -49,7 +49,7 @@ use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
 use crate::{
-    jobs::{hash::HashLibrary, library::ScanLibrary},
+    jobs::{hash::HashLibrary, keyframes::FindKeyframes, library::ScanLibrary},
     report::ScanReport,
 };
 
@@ -116,6 +116,7 @@ impl Plugin for Scan {
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
         table.add::<ScanLibrary>(&self);
         table.add::<HashLibrary>(&self);
+        table.add::<FindKeyframes>(&self);
     }
 
     fn metrics(&self) -> &'static [Metric] {

@@ -24,7 +24,7 @@ use crate::{
     Scan, code,
     failures::{self, NewFailure, Prober},
     folders::Folders,
-    jobs::hash::HashLibrary,
+    jobs::{hash::HashLibrary, keyframes::FindKeyframes},
     known::{self, KnownLibrary},
     plan::{self, Plan},
     record::Recorder,
@@ -287,7 +287,8 @@ async fn go_online(library: LibraryId, cx: &JobCx<ScanStep>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Writes the report and, after a scan of everything, the time; new bytes get their full hash in the background.
+/// Writes the report and, after a scan of everything, the time; new bytes get their full hash, and films their
+/// keyframe tables, in the background.
 async fn finish(job: &ScanLibrary, cx: &JobCx<ScanStep>, report: &ScanReport, is_forced: bool) -> anyhow::Result<()> {
     let (kernel, library) = (cx.kernel(), job.library);
     let now = kernel.clock.now_ms();
@@ -301,12 +302,13 @@ async fn finish(job: &ScanLibrary, cx: &JobCx<ScanStep>, report: &ScanReport, is
         request::done(&tx, library).await?;
     }
     if report.new + report.changed > 0 {
-        let options = Enqueue {
+        let options = || Enqueue {
             priority: Priority::Background,
             parent: Some(cx.id()),
             ..Enqueue::default()
         };
-        kernel.jobs.enqueue(&tx, &HashLibrary { library }, options).await?;
+        kernel.jobs.enqueue(&tx, &FindKeyframes { library }, options()).await?;
+        kernel.jobs.enqueue(&tx, &HashLibrary { library }, options()).await?;
     }
     tx.publish(LibraryChanged { library });
     tx.commit().await?;

@@ -91,6 +91,38 @@ on_both! {
         assert!(after.writes - before.writes <= 8, "{} writes", after.writes - before.writes);
     }
 
+    async fn films_get_their_keyframe_tables_in_the_background(world: World) {
+        let film = |container: &str, seed| Synthetic { container: container.into(), duration_us: 5_000_000, ..Synthetic::clip(seed) };
+        for (path, container) in [("a.mp4", "mp4"), ("b.mkv", "matroska"), ("c.ts", "mpegts")] {
+            world.media(path, film(container, 3)).await?;
+        }
+        world.media("song.flac", Synthetic::sound("flac", 440.0)).await?;
+        world.media("still.png", Synthetic::still("png", 3)).await?;
+        world.scan().await?;
+        let tables = "select file.path, case when is_from_index then 1 else 0 end, reorder_depth, reason, deltas, n_keyframes \
+            from keyframe_table join file on file.id = file_id order by file.path";
+        let mut facts = Vec::new();
+        for row in world.rows(tables).await? {
+            let deltas = entities::keyframe_table::unpack(&row.try_get_by_index::<Vec<u8>>(4)?);
+            let n = deltas.map(|deltas| deltas.len() as i32);
+            assert_eq!(n, Some(row.try_get_by_index::<i32>(5)?));
+            assert!(n > Some(3), "a cut each 0.7 s: {n:?}");
+            let text = |of: Option<String>| of.unwrap_or_default();
+            facts.push((row.try_get_by_index::<String>(0)?, row.try_get_by_index::<i32>(1)?, text(row.try_get_by_index(3)?)));
+        }
+        let fact = |path: &str, is_from_index| (path.to_owned(), is_from_index, String::new());
+        assert_eq!(facts, [fact("a.mp4", 1), fact("b.mkv", 1), fact("c.ts", 0)], "and none for what is no film");
+
+        let before = world.texts("select made_at, n_keyframes from keyframe_table order by file_id").await?;
+        world.media("song 2.flac", Synthetic::sound("flac", 550.0)).await?;
+        world.scan().await?;
+        assert_eq!(world.texts("select made_at, n_keyframes from keyframe_table order by file_id").await?, before, "once is enough");
+        world.media("a.mp4", Synthetic { duration_us: 9_000_000, ..film("mp4", 4) }).await?;
+        world.scan().await?;
+        let stale = "select count(*) from keyframe_table made join file on file.id = file_id where made.size <> file.size or made.mtime_ns <> file.mtime_ns";
+        assert_eq!(world.texts(stale).await?, ["0"], "other bytes, another table");
+    }
+
     async fn moved_renamed_and_swapped_files_keep_their_rows(world: World) {
         world.media("base.mp4", clip(1)).await?;
         let base = world.read("base.mp4")?;
