@@ -4,6 +4,7 @@ pub mod access;
 pub mod conditional;
 pub mod connection;
 pub mod criterion;
+pub mod cursor;
 pub mod error;
 pub mod id;
 pub mod keyset;

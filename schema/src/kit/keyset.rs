@@ -1,15 +1,14 @@
-//! Pages by key, never by offset: cursors, the conditions behind them, and the one statement that reads a page.
+//! Pages by key, never by offset: the conditions behind a cursor, and the one statement that reads a page.
 //!
 //! Absent values come last, whatever the direction. Where the first key can be absent the page is the union of two
 //! limited reads, rows that have it and rows that do not, because neither database walks an index past that border.
 
-use data_encoding::BASE64URL_NOPAD;
-use kernel::error::Failure;
 use sea_orm::{
     Condition, ConnectionTrait, DbErr, Order, QueryResult,
     sea_query::{Asterisk, Expr, ExprTrait, NullOrdering, Query, SelectStatement, UnionType},
 };
-use serde_json::{Value as Json, json};
+
+use crate::kit::cursor::Cursor;
 
 /// What a key's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,65 +64,6 @@ pub struct Keyset {
     pub is_descending: bool,
     /// A short text that is equal for equal orders: cursors carry it.
     pub signature: String,
-}
-
-/// A place between rows: the key values and the id of the row before it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Cursor {
-    /// A value per key.
-    pub values: Vec<KeyValue>,
-    /// The id.
-    pub id: i64,
-}
-
-/// The version in each cursor; a cursor of another version is refused.
-const VERSION: i64 = 1;
-
-impl Cursor {
-    /// The opaque text for clients.
-    pub fn encode(&self, keyset: &Keyset) -> String {
-        let mut parts = vec![json!(VERSION), json!(keyset.signature), json!(self.id)];
-        parts.extend(self.values.iter().map(|value| match value {
-            KeyValue::Absent => Json::Null,
-            KeyValue::Int(value) => json!(value),
-            KeyValue::Text(value) => json!(value),
-        }));
-        BASE64URL_NOPAD.encode(Json::Array(parts).to_string().as_bytes())
-    }
-
-    /// Reads a client's text. A cursor of another order is an error that says so.
-    pub fn decode(text: &str, keyset: &Keyset, path: &str) -> Result<Self, Failure> {
-        let malformed = || Failure::field(path, "not a cursor of this server");
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| malformed())?;
-        let parts: Vec<Json> = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
-        let [version, signature, id, values @ ..] = &parts[..] else {
-            return Err(malformed());
-        };
-        if version.as_i64() != Some(VERSION) {
-            return Err(malformed());
-        }
-        if signature.as_str() != Some(&keyset.signature) {
-            return Err(Failure::field(
-                path,
-                "the cursor belongs to another sort; begin again without it",
-            ));
-        }
-        if values.len() != keyset.keys.len() {
-            return Err(malformed());
-        }
-        let value = |(key, value): (&Key, &Json)| match (key.kind, value) {
-            (_, Json::Null) if key.is_nullable => Ok(KeyValue::Absent),
-            (KeyKind::Int, value) => value.as_i64().map(KeyValue::Int).ok_or_else(malformed),
-            // PostgreSQL refuses a zero byte in text.
-            (KeyKind::Text, Json::String(text)) if !text.contains('\0') => Ok(KeyValue::Text(text.clone())),
-            _ => Err(malformed()),
-        };
-        let values = keyset.keys.iter().zip(values).map(value).collect::<Result<_, _>>()?;
-        Ok(Self {
-            values,
-            id: id.as_i64().ok_or_else(malformed)?,
-        })
-    }
 }
 
 /// Which rows of a page are wanted.
@@ -478,41 +418,5 @@ mod tests {
                 r#"SELECT "media"."id" AS "id", CAST("media"."height" AS bigint) AS "k0", 1 AS "part" FROM "media" WHERE "media"."height" IS NULL AND "media"."id" < 9 ORDER BY "media"."id" DESC LIMIT 3"#
             ]],
         );
-    }
-
-    #[test]
-    fn a_cursor_survives_its_text_and_nothing_else_passes() {
-        let keyset = keyset(true);
-        for value in [KeyValue::Absent, KeyValue::Int(i64::MIN), KeyValue::Int(i64::MAX)] {
-            let cursor = Cursor {
-                values: vec![value],
-                id: i64::MAX,
-            };
-            assert_eq!(
-                Cursor::decode(&cursor.encode(&keyset), &keyset, "after").expect("a cursor"),
-                cursor
-            );
-        }
-        let other = Keyset {
-            signature: "+Height".to_owned(),
-            ..keyset.clone()
-        };
-        let text = Cursor {
-            values: vec![KeyValue::Int(1)],
-            id: 1,
-        }
-        .encode(&other);
-        let failure = Cursor::decode(&text, &keyset, "after").expect_err("another sort");
-        assert!(failure.message.contains("another sort"), "{}", failure.message);
-        for text in [
-            "",
-            "x",
-            "W10",
-            "WzJd",
-            &BASE64URL_NOPAD.encode(b"[1,\"-Height\",1]"),
-            &BASE64URL_NOPAD.encode(b"[1,\"-Height\",1,\"a\"]"),
-        ] {
-            assert!(Cursor::decode(text, &keyset, "after").is_err(), "{text}");
-        }
     }
 }

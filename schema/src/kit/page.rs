@@ -4,7 +4,10 @@ use async_graphql::{Context, SelectionField};
 use kernel::error::Failure;
 
 use crate::{
-    kit::keyset::{Cursor, IdPage, Keyset, PageRow, Window},
+    kit::{
+        cursor::Cursor,
+        keyset::{IdPage, Keyset, PageRow, Window},
+    },
     limits,
 };
 

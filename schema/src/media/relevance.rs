@@ -7,7 +7,10 @@ use sea_orm::{
 };
 
 use crate::{
-    kit::keyset::{Cursor, Key, KeyKind, KeyValue, Keyset, Window},
+    kit::{
+        cursor::{Cursor, KeyValue},
+        keyset::{Key, KeyKind, Keyset, Window},
+    },
     search::{Term, matching},
 };
 

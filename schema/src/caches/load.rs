@@ -1,0 +1,342 @@
+//! How the row caches read what they lack: one statement for all missing keys, two where rows hang on files.
+
+use std::{collections::HashMap, hash::Hash};
+
+use entities::{
+    chapter, file, folder,
+    id::{FileId, FolderId, LibraryId, MediaId, PersonId, StudioId, TagId, UserId},
+    library, library_path, media, media_person, media_tag, media_user, person, person_alias, stream, studio, tag,
+    tag_alias, tag_parent,
+};
+use kernel::cache::RowCache;
+use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{ByFile, Credit, FolderPlace, Kin, LibraryRow};
+use crate::media::card::Card;
+
+pub(super) async fn tags(db: DatabaseConnection, ids: Vec<TagId>) -> Result<HashMap<TagId, tag::Model>, DbErr> {
+    let rows = tag::Entity::find().filter(tag::Column::Id.is_in(ids)).all(&db).await?;
+    by_id(rows, |row| row.id)
+}
+
+pub(super) async fn people(
+    db: DatabaseConnection,
+    ids: Vec<PersonId>,
+) -> Result<HashMap<PersonId, person::Model>, DbErr> {
+    let select = person::Entity::find().filter(person::Column::Id.is_in(ids));
+    by_id(select.all(&db).await?, |row| row.id)
+}
+
+pub(super) async fn studios(
+    db: DatabaseConnection,
+    ids: Vec<StudioId>,
+) -> Result<HashMap<StudioId, studio::Model>, DbErr> {
+    let select = studio::Entity::find().filter(studio::Column::Id.is_in(ids));
+    by_id(select.all(&db).await?, |row| row.id)
+}
+
+pub(super) async fn cards(db: DatabaseConnection, ids: Vec<MediaId>) -> Result<HashMap<MediaId, Card>, DbErr> {
+    let cards = media::Entity::find()
+        .filter(media::Column::Id.is_in(ids))
+        .into_partial_model::<Card>()
+        .all(&db)
+        .await?;
+    by_id(cards, |card| card.id)
+}
+
+pub(super) async fn descriptions(
+    db: DatabaseConnection,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, Option<String>>, DbErr> {
+    let select = media::Entity::find()
+        .select_only()
+        .columns([media::Column::Id, media::Column::Description]);
+    let rows = select
+        .filter(media::Column::Id.is_in(ids))
+        .into_tuple::<(MediaId, Option<String>)>()
+        .all(&db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(super) async fn files(
+    db: DatabaseConnection,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, Vec<file::Model>>, DbErr> {
+    let select = file::Entity::find().filter(file::Column::MediaId.is_in(ids.iter().copied()));
+    // Present files before missing ones, then the oldest: the scan picks its primary file the same way.
+    let rows = select
+        .order_by_asc(file::Column::Status)
+        .order_by_asc(file::Column::Id)
+        .all(&db)
+        .await?;
+    Ok(lists(&ids, rows.into_iter().map(|file| (file.media_id, file))))
+}
+
+pub(super) async fn streams(
+    db: DatabaseConnection,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, ByFile<stream::Model>>, DbErr> {
+    let owners = file_owners(&db, &ids).await?;
+    let select = stream::Entity::find().filter(stream::Column::FileId.is_in(owners.keys().copied()));
+    let rows = select
+        .order_by_asc(stream::Column::FileId)
+        .order_by_asc(stream::Column::Index)
+        .all(&db)
+        .await?;
+    Ok(group_by_file(&ids, &owners, rows, |row| row.file_id))
+}
+
+pub(super) async fn chapters(
+    db: DatabaseConnection,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, ByFile<chapter::Model>>, DbErr> {
+    let owners = file_owners(&db, &ids).await?;
+    let select = chapter::Entity::find().filter(chapter::Column::FileId.is_in(owners.keys().copied()));
+    let rows = select
+        .order_by_asc(chapter::Column::FileId)
+        .order_by_asc(chapter::Column::Position)
+        .all(&db)
+        .await?;
+    Ok(group_by_file(&ids, &owners, rows, |row| row.file_id))
+}
+
+async fn file_owners(db: &DatabaseConnection, ids: &[MediaId]) -> Result<HashMap<FileId, MediaId>, DbErr> {
+    let select = file::Entity::find()
+        .select_only()
+        .columns([file::Column::Id, file::Column::MediaId]);
+    let rows = select
+        .filter(file::Column::MediaId.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+fn group_by_file<T>(
+    ids: &[MediaId],
+    owners: &HashMap<FileId, MediaId>,
+    rows: Vec<T>,
+    file: impl Fn(&T) -> FileId,
+) -> HashMap<MediaId, ByFile<T>> {
+    let mut found: HashMap<MediaId, ByFile<T>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
+    for row in rows {
+        let file = file(&row);
+        if let Some(media) = owners.get(&file) {
+            found.entry(*media).or_default().entry(file).or_default().push(row);
+        }
+    }
+    found
+}
+
+pub(super) async fn media_tags(
+    db: DatabaseConnection,
+    tags: RowCache<TagId, tag::Model>,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, Vec<TagId>>, DbErr> {
+    use sea_orm::{
+        JoinType,
+        sea_query::{Expr, ExprTrait},
+    };
+    // The tags' rows come along: a page needs them next, and one statement is cheaper than two.
+    let moment = tags.moment();
+    let on = Expr::col((media_tag::Entity, media_tag::Column::TagId)).equals((tag::Entity, tag::Column::Id));
+    let mut select = tag::Entity::find();
+    QuerySelect::query(&mut select)
+        .expr_as(
+            Expr::col((media_tag::Entity, media_tag::Column::MediaId)),
+            "of_media_id",
+        )
+        .join(JoinType::InnerJoin, media_tag::Entity, on)
+        .and_where(Expr::col((media_tag::Entity, media_tag::Column::MediaId)).is_in(ids.iter().copied()));
+    let rows = select.into_model::<Linked<tag::Model>>().all(&db).await?;
+    tags.offer(moment, rows.iter().map(|linked| (linked.row.id, linked.row.clone())));
+    Ok(lists(
+        &ids,
+        rows.into_iter().map(|linked| (linked.media, linked.row.id)),
+    ))
+}
+
+pub(super) async fn credits(
+    db: DatabaseConnection,
+    people: RowCache<PersonId, person::Model>,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, Vec<Credit>>, DbErr> {
+    use sea_orm::{
+        JoinType, Order,
+        sea_query::{Expr, ExprTrait},
+    };
+    let moment = people.moment();
+    let link = |column| Expr::col((media_person::Entity, column));
+    let mut select = person::Entity::find();
+    QuerySelect::query(&mut select)
+        .expr_as(link(media_person::Column::MediaId), "of_media_id")
+        .expr_as(link(media_person::Column::Role), "of_role")
+        .join(
+            JoinType::InnerJoin,
+            media_person::Entity,
+            link(media_person::Column::PersonId).equals((person::Entity, person::Column::Id)),
+        )
+        .and_where(link(media_person::Column::MediaId).is_in(ids.iter().copied()))
+        .order_by_expr(link(media_person::Column::Position), Order::Asc)
+        .order_by_expr(link(media_person::Column::PersonId), Order::Asc);
+    let rows = select.into_model::<Linked<person::Model>>().all(&db).await?;
+    people.offer(moment, rows.iter().map(|linked| (linked.row.id, linked.row.clone())));
+    let credit = |linked: Linked<person::Model>| {
+        (
+            linked.media,
+            Credit {
+                person: linked.row.id,
+                role: linked.role,
+            },
+        )
+    };
+    Ok(lists(&ids, rows.into_iter().map(credit)))
+}
+
+/// A row that was reached from an item.
+struct Linked<T> {
+    media: MediaId,
+    role: Option<String>,
+    row: T,
+}
+
+impl<T: sea_orm::FromQueryResult> sea_orm::FromQueryResult for Linked<T> {
+    fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            media: row.try_get(prefix, "of_media_id")?,
+            role: row.try_get(prefix, "of_role").unwrap_or_default(),
+            row: T::from_query_result(row, prefix)?,
+        })
+    }
+}
+
+pub(super) async fn own(
+    db: DatabaseConnection,
+    keys: Vec<(MediaId, UserId)>,
+) -> Result<HashMap<(MediaId, UserId), media_user::Model>, DbErr> {
+    let mut by_user: HashMap<UserId, Vec<MediaId>> = HashMap::new();
+    for (media, user) in keys {
+        by_user.entry(user).or_default().push(media);
+    }
+    let mut found = HashMap::new();
+    // One user in practice: a batch belongs to one request.
+    for (user, media) in by_user {
+        let select = media_user::Entity::find().filter(media_user::Column::UserId.eq(user));
+        let rows = select
+            .filter(media_user::Column::MediaId.is_in(media.iter().copied()))
+            .all(&db)
+            .await?;
+        found.extend(media.iter().map(|media| ((*media, user), untouched(*media, user))));
+        found.extend(rows.into_iter().map(|row| ((row.media_id, user), row)));
+    }
+    Ok(found)
+}
+
+/// The state of an item that an account never touched.
+fn untouched(media_id: MediaId, user_id: UserId) -> media_user::Model {
+    media_user::Model {
+        media_id,
+        user_id,
+        rating: None,
+        is_favorite: false,
+        n_views: 0,
+        last_viewed_at: None,
+        position_us: None,
+        updated_at: 0,
+    }
+}
+
+pub(super) async fn tag_aliases(db: DatabaseConnection, ids: Vec<TagId>) -> Result<HashMap<TagId, Vec<String>>, DbErr> {
+    let select = tag_alias::Entity::find().filter(tag_alias::Column::TagId.is_in(ids.iter().copied()));
+    let rows = select.order_by_asc(tag_alias::Column::Name).all(&db).await?;
+    Ok(lists(&ids, rows.into_iter().map(|row| (row.tag_id, row.name))))
+}
+
+pub(super) async fn person_aliases(
+    db: DatabaseConnection,
+    ids: Vec<PersonId>,
+) -> Result<HashMap<PersonId, Vec<String>>, DbErr> {
+    let select = person_alias::Entity::find().filter(person_alias::Column::PersonId.is_in(ids.iter().copied()));
+    let rows = select.order_by_asc(person_alias::Column::Name).all(&db).await?;
+    Ok(lists(&ids, rows.into_iter().map(|row| (row.person_id, row.name))))
+}
+
+pub(super) async fn kin(db: DatabaseConnection, ids: Vec<TagId>) -> Result<HashMap<TagId, Kin>, DbErr> {
+    let of = Condition::any()
+        .add(tag_parent::Column::TagId.is_in(ids.iter().copied()))
+        .add(tag_parent::Column::ParentId.is_in(ids.iter().copied()));
+    let mut kin: HashMap<TagId, Kin> = ids.iter().map(|id| (*id, Kin::default())).collect();
+    let rows = tag_parent::Entity::find()
+        .filter(of)
+        .order_by_asc(tag_parent::Column::TagId)
+        .all(&db)
+        .await?;
+    for edge in rows {
+        if let Some(kin) = kin.get_mut(&edge.tag_id) {
+            kin.parents.push(edge.parent_id);
+        }
+        if let Some(kin) = kin.get_mut(&edge.parent_id) {
+            kin.children.push(edge.tag_id);
+        }
+    }
+    Ok(kin)
+}
+
+pub(super) async fn libraries(
+    db: DatabaseConnection,
+    ids: Vec<LibraryId>,
+) -> Result<HashMap<LibraryId, LibraryRow>, DbErr> {
+    let rows = library::Entity::find()
+        .filter(library::Column::Id.is_in(ids.iter().copied()))
+        .all(&db)
+        .await?;
+    let select = library_path::Entity::find().filter(library_path::Column::LibraryId.is_in(ids.iter().copied()));
+    let paths = select.order_by_asc(library_path::Column::Position).all(&db).await?;
+    let mut paths = lists(&ids, paths.into_iter().map(|path| (path.library_id, path.path)));
+    let row = |library: library::Model| {
+        let paths = paths.remove(&library.id).unwrap_or_default();
+        (library.id, LibraryRow { library, paths })
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+pub(super) async fn folders(
+    db: DatabaseConnection,
+    ids: Vec<FolderId>,
+) -> Result<HashMap<FolderId, FolderPlace>, DbErr> {
+    let folders = folder::Entity::find()
+        .filter(folder::Column::Id.is_in(ids))
+        .all(&db)
+        .await?;
+    let roots = folders.iter().map(|folder| folder.library_path_id);
+    let roots = library_path::Entity::find()
+        .filter(library_path::Column::Id.is_in(roots))
+        .all(&db)
+        .await?;
+    let roots: HashMap<_, _> = roots.into_iter().map(|root| (root.id, root.path)).collect();
+    let place = |folder: folder::Model| {
+        let root = roots.get(&folder.library_path_id)?.clone();
+        Some((
+            folder.id,
+            FolderPlace {
+                root,
+                path: folder.path,
+            },
+        ))
+    };
+    Ok(folders.into_iter().filter_map(place).collect())
+}
+
+fn by_id<K: Hash + Eq, T>(rows: Vec<T>, id: impl Fn(&T) -> K) -> Result<HashMap<K, T>, DbErr> {
+    Ok(rows.into_iter().map(|row| (id(&row), row)).collect())
+}
+
+/// A list for each key, empty where there are no rows: an empty list is a fact and is kept as long as any.
+fn lists<K: Hash + Eq + Copy, T>(keys: &[K], rows: impl IntoIterator<Item = (K, T)>) -> HashMap<K, Vec<T>> {
+    let mut lists: HashMap<K, Vec<T>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+    for (key, row) in rows {
+        lists.entry(key).or_default().push(row);
+    }
+    lists
+}
