@@ -43,19 +43,24 @@ on_both! {
         let store = &server.server().kernel.store;
         let mut costs = Vec::new();
         for size in [10, 40, 200] {
-            server.server().kernel.caches.clear();
-            admin.query("{ viewer { id } }", json!({})).await?;
-            let before = store.statements().statements;
-            let page = admin.query(&document, json!({ "first": size })).await?;
-            let cold = store.statements().statements - before;
-            let page_size = page["media"]["edges"].as_array().context("edges")?.len();
-            ensure!(page_size == size, "{page_size} of {size} items");
-            let first = &page["media"]["edges"][0]["node"];
-            ensure!(first["studio"]["name"] == "a Studio" && first["files"][0]["size"].as_i64() > Some(0), "{first:#}");
-            ensure!(first["tags"]["nodes"][0]["name"] == "a Tag" && first["people"]["nodes"][0]["name"] == "a Person");
-            let before = store.statements().statements;
-            admin.query(&document, json!({ "first": size })).await?;
-            costs.push((size, cold, store.statements().statements - before));
+            let (mut least_cold, mut least_warm) = (u64::MAX, u64::MAX);
+            // On a busy machine the runner looks for jobs meanwhile; the least of some tries is the page's own.
+            for _ in 0..4 {
+                server.server().kernel.caches.clear();
+                admin.query("{ viewer { id } }", json!({})).await?;
+                let before = store.statements().statements;
+                let page = admin.query(&document, json!({ "first": size })).await?;
+                least_cold = least_cold.min(store.statements().statements - before);
+                let page_size = page["media"]["edges"].as_array().context("edges")?.len();
+                ensure!(page_size == size, "{page_size} of {size} items");
+                let first = &page["media"]["edges"][0]["node"];
+                ensure!(first["studio"]["name"] == "a Studio" && first["files"][0]["size"].as_i64() > Some(0), "{first:#}");
+                ensure!(first["tags"]["nodes"][0]["name"] == "a Tag" && first["people"]["nodes"][0]["name"] == "a Person");
+                let before = store.statements().statements;
+                admin.query(&document, json!({ "first": size })).await?;
+                least_warm = least_warm.min(store.statements().statements - before);
+            }
+            costs.push((size, least_cold, least_warm));
         }
         println!("statements of a page (size, cold, warm): {costs:?}");
         ensure!(costs.iter().all(|(_, cold, warm)| *cold <= MOST_STATEMENTS && *warm <= 2), "{costs:?}");

@@ -71,7 +71,9 @@ async fn settled(server: &TestServer, n: u64) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(100), wait).await.context("nothing was drawn")??;
+    tokio::time::timeout(Duration::from_secs(100), wait)
+        .await
+        .context("nothing was drawn")??;
     server.idle().await
 }
 
@@ -79,7 +81,10 @@ async fn settled(server: &TestServer, n: u64) -> anyhow::Result<()> {
 async fn generate(server: &TestServer, input: Value) -> anyhow::Result<Value> {
     let document = "mutation($input: GeneratePicturesInput!) { generatePictures(input: $input) { job { id } } }";
     let started = server.editor().query(document, json!({ "input": input })).await?;
-    let job = started["generatePictures"]["job"]["id"].as_str().context("an id")?.to_owned();
+    let job = started["generatePictures"]["job"]["id"]
+        .as_str()
+        .context("an id")?
+        .to_owned();
     let done = server.finished(&job).await?;
     ensure!(done["status"] == "SUCCEEDED", "{done:#}");
     Ok(done)
@@ -93,7 +98,11 @@ async fn sweep(server: &TestServer) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn get(server: &TestServer, url: &Value, headers: &[(reqwest::header::HeaderName, &str)]) -> anyhow::Result<Response> {
+async fn get(
+    server: &TestServer,
+    url: &Value,
+    headers: &[(reqwest::header::HeaderName, &str)],
+) -> anyhow::Result<Response> {
     let url = url.as_str().with_context(|| format!("{url} is no URL"))?;
     let mut request = reqwest::Client::new().get(format!("{}{url}", server.address()));
     for (name, value) in headers {
@@ -103,7 +112,10 @@ async fn get(server: &TestServer, url: &Value, headers: &[(reqwest::header::Head
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &reqwest::header::HeaderName) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 async fn code(response: Response) -> anyhow::Result<(StatusCode, String)> {
@@ -371,11 +383,16 @@ on_both! {
         let mut costs = Vec::new();
         for first in [5, 40] {
             for fields in ["title", "title thumbnail { url srcset { url } }"] {
-                kernel.caches.clear();
-                server.viewer().query("{ viewer { id } }", json!({})).await?;
-                let before = kernel.store.statements().statements;
-                let page = server.viewer().query(&document(fields), json!({ "first": first })).await?;
-                costs.push(kernel.store.statements().statements - before);
+                let (mut least, mut page) = (u64::MAX, Value::Null);
+                // On a busy machine the runner looks for jobs meanwhile; the least of some tries is the page's own.
+                for _ in 0..4 {
+                    kernel.caches.clear();
+                    server.viewer().query("{ viewer { id } }", json!({})).await?;
+                    let before = kernel.store.statements().statements;
+                    page = server.viewer().query(&document(fields), json!({ "first": first })).await?;
+                    least = least.min(kernel.store.statements().statements - before);
+                }
+                costs.push(least);
                 let nodes = page["media"]["nodes"].as_array().context("nodes")?;
                 ensure!(nodes.len() == first && nodes.iter().all(|node| fields == "title" || node["thumbnail"]["url"].is_string()), "{nodes:?}");
             }
