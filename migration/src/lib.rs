@@ -5,8 +5,8 @@ mod m20261121_000001_core;
 mod m20261121_000002_jobs;
 mod m20261121_000003_recount;
 mod m20261121_000004_analysis;
-mod m20261121_000006_keyframes;
 mod m20261121_000005_library;
+mod m20261121_000006_keyframes;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,8 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_jobs::Migration),
             Box::new(m20261121_000003_recount::Migration),
             Box::new(m20261121_000004_analysis::Migration),
-            Box::new(m20261121_000006_keyframes::Migration),
             Box::new(m20261121_000005_library::Migration),
+            Box::new(m20261121_000006_keyframes::Migration),
         ]
     }
 }
