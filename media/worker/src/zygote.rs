@@ -90,7 +90,7 @@ fn fork_worker(spawn: &Spawn, socket: OwnedFd, errors: OwnedFd, page: OwnedFd) -
 fn work(spawn: &Spawn, zygote: i32, null: OwnedFd, errors: OwnedFd, socket: OwnedFd, page: OwnedFd) -> i32 {
     let served = sys::map_page(&page)
         .context("mapping the control page")
-        .map(|page| control::install(page))
+        .map(control::install)
         // The mapping stays; the descriptor must be gone before the sandbox closes its number.
         .map(|()| drop(page))
         .and_then(|()| sandbox::enter(spawn, zygote, null, errors, socket))
