@@ -8,8 +8,8 @@ use sea_orm::{
 
 use crate::{
     kit::{
-        cursor::{Cursor, KeyValue},
-        keyset::{Key, KeyKind, Keyset, Window},
+        cursor::Cursor,
+        keyset::{Key, KeyKind, KeyValue, Keyset, Window},
     },
     search::{Term, matching},
 };

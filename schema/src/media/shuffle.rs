@@ -4,8 +4,8 @@
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Order, Query, SelectStatement, UnionType};
 
 use crate::kit::{
-    cursor::{Cursor, KeyValue},
-    keyset::{Key, KeyKind, Keyset, Part, Window},
+    cursor::Cursor,
+    keyset::{Key, KeyKind, KeyValue, Keyset, Part, Window},
 };
 
 /// A prime below 2^31, so that no product leaves 63 bits, where SQLite would go on in floating point and PostgreSQL
