@@ -6,6 +6,7 @@ mod doctor;
 mod library;
 #[cfg(feature = "scan")]
 mod scan;
+mod seed;
 mod serve;
 
 use std::{
@@ -77,6 +78,15 @@ enum Command {
         /// The folder; made when it is missing
         folder: PathBuf,
     },
+    /// Tools for developers
+    #[command(subcommand)]
+    Dev(DevCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DevCommand {
+    /// Fill an empty database with a synthetic library, without any files
+    Seed(seed::Sizes),
 }
 
 #[derive(Debug, Subcommand)]
@@ -265,6 +275,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,
+            Command::Dev(DevCommand::Seed(sizes)) => seed::seed(open(&settings).await?, sizes).await,
             Command::Schema => Ok(ExitCode::SUCCESS),
         }
     })

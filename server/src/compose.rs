@@ -109,6 +109,9 @@ impl Base {
         let all = plugins.all();
         if may_migrate {
             migrate::plugins(&kernel.store, &kernel.data_dir, url, &all).await?;
+            schema::search::index::ensure(&kernel.store)
+                .await
+                .context("indexing all items for the search")?;
         } else {
             migrate::check(&kernel.store, &all).await?;
         }

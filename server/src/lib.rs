@@ -7,6 +7,7 @@ pub mod cli;
 pub mod codes;
 pub mod compose;
 pub mod data_dir;
+pub mod dev;
 pub mod hardware;
 pub mod http;
 pub mod media;

@@ -13,6 +13,7 @@ mod pages;
 mod panics;
 mod pictures;
 mod scan;
+mod seed;
 mod similar;
 mod store;
 mod subscribers;

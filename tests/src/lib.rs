@@ -5,6 +5,7 @@
 pub mod client;
 pub mod database;
 pub mod fixture;
+pub mod library;
 pub mod server;
 pub mod shared;
 pub mod socket;

@@ -1,0 +1,138 @@
+//! A synthetic library behind the core schema, without a server: for plans, measurements and comparisons.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+use async_graphql::{Request, Response, Schema, Variables};
+use entities::{id::UserId, user, user::Role};
+use kernel::{
+    bus::LocalBus,
+    cache::Caches,
+    clock::Clock,
+    events::Events,
+    jobs::{JobSettings, Jobs},
+    parts::Parts,
+    plugin::Kernel,
+    signing::Signer,
+    store::{Store, StoreConfig},
+    telemetry::Metrics,
+};
+use migration::Migrator;
+use schema::{
+    SharedCaches,
+    kit::access::{Access, Via, Viewer},
+};
+use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm_migration::MigratorTrait;
+use serde_json::Value as Json;
+use server::dev::{self, plan::Plan};
+use tempfile::TempDir;
+
+use crate::database::Backend;
+
+/// The core's schema.
+pub type Api = Schema<schema::Query, schema::Mutation, schema::Subscription>;
+
+/// An open library and the account that looks at it.
+pub struct Library {
+    /// The handles.
+    pub kernel: Kernel,
+    /// The row caches.
+    pub shared: SharedCaches,
+    /// The schema.
+    pub api: Api,
+    /// The account that rated and played most.
+    pub viewer: UserId,
+    folder: Option<TempDir>,
+}
+
+impl Library {
+    /// A new library of so many items. Every statement of it is traced.
+    pub async fn seeded(backend: Backend, n_media: usize) -> anyhow::Result<Self> {
+        Self::planned(backend, Plan::new(n_media, None, None, None, 1)).await
+    }
+
+    /// The same after any plan.
+    pub async fn planned(backend: Backend, plan: Plan) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = match backend.create().await? {
+            Some(url) => StoreConfig::new(url),
+            None => StoreConfig::embedded(folder.path()),
+        };
+        let config = StoreConfig {
+            slow_statement: Duration::ZERO,
+            ..config
+        };
+        let kernel = kernel(&config, folder.path()).await?;
+        dev::seed(&kernel, plan, |_| ()).await?;
+        let mut library = Self::over(kernel).await?;
+        library.folder = Some(folder);
+        Ok(library)
+    }
+
+    /// The library of a database that was seeded before.
+    pub async fn open(config: &StoreConfig, data: &Path) -> anyhow::Result<Self> {
+        Self::over(kernel(config, data).await?).await
+    }
+
+    async fn over(kernel: Kernel) -> anyhow::Result<Self> {
+        let shared = schema::context(&kernel);
+        let api = Schema::build(
+            schema::Query::default(),
+            schema::Mutation::default(),
+            schema::Subscription::default(),
+        );
+        let api = api
+            .data(kernel.clone())
+            .data(shared.clone())
+            .limit_complexity(schema::limits::COMPLEXITY)
+            .limit_depth(schema::limits::DEPTH)
+            .finish();
+        let oldest = user::Entity::find().order_by_asc(user::Column::Id);
+        let viewer = oldest.one(kernel.store.reader()).await?.context("an account")?.id;
+        Ok(Self {
+            kernel,
+            shared,
+            api,
+            viewer,
+            folder: None,
+        })
+    }
+
+    /// The response to a document, as an administrator.
+    pub async fn run(&self, document: &str, variables: Json) -> Response {
+        let viewer = Viewer {
+            user: self.viewer,
+            name: "ada".into(),
+            role: Role::Admin,
+            via: Via::System,
+        };
+        let mut request = Request::new(document).variables(Variables::from_json(variables));
+        request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
+        self.api.execute(request).await
+    }
+
+    /// The data of a document that must not fail.
+    pub async fn data(&self, document: &str, variables: Json) -> anyhow::Result<Json> {
+        let response = self.run(document, variables).await;
+        ensure!(response.errors.is_empty(), "{:?}\nfor {document}", response.errors);
+        Ok(response.data.into_json()?)
+    }
+}
+
+async fn kernel(config: &StoreConfig, data: &Path) -> anyhow::Result<Kernel> {
+    let (clock, events) = (Clock::default(), Events::default());
+    let store = Store::open(config, clock.clone(), events.clone()).await?;
+    Migrator::up(store.migrator(), None).await?;
+    Ok(Kernel {
+        jobs: Jobs::new(store.clone(), Arc::new(LocalBus::default()), JobSettings::default()),
+        signer: Signer::open(&store).await?,
+        store,
+        clock,
+        events,
+        caches: Caches::default(),
+        metrics: Metrics::default(),
+        parts: Parts::default(),
+        data_dir: Arc::new(data.to_owned()),
+    })
+}
