@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entities::{id::MediaId, media::MediaKind};
 use kernel::{sql, store::Tx};
-use schema::kit::keyset::{Cursor, IdPage, Keyset, PageRow, Window};
+use schema::kit::{
+    cursor::Cursor,
+    keyset::{IdPage, Keyset, PageRow, Window},
+};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use crate::index::hashes::MAX_DISTANCE;
