@@ -89,7 +89,8 @@ impl Drawing {
                 let step = duration_us * (to - from) / 100 / (N_CANDIDATES - 1);
                 for i in 0..N_CANDIDATES {
                     let at_us = start_us + duration_us * from / 100 + step * i;
-                    plan.add(at_us, Pick::Nearby(step.max(PATIENCE_US)), Use::Candidate);
+                    // A keyframe always serves: another look is taken where none of them is good.
+                    plan.add(at_us, Pick::Nearby(i64::MAX), Use::Candidate);
                 }
             }
             None => {}

@@ -125,8 +125,9 @@ impl Plan {
         })
     }
 
-    /// Who gets a frame that shows from `time_us` to `end_us`.
-    pub fn serve(&mut self, time_us: i64, end_us: i64) -> Vec<Use> {
+    /// Who gets a frame that shows from `time_us` to `end_us`, while no keyframe is known to come before `horizon_us`: what lies
+    /// beyond may have a nearer one.
+    pub fn serve(&mut self, time_us: i64, end_us: i64, horizon_us: i64) -> Vec<Use> {
         let mut served = Vec::new();
         for want in self.wants.iter_mut().filter(|want| !want.is_done) {
             let gets = match want.pick {
@@ -144,7 +145,11 @@ impl Plan {
                     let is_near = want.at_us.saturating_sub(time_us) <= tolerance;
                     want.is_done = want.at_us < end_us;
                     let is_first_after = want.got_us.is_none() && want.is_done;
-                    (time_us <= want.at_us && is_near && gain.is_none_or(|gain| gain > tolerance / 4)) || is_first_after
+                    (time_us <= want.at_us
+                        && is_near
+                        && want.at_us < horizon_us
+                        && gain.is_none_or(|gain| gain > tolerance.min(2_000_000) / 4))
+                        || is_first_after
                 }
                 Pick::All(until) => {
                     want.is_done = time_us >= until;

@@ -50,6 +50,8 @@ pub struct Walk {
     is_running: bool,
     /// Frames before it miss what they are made from.
     fresh_from_us: i64,
+    /// No keyframe lies between the last one and this time.
+    horizon_us: i64,
 }
 
 impl Walk {
@@ -71,6 +73,7 @@ impl Walk {
             latest_us: i64::MIN,
             is_running: false,
             fresh_from_us: i64::MIN,
+            horizon_us: i64::MIN,
         })
     }
 
@@ -108,6 +111,7 @@ impl Walk {
         }
         self.n_waiting_bytes += packet.bytes().len();
         self.waiting.push((packet.share().map_err(av_error)?, time_us));
+        self.horizon_us = self.latest_us.saturating_add(1);
         let is_wanted = self.is_full || self.plan.needs_run(key_us, self.latest_us);
         if is_wanted || self.n_waiting_bytes > MAX_WAITING {
             self.run(draw)?;
@@ -118,6 +122,7 @@ impl Walk {
     /// Ends what the last keyframe began, as another comes at that time.
     pub fn close(&mut self, next_us: i64, draw: &mut Draw<'_>) -> Result<(), MediaError> {
         let Some((_, key_us)) = self.key else { return Ok(()) };
+        self.horizon_us = next_us;
         // A run goes on over the keyframe while wishes before it are open: frames are still on their way, or are stored
         // after the next keyframe that they are shown before.
         let goes_on = self.is_running && (self.is_full || self.plan.needs_run(key_us, next_us.saturating_sub(1)));
@@ -213,7 +218,9 @@ impl Walk {
                 continue;
             }
             let lasts_us = self.decoder.duration_us(&self.frame).unwrap_or(self.frame_us);
-            let uses = self.plan.serve(time_us, time_us.saturating_add(lasts_us));
+            let uses = self
+                .plan
+                .serve(time_us, time_us.saturating_add(lasts_us), self.horizon_us);
             if self.is_full || !uses.is_empty() {
                 draw(&self.frame, time_us, &uses)?;
             }
@@ -239,6 +246,7 @@ impl Walk {
         if !self.is_running && self.plan.is_keyframes_only() {
             self.close(i64::MAX, draw)?;
         } else {
+            self.horizon_us = i64::MAX;
             self.run(draw)?;
             self.send(None)?;
             self.receive(draw)?;
