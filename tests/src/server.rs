@@ -52,7 +52,10 @@ impl TestServer {
         settings.database = backend.create().await?;
         settings.worker_faults = true;
         // Fixtures have rested for an hour; what a test writes itself is read at once.
-        let usual = [("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"), ("VITAGRAPH_PICTURES_AUTOMATIC", "false")];
+        let usual = [
+            ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"),
+            ("VITAGRAPH_PICTURES_AUTOMATIC", "false"),
+        ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         settings.config = Config::load(None, variables, Plugins::NAMES)?;

@@ -119,7 +119,9 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
     }
     // SAFETY: libav hands back the state that `Io` owns, and a buffer of that length.
     let (stream, buffer) = unsafe { (&mut *opaque.cast::<Stream>(), slice(buffer, len)) };
-    let place = u64::try_from(stream.position).ok().zip(u64::try_from(stream.length).ok());
+    let place = u64::try_from(stream.position)
+        .ok()
+        .zip(u64::try_from(stream.length).ok());
     if !checkpoint::goes_on(place) {
         return ffi::AVERROR_EXIT;
     }

@@ -1,8 +1,9 @@
 //! Processor time of surveys against `ffmpeg` command lines that do the same, interleaved on the same clip.
 //!
-//! `cargo build --release -p media-worker && cargo bench -p media-engine --bench survey -- [ROUNDS] [CLIP]`
-//! Without a clip it takes the 1080p one of `../shared/media` beside the workspace. Processor time is that of all processes
-//! that were started and have ended, as the kernel counts it: ours with the zygote and its start in it.
+//! `cargo build --release -p media-worker && cargo bench -p media-engine --bench survey -- [ROUNDS] [CLIP] [PART OF A NAME]`
+//! Without a clip it takes the 1080p one of `../shared/media` beside the workspace. Processor time is that of this process
+//! and of all that it started, as the kernel counts it: ours with the zygote, its start and every worker's in it, divided by
+//! the calls that one engine serves in a row, as it does in the server.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -21,8 +22,14 @@ use media_engine::source::Source;
 use media_proto::survey::{PictureFormat, Poster, Preview, SpriteSheet, Survey};
 use tokio_util::sync::CancellationToken;
 
-/// Surveys in a row by one engine, so that its start counts little.
-const N_SURVEYS: u64 = 3;
+/// What is measured of ours and of theirs.
+struct Contest {
+    name: &'static str,
+    survey: Survey,
+    /// Surveys in a row by one engine.
+    n_calls: u32,
+    commands: Vec<String>,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -35,10 +42,10 @@ async fn main() {
     drop(std::fs::read(&clip).unwrap());
     let seconds = duration_s(&clip);
     let middle = seconds * 0.4;
-    let poster = |at_us| Poster {
+    let poster = |at_us, format| Poster {
         at_us,
         widths: vec![1280, 640, 320],
-        formats: vec![PictureFormat::Jpeg],
+        formats: vec![format],
     };
     let sprite = SpriteSheet {
         count: 100,
@@ -52,10 +59,11 @@ async fn main() {
         width: 640,
         formats: vec![PictureFormat::Mp4],
     };
-    let still = {
-        let sizes = "[0:v]split=3[a][b][c];[a]scale=1280:-2[x];[b]scale=640:-2[y];[c]scale=320:-2[z]";
-        let maps = "-map [x] -frames:v 1 -f mjpeg {out} -map [y] -frames:v 1 -f mjpeg {out} -map [z] -frames:v 1 -f mjpeg {out}";
-        format!("-ss {middle} -i {{in}} -filter_complex {sizes} {maps}")
+    // One decode and three pictures, as anybody would write it.
+    let still = |codec: &str| {
+        let output = |width| format!("-frames:v 1 -vf scale={width}:-2 -c:v {codec} -f image2pipe {{out}}");
+        let outputs = [1280, 640, 320].map(output).join(" ");
+        format!("-ss {middle} -i {{in}} {outputs}")
     };
     let sheet = format!("-i {{in}} -vf fps=100/{seconds},scale=160:-2,tile=10x10 -frames:v 1 -f mjpeg {{out}}");
     let pieces = (0..12).map(|i| {
@@ -72,40 +80,55 @@ async fn main() {
         "-i {in} -vn -filter:a ebur128=peak=true -f null -",
         "-i {in} -vn -ac 1 -ar 8000 -f s16le {out}",
     ];
-    let mut everything = vec![still.clone(), sheet.clone()];
+    let mut everything = vec![still("mjpeg"), sheet.clone()];
     everything.extend(pieces);
     everything.extend(hash);
     everything.extend(sound.map(str::to_owned));
 
-    let contests: [(&str, Survey, Vec<String>); 4] = [
-        (
-            "one thumbnail, 3 sizes",
-            Survey {
-                poster: Some(poster(Some((middle * 1e6) as i64))),
-                ..Survey::default()
-            },
-            vec![still.clone()],
+    let pictures = |at_us, format| Survey {
+        poster: Some(poster(at_us, format)),
+        ..Survey::default()
+    };
+    let thumbnail_at = Some((middle * 1e6) as i64);
+    let contest = |name, n_calls, survey, commands| Contest {
+        name,
+        survey,
+        n_calls,
+        commands,
+    };
+    let contests = [
+        contest(
+            "a thumbnail, 3 sizes, WebP",
+            20,
+            pictures(thumbnail_at, PictureFormat::Webp),
+            vec![still("libwebp")],
         ),
-        (
-            "a chosen poster, 3 sizes",
-            Survey {
-                poster: Some(poster(None)),
-                ..Survey::default()
-            },
-            vec![still],
+        contest(
+            "a thumbnail, 3 sizes, JPEG",
+            20,
+            pictures(thumbnail_at, PictureFormat::Jpeg),
+            vec![still("mjpeg")],
         ),
-        (
+        contest(
+            "the best of 9, 3 sizes, WebP",
+            5,
+            pictures(None, PictureFormat::Webp),
+            vec![still("libwebp")],
+        ),
+        contest(
             "a sheet of 100 stills",
+            3,
             Survey {
                 sprite: Some(sprite.clone()),
                 ..Survey::default()
             },
             vec![sheet],
         ),
-        (
+        contest(
             "everything",
+            1,
             Survey {
-                poster: Some(poster(None)),
+                poster: Some(poster(None, PictureFormat::Jpeg)),
                 sprite: Some(sprite),
                 preview: Some(preview),
                 phash: true,
@@ -116,45 +139,50 @@ async fn main() {
             everything,
         ),
     ];
+    let only = arguments.next();
     println!(
         "{} s of {}; processor seconds, median of {n_rounds}",
         seconds,
         clip.display()
     );
-    for (name, survey, commands) in &contests {
+    for contest in contests
+        .iter()
+        .filter(|contest| only.as_ref().is_none_or(|only| contest.name.contains(only)))
+    {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..n_rounds {
-            ours.push(surveys(&clip, survey).await / N_SURVEYS as f64);
-            theirs.push(command_lines(&clip, commands));
+            ours.push(surveys(&clip, contest).await / f64::from(contest.n_calls));
+            theirs.push(command_lines(&clip, &contest.commands));
         }
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
-            "{name:26} ours {ours:7.3}  ffmpeg {theirs:7.3}  ratio {:.1}",
+            "{:30} ours {ours:7.3}  ffmpeg {theirs:7.3}  ratio {:.1}",
+            contest.name,
             theirs / ours.max(1e-3)
         );
     }
 }
 
-async fn surveys(clip: &Path, survey: &Survey) -> f64 {
-    let before = children_s();
+async fn surveys(clip: &Path, contest: &Contest) -> f64 {
+    let before = processor_s();
     let engine = Engine::start(EngineConfig::default(), Arc::new(NoQuarantine))
         .await
         .unwrap();
-    for _ in 0..N_SURVEYS {
+    for _ in 0..contest.n_calls {
         let source = Source::new(File::open(clip).unwrap()).unwrap();
         let (surveyed, _) = engine
-            .survey(&source, survey, &CancellationToken::new(), None)
+            .survey(&source, &contest.survey, &CancellationToken::new(), None)
             .await
             .unwrap();
         // A film without sound has none to measure; anything else must have worked.
         assert!(surveyed.failures.is_empty(), "{:?}", surveyed.failures);
     }
     engine.stop().await;
-    children_s() - before
+    processor_s() - before
 }
 
 fn command_lines(clip: &Path, commands: &[String]) -> f64 {
-    let before = children_s();
+    let before = processor_s();
     let scratch = tempfile::tempdir().unwrap();
     for command in commands {
         let mut ffmpeg = Command::new("ffmpeg");
@@ -169,15 +197,17 @@ fn command_lines(clip: &Path, commands: &[String]) -> f64 {
         // The sound's command lines fail on a film without sound, for as little as they cost then.
         ffmpeg.status().unwrap();
     }
-    children_s() - before
+    processor_s() - before
 }
 
-/// Processor seconds of children that have ended, and theirs: fields 16 and 17 of proc(5), in hundredths.
-fn children_s() -> f64 {
+/// Processor seconds of this process and of its children that have ended: fields 14 to 17 of proc(5), in hundredths.
+fn processor_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-    (ticks(13) + ticks(14)) / 100.0
+    fields[11..15]
+        .iter()
+        .map(|ticks| ticks.parse::<f64>().unwrap() / 100.0)
+        .sum()
 }
 
 fn duration_s(clip: &Path) -> f64 {

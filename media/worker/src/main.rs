@@ -31,7 +31,9 @@ use std::process::ExitCode;
 use media_proto::HARDWARE_ARGUMENT;
 
 fn main() -> ExitCode {
-    let is_hardware = std::env::args_os().nth(1).is_some_and(|argument| argument == HARDWARE_ARGUMENT);
+    let is_hardware = std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == HARDWARE_ARGUMENT);
     match if is_hardware { alone::run() } else { zygote::run() } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

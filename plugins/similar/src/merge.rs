@@ -292,11 +292,10 @@ async fn join_own(tx: &Tx, kept: &Item, others: &[Item], now: i64) -> Result<BTr
             updated_at: Set(now),
         };
         let has_row = kept.own.iter().any(|row| row.user_id == *user);
-        match has_row {
-            true => drop(media_user::Entity::update(joined).exec(&**tx).await?),
-            false => {
-                media_user::Entity::insert(joined).exec_without_returning(&**tx).await?;
-            }
+        if has_row {
+            media_user::Entity::update(joined).exec(&**tx).await?;
+        } else {
+            media_user::Entity::insert(joined).exec_without_returning(&**tx).await?;
         }
     }
     Ok(touched)

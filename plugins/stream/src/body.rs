@@ -43,7 +43,7 @@ impl Multipart {
     pub fn len(&self) -> u64 {
         self.parts
             .iter()
-            .map(|(head, span)| head.len() as u64 + span.len())
+            .map(|(head, span)| head.len() as u64 + span.n_bytes())
             .sum::<u64>()
             + self.end.len() as u64
     }
@@ -58,7 +58,7 @@ impl Multipart {
 }
 
 fn pieces(file: Arc<File>, span: Span) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let n_pieces = span.len().div_ceil(PIECE);
+    let n_pieces = span.n_bytes().div_ceil(PIECE);
     let read = move |index: u64| {
         let file = Arc::clone(&file);
         async move {

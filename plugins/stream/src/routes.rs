@@ -133,7 +133,7 @@ async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap
                     header::CONTENT_RANGE,
                     value(&format!("bytes {}-{}/{size}", span.first, span.last))?,
                 );
-                (span.len(), single(file, span, underway()))
+                (span.n_bytes(), single(file, span, underway()))
             } else {
                 let boundary = format!("vitagraph-{:016x}", rand::random::<u64>());
                 let parts = Multipart::new(&spans, &boundary, &kind.mime, size);

@@ -11,7 +11,7 @@ pub struct Span {
 
 impl Span {
     /// How many bytes.
-    pub fn len(self) -> u64 {
+    pub fn n_bytes(self) -> u64 {
         self.last - self.first + 1
     }
 }
@@ -196,7 +196,7 @@ mod tests {
                         "{header} of {size}"
                     );
                     assert!(
-                        spans.iter().map(|span| span.len()).sum::<u64>() <= size,
+                        spans.iter().map(|span| span.n_bytes()).sum::<u64>() <= size,
                         "{header} of {size}"
                     );
                 }

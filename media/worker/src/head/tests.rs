@@ -20,6 +20,9 @@ use crate::{container, open, probe, synthesize};
 
 const OUT: (i32, i32) = (1, 90_000);
 
+/// Segments by their number, with their bytes.
+type Segments = BTreeMap<u32, (Segment, Vec<u8>)>;
+
 /// A sample of a fragment: when it is shown, in ticks, and how long it lasts.
 type Sample = (i64, i64);
 
@@ -117,7 +120,7 @@ fn film(file: File, extension: &str, preset: Preset) -> Option<Film> {
 
 impl Film {
     /// The header and at most `most` segments from `first` on.
-    fn make(&self, first: u32, most: usize) -> (Vec<u8>, BTreeMap<u32, (Segment, Vec<u8>)>) {
+    fn make(&self, first: u32, most: usize) -> (Vec<u8>, Segments) {
         let (mut header, mut segments) = (Vec::new(), BTreeMap::new());
         let source = OwnedFd::from(self.file.try_clone().expect("a descriptor"));
         let head = VideoHead {
@@ -352,12 +355,7 @@ fn films_of_many_makers_are_cut_without_a_gap() {
 }
 
 /// The header and segments of a sound, each made by a head of its own or all by one.
-fn sound(
-    file: &File,
-    head: &AudioHead,
-    n_segments: u32,
-    is_alone: bool,
-) -> (Vec<u8>, BTreeMap<u32, (Segment, Vec<u8>)>) {
+fn sound(file: &File, head: &AudioHead, n_segments: u32, is_alone: bool) -> (Vec<u8>, Segments) {
     let (mut header, mut segments) = (Vec::new(), BTreeMap::new());
     for first in if is_alone { 0..n_segments } else { 0..1 } {
         let head = AudioHead { first, ..head.clone() };

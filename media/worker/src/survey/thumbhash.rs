@@ -69,12 +69,12 @@ impl Channel {
         let (across, down) = (wave(n_across, raster.width), wave(n_down, raster.height));
         let mut mean = 0.0;
         let mut factors = Vec::new();
-        for cy in 0..n_down {
+        for (cy, down) in down.iter().enumerate() {
             let mut cx = 0;
             // Below the diagonal: the finer a wave, the less it shows.
             while cx * n_down < n_across * (n_down - cy) {
                 let mut factor = 0.0;
-                for (row, &weight) in values.chunks_exact(raster.width).zip(&down[cy]) {
+                for (row, &weight) in values.chunks_exact(raster.width).zip(down) {
                     let sum: f32 = row.iter().zip(&across[cx]).map(|(value, wave)| value * wave).sum();
                     factor += sum * weight;
                 }

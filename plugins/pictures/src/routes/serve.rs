@@ -84,7 +84,7 @@ pub async fn respond(
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let range = value(&format!("bytes {}-{}/{size}", span.first, span.last))?;
             response.headers_mut().insert(header::CONTENT_RANGE, range);
-            (span.len(), Body::from(bytes))
+            (span.n_bytes(), Body::from(bytes))
         }
         // Several parts of a picture are of use to nobody; RFC 9110 allows to send the whole.
         _ if asked.method == Method::HEAD => (size, Body::empty()),
