@@ -78,7 +78,7 @@ pub fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
 /// A hash with so many other bits.
 pub fn flipped(hash: u64, bits: u32) -> u64 {
     // Every seventh bit: spread over the whole hash.
-    (0..bits).fold(hash, |hash, n| hash ^ 1 << (n * 7 + 3) % 64)
+    (0..bits).fold(hash, |hash, n| hash ^ 1 << ((n * 7 + 3) % 64))
 }
 
 /// Plants items in a library, in their order.
