@@ -16,7 +16,8 @@ impl Writes {
         let db = store.migrator();
         let is_sqlite = store.backend() == DbBackend::Sqlite;
         let tables = if is_sqlite {
-            "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
+            // The text index is left out: neither it nor the tables that it keeps its content in take triggers.
+            "select name from pragma_table_list where type = 'table' and schema = 'main' and name not like 'sqlite%'"
         } else {
             "select tablename::text as name from pg_tables where schemaname = current_schema()"
         };
