@@ -258,8 +258,12 @@ on_both! {
         fs::create_dir(&away)?;
         fs::rename(server.media().join("a.mp4"), away.join("a.mp4"))?;
         fs::rename(server.media().join("b.mp4"), away.join("b.mp4"))?;
+        server.idle().await?;
+        let writes = Writes::watch(&server.server().kernel.store).await?;
         let told = scan(&server, &library).await?;
         ensure!(told["missing"] == 2, "{told:#}");
+        let deleted = writes.deleted().await?;
+        ensure!(deleted.is_empty(), "a scan deleted rows of {deleted:?}");
         let after = items(&server).await?;
         let same = before.values().all(|old| after.values().any(|new| new["id"] == old["id"]));
         ensure!(same && after.len() == before.len(), "an item is gone: {after:#?}");

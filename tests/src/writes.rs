@@ -24,12 +24,12 @@ impl Writes {
         let tables = db
             .query_all_raw(Statement::from_string(store.backend(), tables))
             .await?;
-        db.execute_unprepared("create table written (name text not null)")
+        db.execute_unprepared("create table written (name text not null, verb text not null)")
             .await?;
         if !is_sqlite {
             db.execute_unprepared(
                 "create function note_write() returns trigger language plpgsql as \
-                    'begin insert into written values (tg_table_name); return null; end'",
+                    'begin insert into written values (tg_table_name, lower(tg_op)); return null; end'",
             )
             .await?;
         }
@@ -39,7 +39,7 @@ impl Writes {
                 let sql = if is_sqlite {
                     format!(
                         "create trigger noted_{verb}_{name} after {verb} on \"{name}\" \
-                            begin insert into written values ('{name}'); end"
+                            begin insert into written values ('{name}', '{verb}'); end"
                     )
                 } else {
                     format!(
@@ -54,14 +54,25 @@ impl Writes {
 
     /// What was written since the last call.
     pub async fn take(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        let written = self
+            .count("select name, count(*) as n from written group by name")
+            .await?;
+        self.store.migrator().execute_unprepared("delete from written").await?;
+        Ok(written)
+    }
+
+    /// What was deleted since [`take`](Self::take).
+    pub async fn deleted(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        self.count("select name, count(*) as n from written where verb = 'delete' group by name")
+            .await
+    }
+
+    async fn count(&self, sql: &str) -> anyhow::Result<BTreeMap<String, i64>> {
         let db = self.store.migrator();
-        let sql = "select name, count(*) as n from written group by name";
         let rows = db
             .query_all_raw(Statement::from_string(self.store.backend(), sql))
             .await?;
         let row = |row: &sea_orm::QueryResult| Ok((row.try_get("", "name")?, row.try_get("", "n")?));
-        let written = rows.iter().map(row).collect::<Result<_, sea_orm::DbErr>>()?;
-        db.execute_unprepared("delete from written").await?;
-        Ok(written)
+        Ok(rows.iter().map(row).collect::<Result<_, sea_orm::DbErr>>()?)
     }
 }
