@@ -21,6 +21,9 @@ pub struct Rules<'a> {
     pub n_threads: u32,
 }
 
+/// No H.264 stream has more frames that wait for their turn (ITU-T H.264, A.3).
+const MAX_REORDER: i32 = 16;
+
 /// What of the decoding is left out. Codecs that cannot leave it out do it all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skip {
@@ -71,6 +74,17 @@ impl Decoder {
             } as i32;
             AvError::check(ffi::avcodec_open2(context, codec, &mut options.0)).map_err(complain)?;
             Ok(decoder)
+        }
+    }
+
+    /// Expects frames to be stored as far out of order as the codec allows, unless the header says how far. For a stream into
+    /// which libav has not looked: frames would come out in the wrong order until they have shown it themselves.
+    pub fn expect_disorder(&mut self) {
+        // SAFETY: plain fields of an open decoder, which is read when the next packet is decoded.
+        unsafe {
+            if (*self.context).codec_id == ffi::AVCodecID::AV_CODEC_ID_H264 && (*self.context).has_b_frames == 0 {
+                (*self.context).has_b_frames = MAX_REORDER;
+            }
         }
     }
 
@@ -126,6 +140,12 @@ impl Decoder {
     /// When a packet of this decoder's stream shows, in microseconds on the file's own clock, if known.
     pub fn packet_us(&self, packet: &Packet) -> Option<i64> {
         rescale(packet.pts().or(packet.dts())?, self.base)
+    }
+
+    /// When a packet of this decoder's stream is decoded, in microseconds on the file's own clock, if known. Those that show
+    /// before that time have all been stored before it.
+    pub fn decoded_us(&self, packet: &Packet) -> Option<i64> {
+        rescale(packet.dts()?, self.base)
     }
 
     /// A time in microseconds as ticks of the stream.

@@ -36,6 +36,52 @@ pub enum HeifError {
     Invalid(String),
 }
 
+/// What a file says of its main picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// Bits of a sample, if they are stated.
+    pub bit_depth: Option<u8>,
+    /// libav's name of what the picture is coded in.
+    pub codec: &'static str,
+}
+
+/// The facts of the main picture, which is not decoded.
+pub fn facts(file: &[u8]) -> Result<Facts, HeifError> {
+    let context = Context::new()?;
+    let handle = context.read(file)?;
+    // SAFETY: the handle lives.
+    let (width, height, bits) = unsafe {
+        (
+            heif_image_handle_get_width(handle.0),
+            heif_image_handle_get_height(handle.0),
+            heif_image_handle_get_luma_bits_per_pixel(handle.0),
+        )
+    };
+    let side = |side: c_int| u32::try_from(side).ok().filter(|&side| side > 0);
+    let (Some(width), Some(height)) = (side(width), side(height)) else {
+        return Err(HeifError::Invalid("a picture without pixels".to_owned()));
+    };
+    // The type of a coded item stands in its entry of the item information box (ISO/IEC 14496-12, 8.11.6).
+    let head = &file[..file.len().min(64 << 10)];
+    let has = |name: &[u8]| head.windows(4).any(|window| window == name);
+    let codec = match (has(b"hvc1"), has(b"av01"), has(b"jpeg")) {
+        (true, ..) => "hevc",
+        (_, true, _) => "av1",
+        (.., true) => "mjpeg",
+        _ => "unknown",
+    };
+    Ok(Facts {
+        width,
+        height,
+        bit_depth: u8::try_from(bits).ok().filter(|&bits| bits > 0),
+        codec,
+    })
+}
+
 /// Decodes the main picture of a file.
 pub fn decode(file: &[u8], max_pixels: u64) -> Result<Picture, HeifError> {
     let context = Context::new()?;

@@ -69,6 +69,7 @@ pub struct Input {
     pub(crate) context: *mut ffi::AVFormatContext,
     pub(crate) io: Io,
     max_bytes: u64,
+    is_analyzed: bool,
 }
 
 impl Input {
@@ -120,6 +121,7 @@ impl Input {
             context,
             io,
             max_bytes: rules.max_bytes,
+            is_analyzed: false,
         };
         match options.leftover() {
             Some(option) => Err(OpenError::Option(option)),
@@ -129,6 +131,7 @@ impl Input {
 
     /// Reads and decodes the beginning until each stream's parameters are known. This is the expensive part of a probe.
     pub fn find_stream_info(&mut self) -> Result<(), OpenError> {
+        self.is_analyzed = true;
         let mut options: Vec<Dict> = Vec::new();
         for _ in 0..self.n_streams() {
             let mut option = Dict::new();
@@ -150,6 +153,11 @@ impl Input {
         }
         AvError::check(found).map_err(|error| explain(&self.io, self.max_bytes, error))?;
         Ok(())
+    }
+
+    /// Whether [`find_stream_info`](Self::find_stream_info) has looked at the beginning.
+    pub fn is_analyzed(&self) -> bool {
+        self.is_analyzed
     }
 
     /// Lowers what [`find_stream_info`](Self::find_stream_info) looks at: bytes, and microseconds of media.

@@ -12,7 +12,9 @@ use crate::error::AvError;
 pub enum Filter {
     /// libav's usual one.
     Bicubic,
-    /// The usual one, with chroma interpolated and rounding exact: for pictures that people look at.
+    /// The usual one, with rounding exact: for pictures that people look at.
+    Even,
+    /// The same with chroma kept at full width, at twice the cost: for pictures stored so.
     Fine,
     /// Half as many taps: for small and many.
     Bilinear,
@@ -99,6 +101,7 @@ impl Scaler {
         self.setup = None;
         let flags = match self.filter {
             Filter::Bicubic => ffi::SWS_BICUBIC,
+            Filter::Even => ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND,
             Filter::Fine => ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT,
             Filter::Bilinear => ffi::SWS_BILINEAR,
         };

@@ -222,6 +222,31 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "a vector drawing is a program's input, not media",
     ),
     (
+        "broken/mp4parse-rust--imir-before-clap.avif",
+        "accepted, Image avif",
+        "its first brand is that of HEIF in general, which ffprobe 5.1 takes for a film's; libheif reads it",
+    ),
+    (
+        "broken/mp4parse-rust--transformation-before-ispe.avif",
+        "accepted, Image avif",
+        "its first brand is that of HEIF in general, which ffprobe 5.1 takes for a film's; libheif reads it",
+    ),
+    (
+        "image/mp4parse-rust--imir-missing-essential.avif",
+        "accepted, Image avif",
+        "its first brand is that of HEIF in general, which ffprobe 5.1 takes for a film's; libheif reads it",
+    ),
+    (
+        "*.heic",
+        "accepted, Image heif",
+        "ffprobe 5.1 finds no film in a picture of tiles; its size is checked below",
+    ),
+    (
+        "*.heif",
+        "accepted, Image heif",
+        "ffprobe 5.1 finds no film in a picture of tiles; its size is checked below",
+    ),
+    (
         "audio/mutagen--64bit.mp4",
         "refused, MEDIA_NO_STREAM",
         "ffprobe succeeds with no streams; nothing can be done with it",
@@ -237,3 +262,35 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "ffprobe ends with an error as no decoder knows xHE-AAC; the container's facts are all there",
     ),
 ];
+
+/// The upright size of each HEIC, which is also that of the picture as decoded.
+const TILED: &[(&str, u32, u32)] = &[
+    ("exif-samples--samplefilehub.heif", 640, 426),
+    ("media--sample_MP.heic", 1080, 1920),
+    ("media--sample_still_photo.heic", 1080, 1920),
+    ("photoprism--iphone_15_pro.heic", 3024, 4032),
+    ("test-assets--IMG_2682.heic", 4032, 3024),
+];
+
+#[tokio::test]
+async fn pictures_of_tiles_have_their_size() {
+    let Some(root) = shared() else {
+        eprintln!("skipped: the folder of shared media is not here");
+        return;
+    };
+    let engine = Engine::start(EngineConfig::default(), Arc::new(NoQuarantine))
+        .await
+        .unwrap();
+    for &(name, width, height) in TILED {
+        let probed = probe(&engine, &root.join("image").join(name)).await.unwrap();
+        assert_eq!(
+            (probed.kind, probed.container.as_str()),
+            (MediaKind::Image, "heif"),
+            "{name}"
+        );
+        let picture = &probed.streams[0];
+        assert_eq!((picture.width, picture.height), (Some(width), Some(height)), "{name}");
+        assert_eq!(picture.codec, "hevc", "{name}");
+    }
+    engine.stop().await;
+}

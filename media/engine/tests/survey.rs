@@ -402,3 +402,26 @@ async fn real_media_have_a_poster_or_a_stated_reason() {
     );
     engine.stop().await;
 }
+
+#[tokio::test]
+async fn a_jpeg_that_ends_early_is_cut_or_refused() {
+    let engine = engine().await;
+    let content = made(&engine, film(17, 1280, 720, 1_000_000)).await;
+    let (surveyed, memory) = survey(&engine, &content, &poster(&[1280], PictureFormat::Jpeg))
+        .await
+        .unwrap();
+    let whole = bytes_of(&surveyed.artifacts[0], memory.as_ref());
+    let height_of = async |percent: usize| {
+        let part = &whole[..whole.len() * percent / 100];
+        let (surveyed, _) = survey(&engine, part, &poster(&[320], PictureFormat::Jpeg)).await?;
+        Ok::<u32, MediaError>(surveyed.artifacts[0].height)
+    };
+    assert_eq!(height_of(100).await.unwrap(), 180);
+    let cut = height_of(80).await.unwrap();
+    assert!((90..175).contains(&cut), "only what is there is shown: {cut} rows");
+    let refused = height_of(25).await.unwrap_err();
+    assert!(
+        matches!(&refused, MediaError::Corrupt { reason } if reason.contains("% of the picture")),
+        "{refused}"
+    );
+}

@@ -14,6 +14,7 @@ mod faults;
 mod hardware;
 mod head;
 mod headers;
+mod heif_file;
 mod keyframes;
 mod open;
 mod paint;

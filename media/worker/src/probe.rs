@@ -10,10 +10,13 @@ use media_proto::probe::{Chapter, Hdr, MAX_CHAPTERS, MAX_TAGS, MAX_TEXT, Probe, 
 
 use crate::container::{self, Format};
 use crate::open::{self, Opened};
-use crate::{codec_string, exif};
+use crate::{codec_string, exif, heif_file};
 
 /// Probes the file behind the descriptor.
 pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe, MediaError> {
+    if heif_file::name(&source) == Some("heif") {
+        return heif_file::probe(&source, limits);
+    }
     let Opened {
         mut input,
         format,

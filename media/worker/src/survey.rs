@@ -4,6 +4,7 @@ mod color;
 mod drawing;
 mod film;
 mod image;
+mod keys;
 mod lens;
 mod listen;
 mod phash;
@@ -30,13 +31,15 @@ use media_proto::job::Limits;
 use media_proto::probe::MediaKind;
 use media_proto::survey::{PosterSource, Survey, Surveyed};
 
-use crate::container;
+use crate::container::{self, Format};
 use crate::control::checkpoint;
+use crate::heif_file;
 use crate::open::{self, Opened, av_error};
 use crate::survey::lens::{Known, Lens};
 use crate::survey::poster::Choice;
 use crate::survey::raster::Orientation;
 use crate::survey::sheet::Sheet;
+use crate::survey::sound::Sound;
 
 /// Damaged stretches of a container that are skipped.
 const MAX_READ_ERRORS: u32 = 200;
@@ -46,7 +49,7 @@ pub fn run(source: OwnedFd, survey: &Survey, limits: &Limits) -> Result<(Surveye
     let mut surveyed = Surveyed::default();
     let mut sheet = Sheet::new(limits);
     let mut heif_complaint = None;
-    if image::is_heif(&source) {
+    if heif_file::name(&source).is_some() {
         match image::survey_heif(&source, survey, limits, &mut surveyed, &mut sheet)? {
             Ok(()) => return seal(surveyed, sheet),
             Err(error) => heif_complaint = Some(error),
@@ -77,7 +80,11 @@ fn survey_by_libav(
         format,
         head,
     } = open::open(source, survey.extension.as_deref(), u64::MAX, limits)?;
-    let beginning = input.find_stream_info().map_err(open::explain);
+    let beginning = if survey_is_brief(survey) && header_suffices(&input, format) {
+        Ok(())
+    } else {
+        input.find_stream_info().map_err(open::explain)
+    };
     if let Some(error) = open::complaint(&input) {
         return Err(error);
     }
@@ -97,6 +104,30 @@ fn survey_by_libav(
         MediaKind::Subtitle | MediaKind::None => {}
     }
     open::complaint(&input).map_or(Ok(()), Err)
+}
+
+/// Whether so little is wanted that looking into the beginning would be the larger part of the work.
+fn survey_is_brief(survey: &Survey) -> bool {
+    let is_heard = Sound::is_wanted(survey);
+    let is_watched = survey.phash || survey.scenes || survey.preview.is_some();
+    (survey.poster.is_some() || survey.sprite.is_some() || survey.stills.is_some()) && !is_heard && !is_watched
+}
+
+/// Whether the header says all that decoding a frame here and there needs, so that nothing has to be decoded to find it out.
+fn header_suffices(input: &Input, format: &Format) -> bool {
+    let mut pictures = input
+        .streams()
+        .filter(|view| view.kind() == Kind::Video && !view.is_attached_picture())
+        .peekable();
+    matches!(format.name, "mp4" | "matroska")
+        && pictures.peek().is_some()
+        && pictures.all(|view| {
+            let lasts = |duration: Option<i64>| duration.is_some_and(|duration| duration > 0);
+            // The others learn from their frames in which order they show.
+            matches!(view.codec().as_str(), "h264" | "hevc" | "vp8" | "vp9" | "av1")
+                && view.size().is_some()
+                && (lasts(view.duration_us()) || lasts(input.duration_us()))
+        })
 }
 
 fn seal(mut surveyed: Surveyed, sheet: Sheet) -> Result<(Surveyed, OwnedFd), MediaError> {
@@ -153,7 +184,11 @@ fn decoder(input: &Input, stream: usize, limits: &Limits) -> Result<Decoder, Med
         // Few frames of many are decoded, which threads would only delay; other files keep other processors busy.
         n_threads: 1,
     };
-    Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })
+    let mut decoder = Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })?;
+    if !input.is_analyzed() {
+        decoder.expect_disorder();
+    }
+    Ok(decoder)
 }
 
 /// A file of sound.

@@ -4,6 +4,7 @@ use media_av::encode::Frame;
 use media_proto::error::MediaError;
 use media_proto::survey::{ArtifactKind, Stills, Survey, Surveyed};
 
+use crate::survey::keys::Keys;
 use crate::survey::lens::{Lens, Look};
 use crate::survey::phash;
 use crate::survey::plan::{Pick, Plan, Use};
@@ -20,6 +21,8 @@ const N_CANDIDATES: i64 = 9;
 const CANDIDATES: (i64, i64) = (5, 60);
 /// A keyframe so much older than the wish still serves, where several wishes are closer together than keyframes are.
 const PATIENCE_US: i64 = 2_000_000;
+/// A keyframe so much older than the time asked for still serves as a poster.
+const POSTER_PATIENCE_US: i64 = 2_500_000;
 
 /// When a film is: in microseconds, starts on the file's own clock.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +68,7 @@ pub struct Drawing {
 impl Drawing {
     /// Sets up what is wanted of a film that begins at a time of its own clock, lasts so long, and has so many frames a
     /// second; gives it with the frames that it needs.
-    pub fn plan(survey: &Survey, lens: Lens, span: Span, rate: Option<(i32, i32)>) -> (Self, Plan) {
+    pub fn plan(survey: &Survey, lens: Lens, span: Span, rate: Option<(i32, i32)>, keys: &Keys) -> (Self, Plan) {
         let Span {
             start_us, duration_us, ..
         } = span;
@@ -83,13 +86,18 @@ impl Drawing {
             pending: Vec::new(),
         };
         match survey.poster.as_ref().map(|poster| poster.at_us) {
-            Some(Some(at_us)) => plan.add(start_us.saturating_add(at_us), Pick::Showing, Use::Poster),
+            Some(Some(at_us)) => plan.add(
+                start_us.saturating_add(at_us),
+                Pick::Nearby(POSTER_PATIENCE_US),
+                Use::Poster,
+            ),
             Some(None) => {
                 let (from, to) = CANDIDATES;
                 let step = duration_us * (to - from) / 100 / (N_CANDIDATES - 1);
                 for i in 0..N_CANDIDATES {
                     let at_us = start_us + duration_us * from / 100 + step * i;
                     // A keyframe always serves: another look is taken where none of them is good.
+                    let at_us = keys.before(at_us).unwrap_or(at_us);
                     plan.add(at_us, Pick::Nearby(i64::MAX), Use::Candidate);
                 }
             }
@@ -100,7 +108,10 @@ impl Drawing {
                 Ok(sprite) => {
                     let patience = sprite.interval_us().max(PATIENCE_US.min(duration_us / 30));
                     for (i, at_us) in sprite.times_us().enumerate() {
-                        plan.add(start_us + at_us, Pick::Nearby(patience), Use::Tile(i));
+                        match keys.nearest(start_us + at_us, sprite.interval_us()) {
+                            Some(at_us) => plan.add(at_us, Pick::Nearby(i64::MAX), Use::Tile(i)),
+                            None => plan.add(start_us + at_us, Pick::Nearby(patience), Use::Tile(i)),
+                        }
                     }
                     drawing.sprite = Some(sprite);
                 }

@@ -9,6 +9,7 @@ use media_proto::survey::{Survey, Surveyed};
 
 use crate::open::{self, av_error};
 use crate::survey::drawing::{Drawing, Span};
+use crate::survey::keys::Keys;
 use crate::survey::lens::Lens;
 use crate::survey::listen::{self, Track};
 use crate::survey::plan::{Pick, Plan, Use};
@@ -33,12 +34,17 @@ pub fn survey(
     let Some(view) = input.streams().nth(stream) else {
         return Err(MediaError::NoStream);
     };
-    let start_us = view.start_us().or(input.start_us()).unwrap_or(0);
+    let stated_us = view.start_us().or(input.start_us());
     let rate = view.average_frame_rate().or_else(|| view.base_frame_rate());
     let time_base = view.time_base();
     let lens = Lens::new(known(view));
     let frame_us = rate.map_or(40_000, |(num, den)| 1_000_000 * i64::from(den) / i64::from(num.max(1)));
-    let duration_us = match duration_us(input, view, rate) {
+    let stated_duration_us = duration_us(input, view, rate);
+    let start_us = match stated_us {
+        None if !input.is_analyzed() => first_us(input, stream)?,
+        stated => stated.unwrap_or(0),
+    };
+    let duration_us = match stated_duration_us {
         0 => measured_us(input, stream, start_us, frame_us)?,
         stated => stated,
     };
@@ -49,10 +55,11 @@ pub fn survey(
         file_duration_us: input.duration_us().filter(|&whole| whole > 0).unwrap_or(duration_us),
         time_base,
     };
-    let (mut drawing, plan) = Drawing::plan(survey, lens, span, rate);
+    let keys = Keys::of(input, stream, start_us, start_us.saturating_add(duration_us));
+    let (mut drawing, plan) = Drawing::plan(survey, lens, span, rate, &keys);
     let mut track = listen::start(input, survey, limits, surveyed);
     let walked = decoder(input, stream, limits)
-        .and_then(|decoder| Walk::new(plan, decoder, frame_us, survey.scenes))
+        .and_then(|decoder| Walk::new(plan, decoder, frame_us, survey.scenes, keys))
         .and_then(|mut walk| {
             pass(input, stream, &mut walk, track.as_mut(), &mut drawing, sheet)?;
             second_look(input, stream, &mut walk, survey, duration_us, &mut drawing, sheet)
@@ -112,7 +119,8 @@ fn pass(
     let mut draw = |frame: &Frame, time_us: i64, uses: &[Use]| drawing.draw(frame, time_us, uses, sheet);
     let is_long = input.n_bytes().is_some_and(|n_bytes| n_bytes >= LONG);
     // Sound has to be read whole, and the pictures lie on the way.
-    if track.is_none() && !walk.is_full() && is_long && input.can_seek() {
+    let is_quick = is_long || !input.is_analyzed();
+    if track.is_none() && !walk.is_full() && is_quick && input.can_seek() {
         return walk.by_seeks(input, stream, checkpoint, &mut draw);
     }
     let mut packet = Packet::empty().map_err(av_error)?;
@@ -166,6 +174,26 @@ fn second_look(
     walk.look_for(plan);
     let mut draw = |frame: &Frame, time_us: i64, uses: &[Use]| drawing.draw(frame, time_us, uses, sheet);
     walk.by_seeks(input, stream, checkpoint, &mut draw)
+}
+
+/// When the pictures begin by their first packet, for a file that has not been looked into. Seeks must follow.
+fn first_us(input: &mut Input, stream: usize) -> Result<i64, MediaError> {
+    input.keep_only(stream);
+    for _ in 0..MAX_READ_ERRORS {
+        checkpoint()?;
+        match input.next_packet() {
+            Ok(Some(packet)) if packet.stream == stream => {
+                // Matroska's index is read by the first seek.
+                let at_us = packet.pts_us.or(packet.dts_us).unwrap_or(0);
+                input.seek(stream, 0).or_else(|_| input.rewind()).map_err(av_error)?;
+                return Ok(at_us);
+            }
+            Ok(None) => break,
+            Ok(Some(_)) | Err(_) => {}
+        }
+    }
+    input.rewind().map_err(av_error)?;
+    Ok(0)
 }
 
 /// How long the pictures last by their packets, for a file that does not say; it is at its beginning again afterwards.

@@ -1,6 +1,6 @@
 //! A still picture: one frame, upright and in sRGB.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use media_av::encode::{Frame, Packet};
 use media_av::heif::{self, HeifError};
@@ -15,16 +15,14 @@ use crate::survey::poster::Choice;
 use crate::survey::raster::{Orientation, PIXEL, Raster};
 use crate::survey::sheet::Sheet;
 use crate::survey::{self, phash};
-use crate::{container, exif};
+use crate::{exif, heif_file};
 
 /// The width at which an image is hashed: sixteen times what the hash looks at.
 const HASHED_WIDTH: u32 = 1024;
 /// Packets that are tried for a frame.
 const MAX_PACKETS: u32 = 64;
-/// The longest file that is read into memory whole, which HEIF needs.
-const MAX_WHOLE: u64 = 256 << 20;
-/// The share of a picture's pixels, in hundredths, that must be there.
-const MIN_PRESENT: usize = 5;
+/// The share of a picture's rows, in hundredths, that must be there.
+const MIN_PRESENT: usize = 50;
 
 /// Surveys a HEIF file by libheif; false if it is none, or libheif cannot read it and FFmpeg may try.
 pub fn survey_heif(
@@ -34,7 +32,7 @@ pub fn survey_heif(
     surveyed: &mut Surveyed,
     sheet: &mut Sheet,
 ) -> Result<Result<(), MediaError>, MediaError> {
-    let whole = read_whole(source)?;
+    let whole = heif_file::read_whole(source)?;
     let picture = match heif::decode(&whole, limits.max_pixels) {
         Ok(picture) => picture,
         Err(HeifError::NoMemory) => return Err(MediaError::Memory),
@@ -47,13 +45,6 @@ pub fn survey_heif(
         ..Known::default()
     };
     draw(picture.frame, known, survey, surveyed, sheet).map(Ok)
-}
-
-/// Whether libheif is to look at a file that begins so.
-pub fn is_heif(source: &OwnedFd) -> bool {
-    let mut head = [0; 64];
-    let n = rustix::io::pread(source.as_fd(), &mut head, 0).unwrap_or(0);
-    container::heif_brand(&head[..n]).is_some()
 }
 
 /// Surveys the image that is open.
@@ -74,13 +65,13 @@ pub fn survey(
     };
     let is_jpeg = view.codec() == "mjpeg";
     let mut known = survey::known(view);
-    let read = |at: u64, to: &mut [u8]| rustix::io::pread(source.as_fd(), to, at).unwrap_or(0);
+    let read = |at: u64, to: &mut [u8]| rustix::io::pread(source, to, at).unwrap_or(0);
     if let Some(number) = exif::orientation_in(head, read) {
         known.orientation = Orientation::from_exif(number);
     }
-    let frame = first_frame(input, stream, limits)?;
+    let mut frame = first_frame(input, stream, limits)?;
     if is_jpeg {
-        check_presence(&frame)?;
+        cut_to_presence(&mut frame)?;
     }
     draw(frame, known, survey, surveyed, sheet)
 }
@@ -106,18 +97,30 @@ fn draw(
     Ok(())
 }
 
-/// Refuses a JPEG of which next to nothing is there. What a decoder has not reached is zero in all planes, a green that is
-/// too dark and too pure for a photograph.
-fn check_presence(frame: &Frame) -> Result<(), MediaError> {
+/// Cuts a JPEG that ends early to what is there, and refuses one of which most is missing. What a decoder has not reached is
+/// zero in all planes, a green that is too dark and too pure for a photograph.
+fn cut_to_presence(frame: &mut Frame) -> Result<(), MediaError> {
     let mut lens = Lens::new(Known::default());
-    let small: Raster = lens.take(frame, lens.fitted(frame, 64), Look::Plain)?;
+    let (width, height) = frame.size();
+    // Rows in full, so that the cut is exact; a few columns tell.
+    let small: Raster = lens.take(frame, (width.min(16), height), Look::Plain)?;
     let is_lost = |pixel: &[u8]| pixel[0] < 3 && pixel[2] < 3 && (130..=140).contains(&pixel[1]);
-    let n = small.pixels.len() / PIXEL;
-    let n_lost = small.pixels.chunks_exact(PIXEL).filter(|pixel| is_lost(pixel)).count();
-    if (n - n_lost) * 100 < n * MIN_PRESENT {
+    let has_picture = |row: &[u8]| !row.chunks_exact(PIXEL).all(is_lost);
+    let n_there = small
+        .rows()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rposition(has_picture)
+        .map_or(0, |last| last + 1);
+    if n_there * 100 < small.height * MIN_PRESENT {
+        let percent = n_there * 100 / small.height.max(1);
         return Err(MediaError::Corrupt {
-            reason: "the file ends after the first rows of the picture".to_owned(),
+            reason: format!("the file ends after {percent} % of the picture"),
         });
+    }
+    // The last rows of blocks are smeared by the filter, and some began before the file ended.
+    if n_there + 16 <= small.height {
+        frame.crop(width, (n_there.saturating_sub(16).max(2) & !1) as u32);
     }
     Ok(())
 }
@@ -162,30 +165,6 @@ fn first_frame(input: &mut Input, stream: usize, limits: &Limits) -> Result<Fram
         (None, Some(error)) => Err(error),
         (None, None) => Err(complaint),
     }
-}
-
-fn read_whole(source: &OwnedFd) -> Result<Vec<u8>, MediaError> {
-    let io_error = |error: rustix::io::Errno| MediaError::Io {
-        reason: error.to_string(),
-    };
-    let len = rustix::fs::fstat(source).map_err(io_error)?.st_size.max(0) as u64;
-    if len > MAX_WHOLE {
-        return Err(MediaError::TooLarge {
-            limit: format!("a picture file of {len} bytes, at most {MAX_WHOLE}"),
-        });
-    }
-    let mut whole = vec![0; len as usize];
-    let mut n = 0;
-    while n < whole.len() {
-        match rustix::io::pread(source.as_fd(), &mut whole[n..], n as u64) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io_error(error)),
-        }
-    }
-    whole.truncate(n);
-    Ok(whole)
 }
 
 fn too_large(pixels: u64, limits: &Limits) -> MediaError {

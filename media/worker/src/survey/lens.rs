@@ -27,7 +27,7 @@ pub struct Known {
 pub struct Lens {
     known: Known,
     /// One for each size in use, the latest last.
-    scalers: Vec<(u32, u32, bool, Scaler)>,
+    scalers: Vec<(u32, u32, Filter, Scaler)>,
     tone: Option<Tone>,
     profile: Option<Profile>,
 }
@@ -110,8 +110,15 @@ impl Lens {
         let is_hdr = look != Look::Plain && Tone::is_needed(colors);
         let format = if is_hdr { PixelFormat::Rgba64 } else { PixelFormat::Bgra };
         let mut scaled = Frame::picture(format, width, height).map_err(av_error)?;
-        let is_fine = look == Look::Fine;
-        self.scaler(width, height, is_fine)
+        let is_halved = frame.layout().is_some_and(|layout| !layout.is_rgb && layout.depth == 8);
+        let filter = match look {
+            // What is stored with half the chroma, or written so at the end, loses nothing.
+            Look::Fine if is_halved => Filter::Even,
+            Look::Fine => Filter::Fine,
+            Look::Stamp => Filter::Bilinear,
+            Look::Plain => Filter::Bicubic,
+        };
+        self.scaler(width, height, filter)
             .scale(frame, mix, &mut scaled, Mix::JPEG)
             .map_err(av_error)?;
         let mut raster = if is_hdr {
@@ -179,19 +186,18 @@ impl Lens {
         }
     }
 
-    fn scaler(&mut self, width: u32, height: u32, is_fine: bool) -> &mut Scaler {
+    fn scaler(&mut self, width: u32, height: u32, filter: Filter) -> &mut Scaler {
         let at = self
             .scalers
             .iter()
-            .position(|kept| (kept.0, kept.1, kept.2) == (width, height, is_fine));
+            .position(|kept| (kept.0, kept.1, kept.2) == (width, height, filter));
         let kept = match at {
             Some(at) => self.scalers.remove(at),
             None => {
                 if self.scalers.len() >= MAX_SCALERS {
                     self.scalers.remove(0);
                 }
-                let filter = if is_fine { Filter::Fine } else { Filter::Bicubic };
-                (width, height, is_fine, Scaler::new(filter))
+                (width, height, filter, Scaler::new(filter))
             }
         };
         self.scalers.push(kept);

@@ -125,6 +125,18 @@ impl Plan {
         })
     }
 
+    /// Whether all that is open before a time is for stills in a sheet.
+    pub fn wants_only_tiles(&self, until_us: i64) -> bool {
+        let mut open = self.wants.iter().filter(|want| !want.is_done && want.at_us < until_us);
+        open.all(|want| matches!(want.purpose, Use::Tile(_)))
+    }
+
+    /// Whether another open wish is after one for which something holds.
+    pub fn follows(&self, first: Want, holds: impl Fn(Want) -> bool) -> bool {
+        let mut others = self.wants.iter().filter(|want| !want.is_done && !want.is_same(first));
+        others.any(|want| holds(*want))
+    }
+
     /// Who gets a frame that shows from `time_us` to `end_us`, while no keyframe is known to come before `horizon_us`: what lies
     /// beyond may have a nearer one.
     pub fn serve(&mut self, time_us: i64, end_us: i64, horizon_us: i64) -> Vec<Use> {

@@ -11,6 +11,7 @@ use media_av::input::Input;
 use media_proto::error::MediaError;
 
 use crate::open::{self, av_error};
+use crate::survey::keys::Keys;
 use crate::survey::plan::{Pick, Plan, Use, Want};
 
 /// Packets that may wait for a wish, in bytes; beyond it they are decoded, wanted or not.
@@ -52,11 +53,14 @@ pub struct Walk {
     fresh_from_us: i64,
     /// No keyframe lies between the last one and this time.
     horizon_us: i64,
+    keys: Keys,
+    /// The time of the keyframe that `last` is, if it is one that was decoded alone.
+    shown_key_us: Option<i64>,
 }
 
 impl Walk {
     /// A walk that has not begun. A frame lasts so long where nothing is said.
-    pub fn new(plan: Plan, decoder: Decoder, frame_us: i64, is_full: bool) -> Result<Self, MediaError> {
+    pub fn new(plan: Plan, decoder: Decoder, frame_us: i64, is_full: bool, keys: Keys) -> Result<Self, MediaError> {
         Ok(Self {
             plan,
             n_damaged: 0,
@@ -74,6 +78,8 @@ impl Walk {
             is_running: false,
             fresh_from_us: i64::MIN,
             horizon_us: i64::MIN,
+            keys,
+            shown_key_us: None,
         })
     }
 
@@ -148,6 +154,7 @@ impl Walk {
     /// Decodes all that waits.
     fn run(&mut self, draw: &mut Draw<'_>) -> Result<(), MediaError> {
         if !self.is_running {
+            self.shown_key_us = None;
             self.decoder.flush();
             self.is_running = true;
             self.fresh_from_us = self.key.as_ref().map_or(i64::MIN, |key| key.1);
@@ -170,8 +177,23 @@ impl Walk {
         let Some((packet, key_us)) = self.key.take() else {
             return Ok(());
         };
+        if let Some((frame, time_us)) = self.last.as_ref().filter(|_| self.shown_key_us == Some(key_us)) {
+            // Reached once more, from a wish that it meets as well.
+            let end_us = time_us.saturating_add(self.frame_us);
+            let uses = self.plan.serve(*time_us, end_us, self.horizon_us);
+            if !uses.is_empty() {
+                draw(frame, *time_us, &uses)?;
+            }
+            self.key = Some((packet, key_us));
+            return Ok(());
+        }
+        // At the size of a still in a sheet nobody sees the edges of blocks.
+        let is_stamp = self.keys.are_known() && self.plan.wants_only_tiles(self.horizon_us);
         self.decoder.flush();
-        self.decoder.set_skip(Skip::default());
+        self.decoder.set_skip(Skip {
+            unreferenced: false,
+            loop_filter: is_stamp,
+        });
         self.fresh_from_us = i64::MIN;
         self.send(Some(&packet))?;
         self.receive(draw)?;
@@ -179,6 +201,8 @@ impl Walk {
         self.receive(draw)?;
         self.decoder.flush();
         self.is_running = false;
+        let is_shown = self.last.as_ref().is_some_and(|last| last.1 == key_us);
+        self.shown_key_us = (is_shown && !is_stamp).then_some(key_us);
         self.key = Some((packet, key_us));
         Ok(())
     }
@@ -277,7 +301,13 @@ impl Walk {
             }
             self.latest_us = i64::MIN;
             match self.until_met(want, input, stream, &mut packet, draw)? {
-                Reached::Met => back_us = 0,
+                Reached::Met => {
+                    back_us = 0;
+                    // A keyframe that does not decode meets nobody, and would be sought again and again.
+                    if self.plan.next().is_some_and(|next| next.is_same(want)) {
+                        self.plan.give_up(want);
+                    }
+                }
                 Reached::TooLate if back_us < 60_000_000 && target_us > 0 => back_us = (back_us * 2).max(2_000_000),
                 Reached::TooLate | Reached::End => {
                     self.end(draw)?;
@@ -291,6 +321,29 @@ impl Walk {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Whether all packets that a wish for the frame at a time needs have been decoded, and no other wish is near that would
+    /// need what follows them.
+    fn is_passed(&self, want: Want, packet: &Packet) -> bool {
+        let decoded_us = self.decoder.decoded_us(packet);
+        let is_passed = decoded_us.is_some_and(|decoded_us| decoded_us > want.at_us);
+        let is_exact = matches!(want.pick, Pick::Showing | Pick::Nearby(_));
+        is_exact && is_passed && self.is_running && !self.plan.follows(want, |next| self.is_near(next))
+    }
+
+    /// Whether a wish is reached by reading on rather than by a seek.
+    fn is_near(&self, want: Want) -> bool {
+        want.at_us <= self.latest_us.saturating_add(NEAR_US) || self.keys.lead_on(self.latest_us, want.at_us)
+    }
+
+    /// Takes the frames that wait for their turn out of the decoder.
+    fn drain(&mut self, draw: &mut Draw<'_>) -> Result<(), MediaError> {
+        self.send(None)?;
+        self.receive(draw)?;
+        self.decoder.flush();
+        self.forget();
         Ok(())
     }
 
@@ -331,8 +384,13 @@ impl Walk {
                 return Ok(Reached::Met);
             }
             match self.plan.next() {
+                Some(next) if next.is_same(want) && self.is_passed(next, packet) => {
+                    self.drain(draw)?;
+                    let is_met = self.plan.next().is_none_or(|next| !next.is_same(want));
+                    return Ok(if is_met { Reached::Met } else { Reached::End });
+                }
                 Some(next) if next.is_same(want) => {}
-                Some(next) if next.at_us <= self.latest_us.saturating_add(NEAR_US) && self.is_running => want = next,
+                Some(next) if self.is_running && self.is_near(next) => want = next,
                 _ => return Ok(Reached::Met),
             }
         }
