@@ -263,7 +263,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The upright size of each HEIC, which is also that of the picture as decoded.
+/// The upright size of each HEIC, as libheif gives it.
 const TILED: &[(&str, u32, u32)] = &[
     ("exif-samples--samplefilehub.heif", 640, 426),
     ("media--sample_MP.heic", 1080, 1920),
