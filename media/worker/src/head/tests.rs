@@ -47,7 +47,7 @@ fn film(file: File, extension: &str, preset: Preset) -> Option<Film> {
         .streams
         .iter()
         .find(|s| s.kind == StreamKind::Video && !s.is_attached_picture)?;
-    let mut opened = open::open(copy(), Some(extension), u64::MAX, &limits).expect("a film");
+    let mut opened = open::open(copy(), Some(extension), u64::MAX, &limits).ok()?;
     opened.input.find_stream_info().expect("streams");
     let reorder_depth = opened
         .input

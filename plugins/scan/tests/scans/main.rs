@@ -86,9 +86,10 @@ on_both! {
         let after = world.kernel.store.statements();
         assert_eq!((report.found, report.unchanged, report.failed, report.new), (8, 6, 2, 0), "{report:?}");
         assert_eq!(world.texts("select id, updated_at from media order by id").await?, everything);
-        // The job's own rows, the report, and when the library was last scanned.
+        // The job's own rows, the report, when the library was last scanned, and the runner's claims and heartbeats, whose
+        // number depends on the machine. Which tables they were is held elsewhere, row by row.
         println!("a rescan: {} statements, {} writes", after.statements - before.statements, after.writes - before.writes);
-        assert!(after.writes - before.writes <= 8, "{} writes", after.writes - before.writes);
+        assert!(after.writes - before.writes <= 12, "{} writes", after.writes - before.writes);
     }
 
     async fn films_get_their_keyframe_tables_in_the_background(world: World) {
