@@ -350,6 +350,8 @@ on_both! {
         ensure!(kept["tags"]["nodes"] == json!([{ "name": "Drama" }, { "name": "Night" }]), "{kept:#}");
         ensure!(kept["people"]["nodes"] == json!([{ "name": "Ada" }, { "name": "Ben" }]), "{kept:#}");
         ensure!(kept["files"].as_array().context("files")?.len() == 3 && kept["height"] == 1080, "the best file is shown: {kept:#}");
+        let found = viewer.query("{ media(first: 9, search: \"ben\") { nodes { id } } }", json!({})).await?;
+        ensure!(found["media"]["nodes"] == json!([{ "id": id[0] }]), "it is found by what it was given: {found:#}");
         let of_viewer = viewer.query("query($id: ID!) { node(id: $id) { ... on Video { rating viewCount } } }", json!({ "id": id[0] })).await?;
         ensure!(of_viewer["node"] == json!({ "rating": 70, "viewCount": 0 }), "{of_viewer:#}");
         let gone = viewer.query("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id[1] })).await?;

@@ -13,6 +13,8 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
 
+use crate::search::index;
+
 /// Which of the present files is to be the primary one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
@@ -96,7 +98,8 @@ pub fn show(item: &mut media::Model, file: &file::Model, summary: &Summary) {
     item.has_subtitles = summary.has_subtitles;
 }
 
-/// Brings items in line with their files as they are now: how many are present, since when none is, and which is shown.
+/// Brings items in line with their files as they are now: how many are present, since when none is, which is shown, and
+/// what is searched.
 /// The caller has locked the items and tallies what depends on it.
 pub async fn settle(tx: &Tx, ids: &[MediaId], choice: Choice, now: i64) -> Result<(), DbErr> {
     for chunk in ids.chunks(sql::CHUNK) {
@@ -110,6 +113,7 @@ pub async fn settle(tx: &Tx, ids: &[MediaId], choice: Choice, now: i64) -> Resul
             let of_item = || files.iter().filter(|file| file.media_id == item.id);
             settle_one(tx, &item, of_item().collect(), &summaries, choice, now).await?;
         }
+        index::refresh(tx, chunk).await?;
     }
     Ok(())
 }
