@@ -60,6 +60,7 @@ on_both! {
         let begun = Instant::now();
         life.idle(&world).await?;
         let scan = begun.elapsed();
+        life.all_succeeded().await?;
         life.end().await?;
         let wanted = world.rows().await?;
         ensure!(wanted.count("file") + wanted.count("scan_failure") >= size.files as usize, "the scan missed files");

@@ -300,6 +300,7 @@ impl Life {
     /// Waits until a job runs; false when all have ended.
     pub async fn is_working(&self, world: &World) -> anyhow::Result<bool> {
         let begun = Instant::now();
+        let mut seen = 0;
         loop {
             let jobs = self.jobs().await?;
             let has = |status: &str| jobs.iter().any(|job| job["status"] == status);
@@ -310,7 +311,12 @@ impl Life {
                 .iter()
                 .any(|status| has(status))
             {
-                return Ok(false);
+                // A page's ids are read before its rows: a job that ends between the two hides the ones it left behind.
+                if seen == jobs.len() {
+                    return Ok(false);
+                }
+                seen = jobs.len();
+                continue;
             }
             ensure!(
                 begun.elapsed() < PATIENCE,

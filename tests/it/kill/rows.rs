@@ -74,8 +74,6 @@ impl Rows {
             let key = (place(row.id), item(row.media_id));
             let row = file::Model {
                 id: FileId(0),
-                // Written in the background, before or after the rows are looked at.
-                content_hash: None,
                 media_id: MediaId(0),
                 library_id: LibraryId(0),
                 folder_id: FolderId(0),
