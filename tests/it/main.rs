@@ -8,6 +8,7 @@ mod contract;
 mod counters;
 mod kill;
 mod manifest;
+mod metrics;
 mod moves;
 mod pages;
 mod panics;
