@@ -210,8 +210,8 @@ impl Drawing {
     fn still(&mut self, index: usize, frame: &Frame, sheet: &mut Sheet) -> Result<(), MediaError> {
         let Some(stills) = &self.stills else { return Ok(()) };
         let size = self.lens.fitted(frame, stills.width.clamp(16, 4096));
-        let raster = self.lens.take(frame, size, Look::Fine)?;
-        let bytes = write::picture(&raster, stills.format)?;
+        let picture = self.lens.picture(frame, size)?;
+        let bytes = write::picture(&picture, stills.format)?;
         let kind = ArtifactKind::Still(index as u32);
         sheet.add(kind, Some(stills.format), size, &bytes)
     }

@@ -5,6 +5,7 @@ use media_proto::error::MediaError;
 use media_proto::survey::{ArtifactKind, PictureFormat, SpriteLayout, SpriteSheet, Surveyed};
 
 use crate::survey::lens::{Lens, Look};
+use crate::survey::picture::Picture;
 use crate::survey::raster::{PIXEL, Raster};
 use crate::survey::sheet::Sheet;
 use crate::survey::write;
@@ -94,8 +95,8 @@ impl Sprite {
             return Ok(false);
         };
         self.repeat_missing(&mut canvas);
-        let bytes = write::picture(&canvas, self.format)?;
         let size = (canvas.width as u32, canvas.height as u32);
+        let bytes = write::picture(&Picture::Raster(canvas), self.format)?;
         sheet.add(ArtifactKind::Sprite, Some(self.format), size, &bytes)?;
         surveyed.sprite = Some(self.layout);
         Ok(true)
