@@ -17,6 +17,7 @@ mod scan;
 mod seed;
 mod similar;
 mod store;
+mod stream;
 mod subscribers;
 mod tidy;
 mod trash;

@@ -2,15 +2,42 @@
 //! schema's data; while nobody does, the fields that ask for it are null.
 
 use async_graphql::{Context, SimpleObject};
-use entities::{file, id::MediaId};
+use entities::{file, id::MediaId, stream};
 use kernel::error::Failure;
 
-use crate::kit::scalar::{Seconds, Url};
+use crate::{
+    kit::scalar::{Seconds, Url},
+    media::playback::{PlaybackCapabilities, PlaybackVariant},
+};
 
 /// Gives signed URLs of a file's own bytes.
 pub trait FileUrls: Send + Sync {
     /// The URL of the file as it is: an absolute path, signed, stable for hours.
     fn direct(&self, file: &file::Model) -> String;
+}
+
+/// Says how files are streamed in other forms than their own.
+pub trait Streaming: Send + Sync {
+    /// What a player with these capabilities is offered of a file; none if nothing can be made of it.
+    fn offer(
+        &self,
+        file: &file::Model,
+        streams: &[stream::Model],
+        capabilities: &PlaybackCapabilities,
+    ) -> Option<Offer>;
+}
+
+/// What a player is offered of a file.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The HLS playlist.
+    pub hls_url: Url,
+    /// The DASH manifest.
+    pub dash_url: Url,
+    /// The qualities that both offer.
+    pub variants: Vec<PlaybackVariant>,
+    /// Whether they hold the file's own streams in another container.
+    pub remuxes: bool,
 }
 
 /// Gives the pictures that were made of an item.

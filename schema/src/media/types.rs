@@ -21,10 +21,10 @@ use crate::{
     limits,
     media::{
         card::Card,
-        contracts::{FileUrls, Pictures, Similar, Sprite, Thumbnail, Waveform},
+        contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Thumbnail, Waveform},
         file::{MediaFile, playable},
         inputs::MediaKind,
-        playback::{self, Playback, PlaybackCapabilities},
+        playback::{self, Playback, PlaybackCapabilities, PlaybackMethod},
         stream::ratio,
     },
     person::types::Person,
@@ -493,12 +493,18 @@ async fn playback(
         .map_or(&[][..], Vec::as_slice);
     let (method, reason) = playback::decide(file, streams, &capabilities);
     let direct_url = cx.data_opt::<Arc<dyn FileUrls>>().map(|urls| Url(urls.direct(file)));
+    let streaming = cx.data_opt::<Arc<dyn Streaming>>();
+    let offer = streaming.and_then(|streaming| streaming.offer(file, streams, &capabilities));
+    let remuxes = offer.as_ref().is_none_or(|offer| offer.remuxes);
     Ok(Some(Playback {
-        method,
+        method: match method {
+            PlaybackMethod::Remux if !remuxes => PlaybackMethod::Transcode,
+            method => method,
+        },
         reason,
-        hls_url: None,
-        dash_url: None,
+        hls_url: offer.as_ref().map(|offer| offer.hls_url.clone()),
+        dash_url: offer.as_ref().map(|offer| offer.dash_url.clone()),
         direct_url,
-        variants: Vec::new(),
+        variants: offer.map(|offer| offer.variants).unwrap_or_default(),
     }))
 }

@@ -1,0 +1,365 @@
+//! Reads what the database knows of a file and makes its plan; the container's index is asked where no table of keyframes
+//! was made yet.
+
+use std::sync::Arc;
+
+use entities::{
+    file,
+    id::FileId,
+    keyframe_table,
+    stream::{self, StreamKind},
+};
+use kernel::{library_file::LibraryFile, plugin::Kernel};
+use media_engine::{engine::Engine, source::Source};
+use media_proto::{
+    grid::{Grid, TimeBase},
+    head::{AAC_FRAME, AudioHead, VideoHead},
+    keyframes::KeyframeMode,
+    rendition::{AudioRendition, Preset},
+};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use tokio_util::sync::CancellationToken;
+
+use super::{Plan, shape};
+use crate::rendition::{FileState, Label, Rendition};
+
+/// How long a segment is meant to be.
+const SEGMENT_MS: u32 = 4000;
+/// Nothing that is longer is believed: a container's nonsense would become a playlist of millions of lines.
+const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
+
+/// What is known of where pictures begin, end, and can be cut.
+struct Cuts {
+    start_pts: i64,
+    end_pts: Option<i64>,
+    reorder_depth: u32,
+    keyframes: Vec<i64>,
+}
+
+/// The plan of a file, if anything can be made of it.
+pub async fn load(kernel: &Kernel, id: FileId, preset: Preset) -> Result<Option<Plan>, DbErr> {
+    let db = kernel.store.reader();
+    let Some(engine) = kernel.parts.get::<Engine>() else {
+        return Ok(None);
+    };
+    let Some(file) = file::Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    let streams = stream::Entity::find()
+        .filter(stream::Column::FileId.eq(id))
+        .order_by_asc(stream::Column::Index)
+        .all(db)
+        .await?;
+    let state = FileState {
+        id,
+        size: file.size,
+        mtime_ns: file.mtime_ns,
+    };
+    let maker = Maker {
+        file: &file,
+        state,
+        extension: extension(&file.name),
+        ffmpeg: &engine.ffmpeg().ffmpeg_hash,
+        preset,
+    };
+    let video = shape::main_video(&streams);
+    let cuts = match video {
+        Some(video) => Some(cuts(kernel, &engine, &file, video).await?),
+        None => None,
+    };
+    Ok(maker.plan(&streams, video.zip(cuts)))
+}
+
+struct Maker<'a> {
+    file: &'a file::Model,
+    state: FileState,
+    extension: Option<String>,
+    ffmpeg: &'a str,
+    preset: Preset,
+}
+
+impl Maker<'_> {
+    fn plan(&self, streams: &[stream::Model], video: Option<(&stream::Model, Cuts)>) -> Option<Plan> {
+        let (mut source, mut frame_rate, mut weight) = ((0, 0), None, 0);
+        let mut film = None;
+        if let Some((stream, cuts)) = video {
+            source = (stream.width.unwrap_or(0) as u32, stream.height.unwrap_or(0) as u32);
+            frame_rate = shape::frame_rate(stream);
+            weight = (cuts.keyframes.len() * size_of::<i64>()) as u32;
+            film = self.film(stream, cuts);
+        }
+        // Pictures whose length nobody knows cannot be listed; sound beside them would be half a film.
+        if film.is_none() && shape::main_video(streams).is_some() {
+            return None;
+        }
+        let grid = Grid::new(frame_rate, SEGMENT_MS);
+        let begun_us = film.as_ref().map(|film| film.start_us);
+        let film_us = film.as_ref().map_or(0, |film| film.end_us);
+        let audio = self.sounds(streams, grid, begun_us, film_us);
+        let video: Vec<_> = film.map_or_else(Vec::new, |film| self.rungs(&film, grid));
+        (!video.is_empty() || !audio.is_empty()).then_some(Plan {
+            file: self.state,
+            source,
+            frame_rate,
+            video,
+            audio,
+            weight,
+        })
+    }
+
+    fn film<'s>(&self, stream: &'s stream::Model, cuts: Cuts) -> Option<Film<'s>> {
+        let time_base = (stream.time_base_num, stream.time_base_den);
+        if time_base.0 <= 0 || time_base.1 <= 0 {
+            return None;
+        }
+        let start_us = to_us(cuts.start_pts, time_base);
+        let by_table = cuts
+            .end_pts
+            .map(|end| to_us(end.saturating_sub(cuts.start_pts), time_base));
+        let end_us = by_table
+            .filter(|us| *us > 0)
+            .or(stream.duration_us)
+            .or_else(|| self.rest_us(start_us))
+            .filter(|us| (1..=LONGEST_US).contains(us))?;
+        Some(Film {
+            stream,
+            time_base,
+            start_us,
+            end_us,
+            cuts,
+        })
+    }
+
+    /// How long the file goes on from a time on its clock.
+    fn rest_us(&self, from_us: i64) -> Option<i64> {
+        let end_us = self.file.duration_us?.saturating_add(self.file.start_us.unwrap_or(0));
+        Some(end_us.saturating_sub(from_us))
+    }
+
+    fn rungs(&self, film: &Film<'_>, grid: Grid) -> Vec<Arc<Rendition>> {
+        let keyframes = Arc::new(film.cuts.keyframes.clone());
+        let rung = |rendition: media_proto::rendition::VideoRendition| {
+            let name = format!("{}p", rendition.width.min(rendition.height));
+            let head = VideoHead {
+                extension: self.extension.clone(),
+                stream: film.stream.index.unsigned_abs(),
+                time_base: film.time_base,
+                start_pts: film.cuts.start_pts,
+                reorder_depth: film.cuts.reorder_depth,
+                keyframe_pts: None,
+                rotation: u16::try_from(film.stream.rotation).unwrap_or(0),
+                rendition,
+                grid,
+                first: 0,
+                until: 0,
+                n_segments: grid.n_segments(film.end_us, (1, 1_000_000)).max(1),
+            };
+            let label = Label {
+                name,
+                ..Label::default()
+            };
+            let made = Rendition::video(
+                self.state,
+                head,
+                film.end_us,
+                Arc::clone(&keyframes),
+                label,
+                self.ffmpeg,
+            );
+            Arc::new(made)
+        };
+        let rungs = shape::rungs(self.file, film.stream, self.preset);
+        rungs.into_iter().map(rung).collect()
+    }
+
+    fn sounds(
+        &self,
+        streams: &[stream::Model],
+        grid: Grid,
+        begun_us: Option<i64>,
+        film_us: i64,
+    ) -> Vec<Arc<Rendition>> {
+        let mut names = Vec::new();
+        let mut made: Vec<_> = shape::sounds(streams)
+            .filter_map(|stream| {
+                let start_us = begun_us.unwrap_or_else(|| stream.start_us.or(self.file.start_us).unwrap_or(0));
+                let late_us = stream.start_us.map_or(0, |own| (own - start_us).max(0));
+                let own_us = stream
+                    .duration_us
+                    .map(|us| us + late_us)
+                    .or_else(|| self.rest_us(start_us));
+                // Silence fills up to the end of the pictures, so that no player stops for sound that will not come.
+                let end_us = own_us.unwrap_or(0).max(film_us);
+                if !(1..=LONGEST_US).contains(&end_us) {
+                    return None;
+                }
+                let label = label(stream, &mut names);
+                let rendition = sound_settings(stream);
+                let samples = i128::from(end_us) * i128::from(rendition.sample_rate);
+                let n_frames = (samples + FRAME_US - 1) / FRAME_US;
+                let head = AudioHead {
+                    extension: self.extension.clone(),
+                    start_us,
+                    rendition,
+                    grid,
+                    first: 0,
+                    until: 0,
+                    n_frames: u64::try_from(n_frames).ok()?.max(1),
+                };
+                Some(Rendition::audio(self.state, head, label, self.ffmpeg))
+            })
+            .collect();
+        // One is the default, and stands first.
+        let default = made.iter().position(|track| track.is_default).unwrap_or(0);
+        for (index, track) in made.iter_mut().enumerate() {
+            track.is_default = index == default;
+        }
+        made.sort_by_key(|track| !track.is_default);
+        made.into_iter().map(Arc::new).collect()
+    }
+}
+
+/// A frame of sound in samples times a million.
+const FRAME_US: i128 = AAC_FRAME as i128 * 1_000_000;
+
+struct Film<'a> {
+    stream: &'a stream::Model,
+    time_base: TimeBase,
+    start_us: i64,
+    end_us: i64,
+    cuts: Cuts,
+}
+
+fn sound_settings(stream: &stream::Model) -> AudioRendition {
+    // More than two channels are mixed down: what every player has speakers for.
+    let channels = stream.channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
+    let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
+    AudioRendition {
+        stream: stream.index.unsigned_abs(),
+        channels,
+        sample_rate: if stream.sample_rate.is_some_and(is_of_44) {
+            44_100
+        } else {
+            48_000
+        },
+        bit_rate: if channels == 1 { 96_000 } else { 160_000 },
+    }
+}
+
+/// A name that no other track has, for playlists demand that.
+fn label(stream: &stream::Model, names: &mut Vec<String>) -> Label {
+    let language = stream.language.clone().filter(|language| language != "und");
+    let wanted = stream.title.clone().or_else(|| language.clone());
+    let wanted = wanted.unwrap_or_else(|| format!("Audio {}", names.len() + 1));
+    let mut name = wanted.clone();
+    let mut n = 2;
+    while names.contains(&name) {
+        name = format!("{wanted} ({n})");
+        n += 1;
+    }
+    names.push(name.clone());
+    Label {
+        name,
+        language,
+        is_default: stream.is_default,
+    }
+}
+
+async fn cuts(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
+    let row = keyframe_table::Entity::find_by_id(file.id)
+        .one(kernel.store.reader())
+        .await?;
+    let is_current = |row: &keyframe_table::Model| {
+        row.size == file.size
+            && row.mtime_ns == file.mtime_ns
+            && row.version == keyframe_table::VERSION
+            && row.stream_index == video.index
+            && row.n_keyframes > 0
+            && (row.time_base_num, row.time_base_den) == (video.time_base_num, video.time_base_den)
+    };
+    if let Some(row) = row.filter(is_current) {
+        let deltas = keyframe_table::unpack(&row.deltas).unwrap_or_default();
+        let keyframes = running_sum(&deltas);
+        return Ok(if row.is_from_index {
+            Cuts {
+                start_pts: row.start_pts,
+                end_pts: row.end_pts,
+                reorder_depth: row.reorder_depth.unsigned_abs(),
+                keyframes,
+            }
+        } else {
+            // A scan may end after players got their playlists, so it may not change what these say.
+            Cuts {
+                keyframes,
+                ..by_row(video, file)
+            }
+        });
+    }
+    Ok(by_index(kernel, engine, file, video)
+        .await
+        .unwrap_or_else(|| by_row(video, file)))
+}
+
+/// What the container's own index says: the same that a table in the database will say.
+async fn by_index(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Option<Cuts> {
+    let located = LibraryFile::find(&kernel.store, file.id).await.ok()??;
+    let (opened, facts) = located.open().await.ok()?;
+    if (facts.size, facts.mtime_ns) != (file.size, file.mtime_ns) {
+        return None;
+    }
+    let source = Source::new(opened).ok()?;
+    let stream = Some(video.index.unsigned_abs());
+    let cancel = CancellationToken::new();
+    let asked = engine.keyframes(&source, extension(&file.name), stream, KeyframeMode::Index, &cancel);
+    let table = asked.await.ok()??;
+    let is_of_it = table.time_base == (video.time_base_num, video.time_base_den);
+    (is_of_it && !table.deltas.is_empty()).then(|| Cuts {
+        start_pts: table.start_pts,
+        end_pts: table.end_pts,
+        reorder_depth: table.reorder_depth,
+        keyframes: table.pts().collect(),
+    })
+}
+
+/// What the probe found, where there is no index.
+fn by_row(video: &stream::Model, file: &file::Model) -> Cuts {
+    let start_us = video.start_us.or(file.start_us).unwrap_or(0);
+    let (num, den) = (i128::from(video.time_base_num), i128::from(video.time_base_den));
+    let ticks = match num {
+        ..=0 => 0,
+        num => (i128::from(start_us) * den * 2 + num * 1_000_000).div_euclid(num * 2_000_000),
+    };
+    Cuts {
+        start_pts: i64::try_from(ticks).unwrap_or(0),
+        end_pts: None,
+        reorder_depth: 0,
+        keyframes: Vec::new(),
+    }
+}
+
+fn running_sum(deltas: &[i64]) -> Vec<i64> {
+    let add = |at: &mut i64, delta: &i64| {
+        *at = at.saturating_add(*delta);
+        Some(*at)
+    };
+    deltas.iter().scan(0, add).collect()
+}
+
+fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
+    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den));
+    i64::try_from((2 * dividend + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
+}
+
+/// The extension of a name, as probes are told it.
+fn extension(name: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(name);
+    let (_, extension) = text.rsplit_once('.')?;
+    (extension.len() <= 8).then(|| extension.to_ascii_lowercase())
+}
+
+/// Whether a file has anything that could be played: what a plan needs at least.
+pub fn is_playable(streams: &[stream::Model]) -> bool {
+    streams
+        .iter()
+        .any(|stream| !stream.is_cover && matches!(stream.kind, StreamKind::Video | StreamKind::Audio))
+}
