@@ -53,7 +53,7 @@ impl Decoder {
             let parameters = (*stream.raw()).codecpar;
             let codec = ffi::avcodec_find_decoder((*parameters).codec_id);
             if codec.is_null() {
-                return Err(format!("this FFmpeg has no decoder for `{name}`"));
+                return Err(format!("this FFmpeg has no decoder for `{}`", stream.stated_codec()));
             }
             let context = ffi::avcodec_alloc_context3(codec);
             if context.is_null() {

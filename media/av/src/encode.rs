@@ -210,6 +210,13 @@ impl Packet {
         unsafe { (*self.0).flags & ffi::AV_PKT_FLAG_KEY as i32 != 0 }
     }
 
+    /// Whether its content is encrypted, as the container says.
+    pub fn is_encrypted(&self) -> bool {
+        let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INFO;
+        // SAFETY: our own packet; only whether there is any is asked.
+        unsafe { !ffi::av_packet_get_side_data(self.0, kind, ptr::null_mut()).is_null() }
+    }
+
     /// When it shows, in ticks of its stream, if known.
     pub fn pts(&self) -> Option<i64> {
         // SAFETY: plain field.

@@ -48,6 +48,11 @@ impl Sprite {
         })
     }
 
+    /// Whether no still was drawn.
+    pub fn is_empty(&self) -> bool {
+        self.canvas.is_none()
+    }
+
     /// When the stills are, in microseconds from the start: in the middle of the stretch that each stands for.
     pub fn times_us(&self) -> impl Iterator<Item = i64> + use<> {
         let interval_us = self.layout.interval_us;
