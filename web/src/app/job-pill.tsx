@@ -4,7 +4,7 @@
 import { useEffect } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
-import { JobRowFragment } from "@/components/job-row";
+import { JobRowFragment } from "@/components/job-fragment";
 import { useConnection } from "@/data/connection";
 import { graphql, readFragment } from "@/data/graphql";
 import { useIsVisible } from "@/data/visibility";

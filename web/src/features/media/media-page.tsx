@@ -1,5 +1,6 @@
 //! The page of one item: stage above, facts of the item and its files below.
 
+import "@/lib/page-messages";
 import { useCallback, useRef } from "react";
 import { useQuery } from "urql";
 import { Link } from "wouter";
@@ -11,7 +12,7 @@ import { graphql } from "@/data/graphql";
 import { formatBytes, formatDateTime, formatDuration, formatResolution } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
-import { BackIcon } from "@/ui/icons";
+import { BackIcon } from "@/ui/more-icons";
 import { Chapters, ChaptersFragment } from "./chapters";
 import { FileFacts, FileFactsFragment } from "./file-facts";
 import styles from "./media-page.module.css";

@@ -8,7 +8,8 @@ import { extension, fileName, isShowableImage } from "@/lib/playability";
 import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
 import { Empty } from "@/ui/empty";
-import { DownloadIcon, WarnIcon } from "@/ui/icons";
+import { WarnIcon } from "@/ui/icons";
+import { DownloadIcon } from "@/ui/more-icons";
 import { failureText, type PlayFailure } from "./play-failure";
 import styles from "./stage.module.css";
 

@@ -1,5 +1,6 @@
 //! The files a scan could not handle, with code and reason: a scan never hides what it skipped.
 
+import "@/lib/page-messages";
 import { useQuery } from "urql";
 import { Link } from "wouter";
 import { useNow } from "@/components/clock";
@@ -11,7 +12,7 @@ import { formatAgo } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Empty } from "@/ui/empty";
-import { BackIcon } from "@/ui/icons";
+import { BackIcon } from "@/ui/more-icons";
 import styles from "./problems-page.module.css";
 
 const ScanFailures = graphql(`
@@ -40,9 +41,9 @@ export function Page({ params }: PageProps) {
   const { totalCount, nodes } = data.scanFailures;
   return (
     <div className={styles.page}>
-      <Link className={styles.back} href={paths.library()}>
+      <Link className={styles.back} href={paths.libraries()}>
         <BackIcon />
-        {t("media.back")}
+        {t("nav.libraries")}
       </Link>
       <h1>{title}</h1>
       {totalCount === 0 ? (

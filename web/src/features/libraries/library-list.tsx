@@ -13,7 +13,8 @@ import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { FolderIcon, PlusIcon, ScanIcon, WarnIcon } from "@/ui/icons";
+import { FolderIcon, PlusIcon, WarnIcon } from "@/ui/icons";
+import { ScanIcon } from "@/ui/more-icons";
 import { Notice } from "@/ui/notice";
 import styles from "./library-list.module.css";
 
