@@ -13,7 +13,14 @@ use tests::{client::Client, on_both, server::TestServer};
 /// What everybody may ask; `viewer` is null for nobody.
 const PUBLIC: &[&str] = &["viewer"];
 /// Mutations that a viewer may call: what is the viewer's own.
-const VIEWER_MAY: &[&str] = &["createApiToken", "revokeApiToken", "updateMedia", "updateUser"];
+const VIEWER_MAY: &[&str] = &[
+    "createApiToken",
+    "recordView",
+    "revokeApiToken",
+    "saveProgress",
+    "updateMedia",
+    "updateUser",
+];
 /// Queries that need more than a viewer.
 const VIEWER_MAY_NOT_SEE: &[&str] = &["users"];
 

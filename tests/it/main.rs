@@ -13,6 +13,8 @@ mod moves;
 mod pages;
 mod panics;
 mod pictures;
+mod playback;
+mod players;
 mod scan;
 mod seed;
 mod similar;

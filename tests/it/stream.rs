@@ -15,7 +15,7 @@ const PLAYBACK: &str = "query($id: ID!, $capabilities: PlaybackCapabilities) { n
     ... on Audio { id playback(capabilities: $capabilities) { method hlsUrl dashUrl variants { name codecs } } } } }";
 
 /// What a player is offered of the only item whose title is this.
-pub async fn playback(client: &Client, title: &str, capabilities: Value) -> anyhow::Result<Value> {
+pub(crate) async fn playback(client: &Client, title: &str, capabilities: Value) -> anyhow::Result<Value> {
     let found = client
         .query("{ media(first: 100) { nodes { id title } } }", json!({}))
         .await?;

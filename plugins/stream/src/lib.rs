@@ -6,11 +6,14 @@
 mod body;
 mod code;
 mod desk;
+mod graphql;
 mod header;
 mod kind;
+mod metrics;
 mod offer;
 mod plan;
 mod presentation;
+mod progress;
 mod rendition;
 mod routes;
 mod urls;
@@ -27,15 +30,19 @@ use kernel::{
     plugin::{Kernel, Plugin, Service},
     shelf::Shelf,
     signing,
+    telemetry::Metric,
 };
 use media_proto::rendition::Preset;
 use schema::{
     kit::surface::{NoFields, NoSubscription, Surface},
     media::contracts::{FileUrls, Streaming},
+    system::contracts::StreamReport,
 };
 use serde::Deserialize;
 
-use crate::{desk::Desk, offer::Offers, plan::Plan, urls::Urls};
+use crate::{
+    desk::Desk, graphql::StreamMutation, metrics::Report, offer::Offers, plan::Plan, progress::Rules, urls::Urls,
+};
 
 const MIB: u64 = 1 << 20;
 /// Plans of some thousand films.
@@ -56,6 +63,10 @@ pub struct Config {
     pub disk_bytes: u64,
     /// How much work goes into compression: `ultrafast`, `superfast`, `veryfast` or `medium`.
     pub preset: String,
+    /// The share of an item that must be watched to count as a view, in percent.
+    pub view_percent: u8,
+    /// The share behind which an item is finished and begins anew the next time, in percent.
+    pub finished_percent: u8,
 }
 
 impl Default for Config {
@@ -66,6 +77,8 @@ impl Default for Config {
             memory_bytes: 96 * MIB,
             disk_bytes: 8192 * MIB,
             preset: Preset::Veryfast.name().to_owned(),
+            view_percent: 20,
+            finished_percent: 95,
         }
     }
 }
@@ -77,6 +90,7 @@ pub struct Stream {
     offers: Arc<Offers>,
     plans: RowCache<FileId, Plan>,
     desk: Desk,
+    rules: Rules,
 }
 
 impl Plugin for Stream {
@@ -98,6 +112,12 @@ impl Plugin for Stream {
                 config.preset
             )
         })?;
+        for (name, percent) in [("view", config.view_percent), ("finished", config.finished_percent)] {
+            ensure!(
+                percent <= 100,
+                "`{name}_percent` in `[stream]` is {percent}; it must be at most 100"
+            );
+        }
         let urls = Urls::new(kernel.signer.clone(), valid, config.media_base_url.as_deref());
         let urls = Arc::new(urls.context("`media_base_url` in `[stream]`")?);
         let folder = kernel.data_dir.join("cache").join("segments");
@@ -111,6 +131,10 @@ impl Plugin for Stream {
             urls,
             plans: plans(kernel, preset),
             desk: Desk::new(kernel.clone(), shelf),
+            rules: Rules {
+                view_percent: config.view_percent,
+                finished_percent: config.finished_percent,
+            },
         }))
     }
 
@@ -124,9 +148,16 @@ impl Plugin for Stream {
 
     fn services(self: Arc<Self>) -> Vec<Service> {
         vec![Service::new("stream.heads", move |stop| async move {
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = metrics::record(&self.desk, &self.kernel.metrics) => {}
+            }
             self.desk.close().await;
         })]
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        metrics::ALL
     }
 
     fn codes(&self) -> &'static [&'static Code] {
@@ -154,12 +185,13 @@ fn plans(kernel: &Kernel, preset: Preset) -> RowCache<FileId, Plan> {
 
 impl Surface for Stream {
     type Query = NoFields;
-    type Mutation = NoFields;
+    type Mutation = StreamMutation;
     type Subscription = NoSubscription;
 
     fn loaders(&self, _kernel: &Kernel, data: &mut Data) {
         data.insert(Arc::clone(&self.urls) as Arc<dyn FileUrls>);
         data.insert(Arc::clone(&self.offers) as Arc<dyn Streaming>);
+        data.insert(Arc::new(Report(self.desk.clone())) as Arc<dyn StreamReport>);
     }
 
     fn routes(self: Arc<Self>, kernel: &Kernel) -> Router {

@@ -28,6 +28,9 @@ const SEGMENT_MS: u32 = 4000;
 /// Nothing that is longer is believed: a container's nonsense would become a playlist of millions of lines.
 const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
 
+/// How much longer than its pictures a file may seem, for the sound of the last of them.
+const TAIL_US: i64 = 500_000;
+
 /// What is known of where pictures begin, end, and can be cut.
 struct Cuts {
     start_pts: i64,
@@ -116,16 +119,25 @@ impl Maker<'_> {
         let by_table = cuts
             .end_pts
             .map(|end| to_us(end.saturating_sub(cuts.start_pts), time_base));
-        let end_us = by_table
+        let own_us = by_table
             .filter(|us| *us > 0)
             .or(stream.duration_us)
+            .or_else(|| tagged_end_us(&stream.tags).map(|end| end.saturating_sub(start_us)))
+            .filter(|us| *us > 0);
+        let end_us = own_us
             .or_else(|| self.rest_us(start_us))
             .filter(|us| (1..=LONGEST_US).contains(us))?;
+        // The file may go on a little longer than its pictures: then no segment is listed for that alone.
+        let listed_us = match own_us {
+            Some(us) => us,
+            None => (end_us - TAIL_US).max(1),
+        };
         Some(Film {
             stream,
             time_base,
             start_us,
             end_us,
+            listed_us,
             cuts,
         })
     }
@@ -152,7 +164,7 @@ impl Maker<'_> {
                 grid,
                 first: 0,
                 until: 0,
-                n_segments: grid.n_segments(film.end_us, (1, 1_000_000)).max(1),
+                n_segments: grid.n_segments(film.listed_us, (1, 1_000_000)).max(1),
             };
             let label = Label {
                 name,
@@ -227,7 +239,24 @@ struct Film<'a> {
     time_base: TimeBase,
     start_us: i64,
     end_us: i64,
+    /// Segments begin before this.
+    listed_us: i64,
     cuts: Cuts,
+}
+
+/// What Matroska files say of a stream's end in a tag that common muxers write, such as `00:01:02.345000000`.
+fn tagged_end_us(tags: &str) -> Option<i64> {
+    let tags: Vec<(String, String)> = serde_json::from_str(tags).ok()?;
+    let (_, text) = tags.iter().find(|(name, _)| name.eq_ignore_ascii_case("DURATION"))?;
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let whole: i64 = hours.parse::<u16>().ok()?.into();
+    let minutes: i64 = minutes.parse::<u8>().ok()?.into();
+    let seconds: f64 = seconds.parse().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
+    parts
+        .next()
+        .is_none()
+        .then_some((whole * 60 + minutes) * 60_000_000 + (seconds * 1e6).round() as i64)
 }
 
 fn sound_settings(stream: &stream::Model) -> AudioRendition {
@@ -362,4 +391,29 @@ pub fn is_playable(streams: &[stream::Model]) -> bool {
     streams
         .iter()
         .any(|stream| !stream.is_cover && matches!(stream.kind, StreamKind::Video | StreamKind::Audio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tagged_end_us;
+
+    #[test]
+    fn the_end_of_a_stream_is_read_from_its_tag() {
+        let tags = |text: &str| format!(r#"[["title","x"],["DURATION","{text}"]]"#);
+        assert_eq!(tagged_end_us(&tags("00:01:02.345000000")), Some(62_345_000));
+        assert_eq!(tagged_end_us(&tags("10:00:00.000000000")), Some(36_000_000_000));
+        for bad in [
+            "",
+            "1",
+            "1:2",
+            "1:2:3:4",
+            "x:00:01",
+            "00:00:-1",
+            "00:00:61",
+            "00:00:NaN",
+        ] {
+            assert_eq!(tagged_end_us(&tags(bad)), None, "{bad}");
+        }
+        assert_eq!(tagged_end_us("[]"), None);
+    }
 }
