@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::calibration::{self, Calibration, Calibrations};
 use crate::config::n_processors;
-use crate::head::{HeadJob, Link, Made};
+use crate::head::{HeadJob, Link, Made, Resumable, Taker};
 use crate::pool::{Pool, Task};
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -49,7 +49,7 @@ pub struct Health {
 
 /// A running engine. [`stop`](Engine::stop) it before the program ends; dropping it kills all workers as well.
 pub struct Engine {
-    pool: Pool,
+    pub(crate) pool: Pool,
     ffmpeg: Hello,
     binary: PathBuf,
     budget: Arc<Budget>,
@@ -122,7 +122,7 @@ impl Engine {
         }
     }
 
-    fn limits(&self, class: Class) -> Limits {
+    pub(crate) fn limits(&self, class: Class) -> Limits {
         self.pool.queue(class).config.limits
     }
 
@@ -226,7 +226,7 @@ impl Engine {
             cpu_s: 0,
             ..self.limits(job.class())
         };
-        let link = Link::new(head.first(), made, until);
+        let link = Link::new(head.first(), Taker::Segments(made), until);
         let task = Task {
             job: &job,
             source: Some(source),
@@ -321,7 +321,7 @@ impl Engine {
 }
 
 /// Replies were held against their jobs before, so this needs a mistake of ours.
-fn mismatch() -> MediaError {
+pub(crate) fn mismatch() -> MediaError {
     MediaError::Protocol {
         reason: "a reply to another question".to_owned(),
     }

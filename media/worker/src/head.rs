@@ -65,6 +65,12 @@ impl<'a> Outlet<'a> {
         Ok(true)
     }
 
+    /// Sends bytes of a file that is being made, which belong there.
+    pub fn piece(&self, offset: u64, bytes: &[u8]) -> Result<(), MediaError> {
+        control::checkpoint()?;
+        self.send(Event::Piece { offset }, bytes).map_err(io_error)
+    }
+
     fn send(&self, event: Event, bytes: &[u8]) -> std::io::Result<()> {
         let file = serve::sealed_file(bytes)?;
         let message = FromWorker::Event {

@@ -6,6 +6,7 @@
 
 mod alone;
 mod calibrate;
+mod clip;
 mod codec_string;
 mod container;
 mod control;
@@ -24,6 +25,7 @@ mod serve;
 mod survey;
 mod synthesize;
 mod sys;
+mod transcode;
 mod zygote;
 
 use std::io::Write;

@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::head::Outlet;
 use crate::sandbox::Sandbox;
-use crate::{calibrate, control, faults, hardware, head, keyframes, probe, survey, synthesize, sys};
+use crate::{calibrate, clip, control, faults, hardware, head, keyframes, probe, survey, synthesize, sys, transcode};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -109,7 +109,7 @@ fn work(
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
         Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
-        Job::VideoHead(head) => {
+        Job::VideoHead(head) | Job::VideoTrack(head) => {
             let Some(source) = descriptors.pop_front() else {
                 return Err(MediaError::Invalid {
                     reason: "a head without a descriptor".to_owned(),
@@ -119,7 +119,7 @@ fn work(
             head::video::run(source, &head, limits, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
         }
-        Job::AudioHead(head) => {
+        Job::AudioHead(head) | Job::AudioTrack(head) => {
             let Some(source) = descriptors.pop_front() else {
                 return Err(MediaError::Invalid {
                     reason: "a head without a descriptor".to_owned(),
@@ -128,6 +128,41 @@ fn work(
             outlet.allow(head.until);
             head::audio::run(source, &head, limits, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
+        }
+        Job::Clip(wanted) => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a clip without a descriptor".to_owned(),
+                });
+            };
+            let clipped = clip::run(source, &wanted, limits, &mut |offset, bytes| outlet.piece(offset, bytes))?;
+            Ok((Reply::Clipped(Box::new(clipped)), None))
+        }
+        Job::Verify => {
+            let Some(source) = descriptors.pop_front() else {
+                return Err(MediaError::Invalid {
+                    reason: "a rendition without a descriptor".to_owned(),
+                });
+            };
+            let verified = transcode::verify(source, limits)?;
+            Ok((Reply::Verified(Box::new(verified)), None))
+        }
+        Job::CopyHead(head) => {
+            let source = take(&mut descriptors, "a head")?;
+            outlet.allow(head.until);
+            head::copy::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::KeyframeHead(head) => {
+            let source = take(&mut descriptors, "a head")?;
+            outlet.allow(head.until);
+            head::video::keyframes::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::Subtitles(wanted) => {
+            let source = take(&mut descriptors, "subtitles")?;
+            let (subtitled, texts) = subtitles::run(source, &wanted, limits)?;
+            Ok((Reply::Subtitled(subtitled), Some(texts)))
         }
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))

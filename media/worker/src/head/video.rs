@@ -1,8 +1,8 @@
 //! The video head: decodes from the keyframe before the first segment, converts, encodes and cuts.
 
 mod cutter;
-mod painter;
-mod reader;
+pub mod painter;
+pub mod reader;
 
 use std::os::fd::OwnedFd;
 
@@ -96,7 +96,7 @@ fn check(head: &VideoHead) -> Result<(), MediaError> {
 }
 
 /// How many threads decoder and encoder have each.
-fn threads(limits: &Limits) -> u32 {
+pub fn threads(limits: &Limits) -> u32 {
     match limits.threads {
         0 => std::thread::available_parallelism()
             .map_or(1, |n| n.get() as u32)
