@@ -96,12 +96,6 @@ impl Packet {
         }
     }
 
-    /// How long it lasts, in ticks of its stream; 0 if unknown.
-    pub fn duration(&self) -> i64 {
-        // SAFETY: a plain field.
-        unsafe { (*self.0).duration.max(0) }
-    }
-
     /// Says whether decoding can start here.
     pub fn set_key(&mut self, is_key: bool) {
         let key = ffi::AV_PKT_FLAG_KEY as i32;
