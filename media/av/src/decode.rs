@@ -77,6 +77,10 @@ impl Decoder {
         }
     }
 
+    pub(crate) fn raw(&mut self) -> *mut ffi::AVCodecContext {
+        self.context
+    }
+
     /// Expects frames to be stored as far out of order as the codec allows, unless the header says how far. For a stream into
     /// which libav has not looked: frames would come out in the wrong order until they have shown it themselves.
     pub fn expect_disorder(&mut self) {
@@ -146,6 +150,11 @@ impl Decoder {
     /// before that time have all been stored before it.
     pub fn decoded_us(&self, packet: &Packet) -> Option<i64> {
         rescale(packet.dts()?, self.base)
+    }
+
+    /// How long a packet of this decoder's stream lasts, in microseconds, if that is said.
+    pub fn lasts_us(&self, packet: &Packet) -> Option<i64> {
+        rescale(packet.duration(), self.base).filter(|&duration| duration > 0)
     }
 
     /// A time in microseconds as ticks of the stream.

@@ -229,6 +229,12 @@ impl Packet {
         known(unsafe { (*self.0).dts })
     }
 
+    /// How long it lasts, in ticks of its stream; 0 if that is not said.
+    pub fn duration(&self) -> i64 {
+        // SAFETY: plain field.
+        unsafe { (*self.0).duration }
+    }
+
     /// Sets how long it lasts, in ticks of its encoder's time base, if the encoder did not.
     pub fn set_default_duration(&mut self, duration: i64) {
         // SAFETY: plain field.

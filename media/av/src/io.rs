@@ -220,14 +220,7 @@ unsafe extern "C" fn put(opaque: *mut c_void, buffer: WriteBuffer, len: c_int) -
             break;
         }
         // SAFETY: writes from a slice of that length.
-        let n = unsafe {
-            libc::pwrite(
-                stream.ground.raw(),
-                rest.as_ptr().cast(),
-                rest.len(),
-                stream.position,
-            )
-        };
+        let n = unsafe { libc::pwrite(stream.ground.raw(), rest.as_ptr().cast(), rest.len(), stream.position) };
         match n {
             n if n >= 0 => {
                 stream.position += n as i64;

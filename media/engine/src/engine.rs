@@ -13,6 +13,7 @@ use media_proto::job::{Class, Job, Limits, ProbeHints};
 use media_proto::keyframes::{KeyframeMode, Keyframes};
 use media_proto::message::{Hello, Layer, Reply};
 use media_proto::probe::Probe;
+use media_proto::subtitle::{Subtitled, Subtitles};
 use media_proto::survey::{Survey, Surveyed};
 use media_proto::synthetic::Synthetic;
 use tokio::sync::{mpsc, watch};
@@ -182,6 +183,23 @@ impl Engine {
         let limits = self.limits(job.class());
         match self.run(&job, Some(source), limits, cancel, progress).await? {
             (Reply::Surveyed(surveyed), file) => Ok((*surveyed, file.map(File::from))),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// The text subtitles of a film, or of a file of subtitles, as WebVTT. They lie in the sealed memory file beside the
+    /// reply; every offset is within it.
+    pub async fn subtitles(
+        &self,
+        source: &Source,
+        wanted: &Subtitles,
+        cancel: &CancellationToken,
+        progress: Option<&watch::Sender<Progress>>,
+    ) -> Result<(Subtitled, File), MediaError> {
+        let job = Job::Subtitles(wanted.clone());
+        let limits = self.limits(job.class());
+        match self.run(&job, Some(source), limits, cancel, progress).await? {
+            (Reply::Subtitled(subtitled), Some(file)) => Ok((subtitled, File::from(file))),
             _ => Err(mismatch()),
         }
     }

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
+use media_proto::copy::CopyHead;
 use media_proto::head::{AudioHead, Segment, VideoHead};
 use media_proto::job::{Job, Limits};
 use media_proto::message::Event;

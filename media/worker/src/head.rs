@@ -1,6 +1,7 @@
 //! Heads: segments of one rendition, one after the other, as fragmented mp4 that fits whatever other heads make.
 
 pub mod audio;
+pub mod copy;
 pub mod video;
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod paint;
 mod probe;
 mod sandbox;
 mod serve;
+mod subtitles;
 mod survey;
 mod synthesize;
 mod sys;

@@ -93,6 +93,43 @@ impl Reader {
         Ok(None)
     }
 
+    /// Decodes the next keyframe alone and gives its time; the frame stays as it is if that is the one it holds already.
+    pub fn keyframe(&mut self, frame: &mut Frame, held: Option<i64>) -> Result<i64, MediaError> {
+        let mut packet = Packet::empty().map_err(av_error)?;
+        let mut n_errors = 0;
+        loop {
+            match self.opened.input.read(&mut packet) {
+                Ok(true) if packet.stream() == self.stream && packet.is_key() => {}
+                Ok(true) => continue,
+                Ok(false) => break,
+                Err(_) if n_errors < MAX_DAMAGED => {
+                    n_errors += 1;
+                    continue;
+                }
+                Err(error) => return Err(open::complaint(&self.opened.input).unwrap_or_else(|| av_error(error))),
+            }
+            self.n_packets += 1;
+            let pts = packet.pts().or(packet.dts()).unwrap_or(i64::MIN);
+            if held == Some(pts) {
+                return Ok(pts);
+            }
+            self.decoder.flush();
+            let decoded = self.decoder.send(Some(&packet)).and_then(|()| self.decoder.send(None));
+            let decoded = decoded.and_then(|()| self.decoder.receive(frame));
+            self.decoder.flush();
+            match decoded {
+                Ok(true) => return Ok(pts),
+                Ok(false) => {}
+                Err(error) => self.count_damage(error)?,
+            }
+        }
+        Err(
+            open::complaint(&self.opened.input).unwrap_or_else(|| MediaError::Corrupt {
+                reason: "no picture decodes from there on".to_owned(),
+            }),
+        )
+    }
+
     /// The next frame in order of presentation; false at the end.
     pub fn next(&mut self, frame: &mut Frame) -> Result<bool, MediaError> {
         let mut packet = Packet::empty().map_err(av_error)?;
