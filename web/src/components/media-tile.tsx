@@ -48,8 +48,9 @@ interface MediaTileProps {
   /** Something is selected, so that a click selects too. */
   readonly isSelecting: boolean;
   readonly isEager: boolean;
-  /** Where the list is, to be kept by the item's page for "next" and "previous". */
   readonly actions: TileActions;
+  /** The list's address, for "next" and "previous" on the item's page. */
+  readonly list: string;
   readonly canEdit: boolean;
 }
 
@@ -68,6 +69,7 @@ export const MediaTile = memo(function MediaTile(props: MediaTileProps) {
     >
       <Link
         href={paths.media(media.id)}
+        state={{ list: props.list, index }}
         className={styles.link}
         tabIndex={props.isTabStop ? 0 : -1}
         data-focus="item"

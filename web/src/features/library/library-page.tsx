@@ -115,7 +115,7 @@ function Library({ list, tiles, search, look, onGo }: LibraryProps) {
   const onVisible = (first: number, end: number) => {
     visible.current = { first, end };
   };
-  const body = { list, tiles, shape, place, onVisible };
+  const body = { list, tiles, address: listKey(search), shape, place, onVisible };
   return (
     <>
       {pending > 0 && (

@@ -17,6 +17,8 @@ import { useListActions } from "./use-list-actions";
 export interface ListBodyProps {
   readonly list: ListArguments;
   readonly tiles: WindowList<TileItem>;
+  /** The list's own address, without its look. */
+  readonly address: string;
   readonly shape: GridShape;
   readonly place: GridPlace | null;
   /** Told the places in view, for whoever must know what is stale. */
@@ -37,7 +39,7 @@ interface MediaGridProps extends ListBodyProps {
   readonly look: "card" | "bare";
 }
 
-export function MediaGrid({ list, tiles, shape, place, onVisible, look }: MediaGridProps) {
+export function MediaGrid({ list, tiles, address, shape, place, onVisible, look }: MediaGridProps) {
   const grid = useRef<GridHandle>(null);
   const scrubber = useRef<HTMLInputElement>(null);
   const { ids: selected } = useSelection();
@@ -88,6 +90,7 @@ export function MediaGrid({ list, tiles, shape, place, onVisible, look }: MediaG
               isSelecting={selected.size > 0}
               isEager={index < eagerTiles}
               actions={actions}
+              list={address}
               canEdit={canEdit}
             />
           );

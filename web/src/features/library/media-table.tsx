@@ -12,7 +12,7 @@ import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { ListCache, useWindowList } from "@/data/list-cache";
 import { WindowList } from "@/data/window-list";
 import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
-import { formatLibrarySearch, type LibrarySearch, type Order, orderOf } from "@/lib/library-search";
+import { type LibrarySearch, type Order, orderOf } from "@/lib/library-search";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { classNames } from "@/ui/class-names";
@@ -66,10 +66,10 @@ interface MediaTableProps extends ListBodyProps {
   readonly onGo: Go;
 }
 
-export function MediaTable({ list, tiles, shape, place, onVisible, search, onGo }: MediaTableProps) {
+export function MediaTable({ list, tiles, address, shape, place, onVisible, search, onGo }: MediaTableProps) {
   const client = useClient();
   const [rows] = useState(() =>
-    rowLists.get(client, formatLibrarySearch({ ...search, view: null, zoom: null }), () => {
+    rowLists.get(client, address, () => {
       const pageOf = (data: { media: { totalCount?: number | undefined; pageInfo: { endCursor: string | null }; nodes: readonly RowItem[] } }) => ({
         items: data.media.nodes,
         endCursor: data.media.pageInfo.endCursor,
@@ -116,6 +116,7 @@ export function MediaTable({ list, tiles, shape, place, onVisible, search, onGo 
               isHeld={isHeld}
               isTabStop={isTabStop}
               isSelected={selected.has(item.id)}
+              list={address}
               onToggle={actions.toggle}
             />
           );
@@ -172,6 +173,7 @@ interface RowProps {
   readonly isHeld: boolean;
   readonly isTabStop: boolean;
   readonly isSelected: boolean;
+  readonly list: string;
   readonly onToggle: (id: string, index: number) => void;
 }
 
@@ -195,7 +197,12 @@ const Row = memo(function Row({ height, ...props }: RowProps) {
       <span className={styles.picture} style={{ blockSize: height - 6 }}>
         <Picture thumbnail={media.thumbnail} width={height * 1.6} isHeld={props.isHeld} isEager={false} />
       </span>
-      <Link href={paths.media(media.id)} className={classNames(styles.title, styles.link)} tabIndex={props.isTabStop ? 0 : -1} data-focus="item">
+      <Link
+        href={paths.media(media.id)}
+        state={{ list: props.list, index: props.index }}
+        className={classNames(styles.title, styles.link)}
+        tabIndex={props.isTabStop ? 0 : -1} data-focus="item"
+      >
         {media.title}
       </Link>
       <span className={styles.date}>{media.date}</span>
