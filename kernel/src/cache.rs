@@ -3,6 +3,8 @@
 //! A key that somebody is loading is never loaded a second time, and a value read before an invalidation is never
 //! kept after it: inserting and invalidating both happen under the lock that knows which loads are under way.
 
+mod answers;
+
 use std::{
     collections::HashMap,
     fmt::Debug,
@@ -19,6 +21,8 @@ use std::{
 use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use sea_orm::DbErr;
 use tokio::sync::watch;
+
+pub use self::answers::AnswerCache;
 
 /// A present row lives at most this long: the backstop behind invalidation by facts.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
@@ -164,6 +168,23 @@ struct Counters {
     load_us: AtomicU64,
 }
 
+impl Counters {
+    fn reading(&self, name: &'static str, entries: u64, bytes: u64, capacity_bytes: u64) -> CacheStats {
+        CacheStats {
+            name,
+            entries,
+            bytes,
+            capacity_bytes,
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            coalesced: self.coalesced.load(Ordering::Relaxed),
+            evictions: self.evictions.load(Ordering::Relaxed),
+            loads: self.loads.load(Ordering::Relaxed),
+            load_us: self.load_us.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// What a key has: `None` is a row known to be missing.
 pub type Found<V> = Option<Arc<V>>;
 
@@ -294,18 +315,7 @@ where
             ..
         } = &*self.inner;
         held.run_pending_tasks();
-        CacheStats {
-            name,
-            entries: held.entry_count(),
-            bytes: held.weighted_size(),
-            capacity_bytes: *capacity_bytes,
-            hits: counters.hits.load(Ordering::Relaxed),
-            misses: counters.misses.load(Ordering::Relaxed),
-            coalesced: counters.coalesced.load(Ordering::Relaxed),
-            evictions: counters.evictions.load(Ordering::Relaxed),
-            loads: counters.loads.load(Ordering::Relaxed),
-            load_us: counters.load_us.load(Ordering::Relaxed),
-        }
+        counters.reading(name, held.entry_count(), held.weighted_size(), *capacity_bytes)
     }
 
     /// For each missing key the load to wait for: one that is under way, or a new one for all the others.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, metric::Info,
 };
 use tokio::sync::OwnedMutexGuard;
@@ -51,6 +51,18 @@ pub struct StoreConfig {
     pub slow_statement: Duration,
     /// A connection to PostgreSQL that was idle for longer is tried before it is used.
     pub trusted_idle: Duration,
+    /// Sees each statement after it ran, with its values: for tests that look at plans.
+    pub observer: Option<Observer>,
+}
+
+/// Sees statements.
+#[derive(Clone)]
+pub struct Observer(pub Arc<dyn Fn(&Statement) + Send + Sync>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 impl StoreConfig {
@@ -63,6 +75,7 @@ impl StoreConfig {
             statement_timeout: Duration::from_secs(30),
             slow_statement: Duration::from_millis(200),
             trusted_idle: Duration::from_secs(1),
+            observer: None,
         }
     }
 
@@ -302,6 +315,7 @@ fn counted(
     ended: impl Fn() + Send + Sync + 'static,
 ) -> DatabaseConnection {
     let slow = config.slow_statement;
+    let observer = config.observer.clone();
     let counts = Arc::clone(counts);
     connection.set_metric_callback(move |info: &Info<'_>| {
         ended();
@@ -314,6 +328,9 @@ fn counted(
         }
         if is_write(&info.statement.sql) {
             counts.writes.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(Observer(see)) = &observer {
+            see(info.statement);
         }
         if info.elapsed >= slow {
             // The text only: values may be a user's.
