@@ -75,7 +75,103 @@ async fn check_track(client: &Client, track: &Track, media: &Media, order: &[usi
     Ok(())
 }
 
+/// How streaming goes at this moment.
+async fn figures(server: &TestServer) -> anyhow::Result<Value> {
+    let query = "subscription { systemStats { streaming { activeHeads awaitedSegments madeSegments memoryHits diskHits misses } } }";
+    let request = server.admin().request("POST", "/graphql")?;
+    let request = request.header("accept", "text/event-stream").json(&json!({ "query": query }));
+    let mut response = request.send().await?;
+    let mut text = String::new();
+    while let Some(chunk) = response.chunk().await? {
+        text.push_str(std::str::from_utf8(&chunk)?);
+        let line = text.lines().find_map(|line| line.strip_prefix("data:"));
+        let event = line.and_then(|line| serde_json::from_str::<Value>(line.trim()).ok());
+        if let Some(mut event) = event.filter(|event| event["data"].is_object()) {
+            return Ok(event["data"]["systemStats"]["streaming"].take());
+        }
+    }
+    anyhow::bail!("no figures in {text}")
+}
+
+async fn segments(server: &TestServer, title: &str) -> anyhow::Result<Vec<String>> {
+    let playback = playback(&server.viewer(), title, json!({})).await?;
+    let anyone = server.anonymous();
+    let master = Master::fetch(&anyone, url(&playback, "hlsUrl")?).await?;
+    let media = Media::fetch(&anyone, &master.video[0].uri).await?;
+    Ok(media.segments.into_iter().map(|(_, uri)| uri).collect())
+}
+
 on_both! {
+    async fn all_who_want_a_segment_at_once_get_the_same_one(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "ultrafast")]).await?;
+        let library = server.library("film.mp4 h264 320x240 24s").await?;
+        server.scan(&library).await?;
+        let segments = segments(&server, "film").await?;
+        let anyone = server.anonymous();
+        let asked = (0..40).map(|_| async { anyhow::Ok(fetch(&anyone, &segments[2]).await?.bytes().await?) });
+        let got = futures_util::future::try_join_all(asked).await?;
+        ensure!(got.iter().all(|bytes| bytes == &got[0] && bytes.get(4..8) == Some(b"moof")));
+        let figures = figures(&server).await?;
+        // The one that was asked for, and at most the one after it.
+        ensure!(figures["madeSegments"].as_i64() <= Some(2), "{figures:#}");
+    }
+
+    async fn ten_viewers_at_ten_places_all_get_on(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "ultrafast")]).await?;
+        let library = server.library("film.mp4 h264 320x240 160s").await?;
+        server.scan(&library).await?;
+        let segments = segments(&server, "film").await?;
+        ensure!(segments.len() == 40, "{} segments", segments.len());
+        let viewers = (0..10).map(|viewer| {
+            let (anyone, mine) = (server.anonymous(), &segments[viewer * 4..viewer * 4 + 4]);
+            async move {
+                for uri in mine {
+                    fetch(&anyone, uri).await?.bytes().await?;
+                }
+                anyhow::Ok(())
+            }
+        });
+        futures_util::future::try_join_all(viewers).await?;
+        let figures = figures(&server).await?;
+        println!("ten viewers of four segments each: {figures}");
+        // All of the film, and what heads had begun when others came to the same place.
+        ensure!(figures["madeSegments"].as_i64().is_some_and(|made| (40..60).contains(&made)), "{figures:#}");
+        ensure!(figures["awaitedSegments"] == 0, "{figures:#}");
+    }
+
+    async fn who_leaves_ends_the_work_that_only_they_waited_for(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "medium")]).await?;
+        let library = server.library("film.mp4 h264 1920x1080 9s fps:60").await?;
+        server.scan(&library).await?;
+        let segments = segments(&server, "film").await?;
+        let impatient = server.anonymous().request("GET", &segments[1])?;
+        let left = tokio::time::timeout(std::time::Duration::from_millis(300), impatient.send()).await;
+        ensure!(left.is_err(), "four seconds of this take longer: {left:?}");
+        let begun = std::time::Instant::now();
+        while figures(&server).await?["activeHeads"] != 0 {
+            ensure!(begun.elapsed().as_secs() < 5, "nobody waits, and the head goes on");
+        }
+        ensure!(figures(&server).await?["madeSegments"] == 0);
+    }
+
+    async fn a_file_that_changed_since_its_scan_is_not_streamed_as_the_old_one(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "ultrafast")]).await?;
+        let library = server.library("film.mp4 h264 320x240 60s\nother.mp4 h264 160x120 5s").await?;
+        server.scan(&library).await?;
+        let before = segments(&server, "film").await?;
+        fetch(&server.anonymous(), &before[0]).await?;
+        std::fs::copy(server.media().join("other.mp4"), server.media().join("film.mp4"))?;
+        let refused = server.anonymous().request("GET", &before[12])?.send().await?;
+        ensure!(refused.status() == 503 && refused.headers().contains_key(header::RETRY_AFTER), "{refused:?}");
+        server.scan(&library).await?;
+        let found = server.viewer().query("{ media(first: 10) { nodes { title ... on Video { playback { hlsUrl } } } } }", json!({})).await?;
+        let items = found["media"]["nodes"].as_array().context("items")?.iter();
+        for item in items.filter(|item| item["playback"]["hlsUrl"].is_string()) {
+            let master = Master::fetch(&server.anonymous(), url(&item["playback"], "hlsUrl")?).await?;
+            ensure!(master.video[0].width == 160, "the file as it is now: {master:?}");
+        }
+    }
+
     async fn every_segment_of_every_track_is_what_its_playlist_promises(backend: Backend) {
         let server = TestServer::start(backend).await?;
         let library = server.library("film.mkv h264 640x480 22s aac:6ch\nclip.mp4 h264 aac 1s").await?;

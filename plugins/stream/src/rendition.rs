@@ -65,6 +65,13 @@ pub enum Part {
     Segment(u32),
 }
 
+/// What a track is made by.
+#[derive(Debug)]
+enum Track {
+    Video(VideoHead),
+    Audio(AudioHead),
+}
+
 /// A track as players get it.
 #[derive(Debug)]
 pub struct Rendition {
@@ -81,7 +88,7 @@ pub struct Rendition {
     /// Where it ends, in microseconds from the start of the presentation.
     pub end_us: i64,
     /// The work, from its first segment on.
-    job: HeadJob,
+    track: Track,
     /// Presentation times of keyframes, in the stream's own unit; empty if they are not known.
     keyframes: Arc<Vec<i64>>,
     /// Held while anybody holds the rendition, so that no segment is ever served to fit another header.
@@ -109,29 +116,29 @@ impl Rendition {
         label: Label,
         ffmpeg: &str,
     ) -> Self {
-        Self::new(file, HeadJob::Video(head), end_us, keyframes, label, ffmpeg)
+        Self::new(file, Track::Video(head), end_us, keyframes, label, ffmpeg)
     }
 
     /// Sound.
     pub fn audio(file: FileState, head: AudioHead, label: Label, ffmpeg: &str) -> Self {
         let end_us = frames_us(head.n_frames, head.rendition.sample_rate);
-        Self::new(file, HeadJob::Audio(head), end_us, Arc::default(), label, ffmpeg)
+        Self::new(file, Track::Audio(head), end_us, Arc::default(), label, ffmpeg)
     }
 
-    fn new(file: FileState, job: HeadJob, end_us: i64, keyframes: Arc<Vec<i64>>, label: Label, ffmpeg: &str) -> Self {
+    fn new(file: FileState, track: Track, end_us: i64, keyframes: Arc<Vec<i64>>, label: Label, ffmpeg: &str) -> Self {
         let Label {
             name,
             language,
             is_default,
         } = label;
         Self {
-            id: name_of(file, &job, ffmpeg),
+            id: name_of(file, &track, ffmpeg),
             file,
             name,
             language,
             is_default,
             end_us,
-            job,
+            track,
             keyframes,
             header: OnceLock::new(),
         }
@@ -139,25 +146,25 @@ impl Rendition {
 
     /// The settings of its pictures; none of sound.
     pub fn as_video(&self) -> Option<&VideoHead> {
-        match &self.job {
-            HeadJob::Video(head) => Some(head),
-            HeadJob::Audio(_) => None,
+        match &self.track {
+            Track::Video(head) => Some(head),
+            Track::Audio(_) => None,
         }
     }
 
     /// The settings of its sound; none of pictures.
     pub fn as_audio(&self) -> Option<&AudioHead> {
-        match &self.job {
-            HeadJob::Audio(head) => Some(head),
-            HeadJob::Video(_) => None,
+        match &self.track {
+            Track::Audio(head) => Some(head),
+            Track::Video(_) => None,
         }
     }
 
     /// How many segments it has.
     pub fn n_segments(&self) -> u32 {
-        match &self.job {
-            HeadJob::Video(head) => head.n_segments,
-            HeadJob::Audio(head) => {
+        match &self.track {
+            Track::Video(head) => head.n_segments,
+            Track::Audio(head) => {
                 let frames = head.n_frames;
                 let (length, over) = head.grid.length();
                 // An upper guess, then down to the last that has a frame.
@@ -177,11 +184,11 @@ impl Rendition {
     }
 
     fn length_us(&self, n: u32) -> i64 {
-        match &self.job {
+        match &self.track {
             // The last one holds all that is left, so that the sum is the track's length.
-            HeadJob::Video(head) if n + 1 == head.n_segments => self.end_us - head.grid.start_us(n),
-            HeadJob::Video(head) => head.grid.length_us(n, self.end_us),
-            HeadJob::Audio(head) => {
+            Track::Video(head) if n + 1 == head.n_segments => self.end_us - head.grid.start_us(n),
+            Track::Video(head) => head.grid.length_us(n, self.end_us),
+            Track::Audio(head) => {
                 let at = |n| frames_us(self.audio_start(head, n), head.rendition.sample_rate);
                 at(n + 1) - at(n)
             }
@@ -195,9 +202,9 @@ impl Rendition {
 
     /// How long a usual segment is, in seconds.
     pub fn segment_seconds(&self) -> f64 {
-        let grid = match &self.job {
-            HeadJob::Video(head) => head.grid,
-            HeadJob::Audio(head) => head.grid,
+        let grid = match &self.track {
+            Track::Video(head) => head.grid,
+            Track::Audio(head) => head.grid,
         };
         let (length, over) = grid.length();
         (f64::from(length) / f64::from(over.max(1))).max(0.1)
@@ -205,31 +212,31 @@ impl Rendition {
 
     /// The most bits a second that any segment can have, the container included.
     pub fn peak_bit_rate(&self) -> u64 {
-        match &self.job {
-            HeadJob::Video(head) => {
+        match &self.track {
+            Track::Video(head) => {
                 let rendition = &head.rendition;
                 // What the decoder's buffer model allows in the time of one segment.
                 let burst = rendition.buffer_bits as f64 / self.segment_seconds();
                 (rendition.max_bit_rate as f64 + burst) as u64 + CONTAINER_BITS
             }
             // The encoder holds its rate on average over few frames only.
-            HeadJob::Audio(head) => head.rendition.bit_rate * 5 / 4 + CONTAINER_BITS,
+            Track::Audio(head) => head.rendition.bit_rate * 5 / 4 + CONTAINER_BITS,
         }
     }
 
     /// The bits a second that are aimed at, the container included.
     pub fn mean_bit_rate(&self) -> u64 {
-        let rate = match &self.job {
-            HeadJob::Video(head) => head.rendition.bit_rate,
-            HeadJob::Audio(head) => head.rendition.bit_rate,
+        let rate = match &self.track {
+            Track::Video(head) => head.rendition.bit_rate,
+            Track::Audio(head) => head.rendition.bit_rate,
         };
         rate + CONTAINER_BITS
     }
 
     /// The work of a head that begins with this segment.
     pub fn head(&self, first: u32) -> HeadJob {
-        match &self.job {
-            HeadJob::Video(head) => {
+        match &self.track {
+            Track::Video(head) => {
                 let boundary = head
                     .start_pts
                     .saturating_add(head.grid.first_tick(first, head.time_base));
@@ -240,21 +247,21 @@ impl Rendition {
                     ..head.clone()
                 })
             }
-            HeadJob::Audio(head) => HeadJob::Audio(AudioHead { first, ..head.clone() }),
+            Track::Audio(head) => HeadJob::Audio(AudioHead { first, ..head.clone() }),
         }
     }
 
     /// What a head needs to keep up with somebody who watches; `source` is the size of the pictures that it decodes.
     pub fn demand(&self, source: (u32, u32)) -> Demand {
-        match &self.job {
-            HeadJob::Video(head) => {
+        match &self.track {
+            Track::Video(head) => {
                 let rendition = &head.rendition;
                 let fps = f64::from(rendition.frame_rate.0) / f64::from(rendition.frame_rate.1.max(1));
                 let decoded = Demand::default().decode(source.0, source.1, fps);
                 decoded.encode(rendition.width, rendition.height, fps)
             }
             // A fiftieth of a processor.
-            HeadJob::Audio(_) => Demand::default().encode(1280, 720, 1.0),
+            Track::Audio(_) => Demand::default().encode(1280, 720, 1.0),
         }
     }
 
@@ -288,7 +295,7 @@ fn frames_us(n_frames: u64, sample_rate: u32) -> i64 {
     i64::try_from((2 * dividend + rate) / (2 * rate)).unwrap_or(i64::MAX)
 }
 
-fn name_of(file: FileState, job: &HeadJob, ffmpeg: &str) -> RenditionId {
+fn name_of(file: FileState, track: &Track, ffmpeg: &str) -> RenditionId {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&VERSION.to_le_bytes());
     hasher.update(ffmpeg.as_bytes());
@@ -296,9 +303,9 @@ fn name_of(file: FileState, job: &HeadJob, ffmpeg: &str) -> RenditionId {
         hasher.update(&number.to_le_bytes());
     }
     // Only a value that is no text or number could fail to be written, and there is none in it.
-    let settings = match job {
-        HeadJob::Video(head) => serde_json::to_vec(head),
-        HeadJob::Audio(head) => serde_json::to_vec(head),
+    let settings = match track {
+        Track::Video(head) => serde_json::to_vec(head),
+        Track::Audio(head) => serde_json::to_vec(head),
     };
     hasher.update(&settings.expect("a head is plain data"));
     let mut name = [0; 16];
@@ -362,7 +369,7 @@ mod tests {
             mtime_ns: 4,
             ..track.file
         };
-        let again = |file, ffmpeg| name_of(file, &track.job, ffmpeg);
+        let again = |file, ffmpeg| name_of(file, &track.track, ffmpeg);
         assert_ne!(again(other, "ffmpeg"), track.id);
         assert_ne!(again(track.file, "another"), track.id);
         assert_eq!(again(track.file, "ffmpeg"), track.id);
