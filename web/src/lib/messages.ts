@@ -20,6 +20,28 @@ const loaders: Record<string, () => Promise<readonly Entries[]>> = {
 /** The languages to choose from, in their own words. */
 export const languages: Readonly<Record<string, string>> = { en: "English", de: "Deutsch" };
 
+const languageKey = "vitagraph.language";
+
+/** The language chosen in this browser, or null where the browser's own are followed. */
+export function chosenLanguage(): string | null {
+  try {
+    const stored = localStorage.getItem(languageKey);
+    return stored !== null && Object.hasOwn(languages, stored) ? stored : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps a choice for the next load. */
+export function keepLanguage(language: string | null): void {
+  try {
+    if (language === null) localStorage.removeItem(languageKey);
+    else localStorage.setItem(languageKey, language);
+  } catch {
+    // Without storage the browser's languages are followed.
+  }
+}
+
 let fallback: Entries = english;
 let chosen: Entries = {};
 let locale = "en";
