@@ -89,6 +89,20 @@ describe("WindowList", () => {
     expect(asked.skips).toBeLessThan(5);
   });
 
+  it("keeps its windows when the next page takes over, and lets go when nobody does", async () => {
+    const { source } = numbers(1000);
+    const list = new WindowList(source, 10);
+    const leave = list.subscribe(() => {});
+    list.want(10, 20);
+    leave();
+    const leaveAgain = list.subscribe(() => {});
+    await settle();
+    expect(list.item(15)).toBe(15);
+    leaveAgain();
+    await settle();
+    expect(list.item(15)).toBeNull();
+  });
+
   it("forgets places that moved", async () => {
     const { list, asked } = open(1000);
     list.want(10, 20);

@@ -63,7 +63,10 @@ export class WindowList<Item> {
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.#release();
+      // The next page may take over in the same breath.
+      queueMicrotask(() => {
+        if (this.#listeners.size === 0) this.#release();
+      });
     };
   };
 

@@ -1,6 +1,6 @@
 //! The media of a list as tiles.
 
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import type { ListArguments, TileItem } from "@/components/media-lists";
 import { MediaTile, TilePlaceholder } from "@/components/media-tile";
 import { useSelection } from "@/components/selection";
@@ -49,6 +49,8 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
   const lastWant = useRef(0);
   const keeper = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const cellWidth = useRef(320);
+  // A place is kept a moment late, but never in the next page's history entry.
+  useEffect(() => () => clearTimeout(keeper.current), []);
 
   return (
     <div className={styles.frame} {...drag} onClickCapture={() => grid.current && keepPlace(grid.current.place())}>
@@ -62,7 +64,7 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
         key={tiles.total === null ? "guess" : "known"}
         keyOf={(index) => tiles.item(index)?.id ?? `place-${index}`}
         onKey={onKey}
-        onRange={(first, end, isFast, fraction, layout) => {
+        onView={({ first, end, isFast }, fraction, layout) => {
           cellWidth.current = layout.cellWidth;
           onVisible(first, end);
           if (scrubber.current) scrubber.current.value = String(Math.round(fraction * count));

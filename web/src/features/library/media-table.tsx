@@ -100,7 +100,7 @@ export function MediaTable({ list, tiles, address, shape, place, onVisible, sear
         key={rows.total === null ? "guess" : "known"}
         keyOf={(index) => rows.item(index)?.id ?? `place-${index}`}
         onKey={onKey}
-        onRange={(first, end, isFast, fraction) => {
+        onView={({ first, end, isFast }, fraction) => {
           onVisible(first, end);
           if (scrubber.current) scrubber.current.value = String(Math.round(fraction * count));
           if (!isFast && rows.total !== null) rows.want(first, end);

@@ -25,14 +25,29 @@ export interface GridScroll extends GridView {
   readonly putAt: (index: number, below: number) => void;
   /** The first item in view and how far its row's top is below the window's. */
   readonly topItem: () => { readonly index: number; readonly below: number };
-  /** The part of the whole grid that is above the window, between 0 and 1. */
-  readonly fraction: () => number;
 }
 
+/** Speed is measured over so long, since wheels turn in notches and frames between them would count as rest. */
+const speedMs = 150;
+
+/** Told what will be in view before it is rendered, so that items that are here already need no second render. */
+export type OnView = (view: GridView, fraction: number, layout: GridLayout) => void;
+
 /** `covered` is what fixed bars hide at the window's top. */
-export function useGridScroll(box: RefObject<HTMLElement | null>, layout: GridLayout, count: number, covered: number): GridScroll {
+export function useGridScroll(
+  box: RefObject<HTMLElement | null>,
+  layout: GridLayout,
+  count: number,
+  covered: number,
+  onView: OnView,
+): GridScroll {
   const place = useRef<ScrollPlace>({ physical: 0, virtual: 0 });
   const [view, setView] = useState<GridView>({ first: 0, end: Math.min(count, layout.columns * 8), shift: 0, isFast: false });
+
+  const tell = useRef(onView);
+  useLayoutEffect(() => {
+    tell.current = onView;
+  });
 
   const show = useCallback(
     (isFast: boolean) => {
@@ -42,6 +57,7 @@ export function useGridScroll(box: RefObject<HTMLElement | null>, layout: GridLa
       const { virtual, physical } = place.current;
       const range = itemsIn(layout, count, virtual, window.innerHeight, isFast ? 1 : 2);
       const next = { ...range, shift: Math.round(virtual - physical), isFast };
+      tell.current(next, fractionOf(place.current, layout), layout);
       setView((known) => (isSame(known, next) ? known : next));
     },
     [box, count, layout],
@@ -54,10 +70,11 @@ export function useGridScroll(box: RefObject<HTMLElement | null>, layout: GridLa
   useEffect(() => {
     let frame = 0;
     let rest: ReturnType<typeof setTimeout> | undefined;
-    let last = { at: performance.now(), y: window.scrollY };
+    let trail: { readonly at: number; readonly y: number }[] = [];
     let isFast = false;
     const settle = () => {
       isFast = false;
+      trail = [];
       const extent = extentOf(layout.height, window.innerHeight);
       const wanted = physicalFor(place.current.virtual, extent);
       // The scroll bar tells the truth again; the picture does not move.
@@ -70,10 +87,10 @@ export function useGridScroll(box: RefObject<HTMLElement | null>, layout: GridLa
     };
     const onFrame = (now: number) => {
       frame = 0;
-      const elapsed = Math.max(1, now - last.at);
-      const speed = Math.abs(window.scrollY - last.y) / Math.min(elapsed, 100);
-      isFast = speed > fastPxPerMs || (isFast && speed > fastPxPerMs / 2);
-      last = { at: now, y: window.scrollY };
+      trail = [...trail.filter(({ at }) => now - at < speedMs), { at: now, y: window.scrollY }];
+      const first = trail[0] ?? { at: now, y: window.scrollY };
+      const speed = Math.abs(window.scrollY - first.y) / Math.max(16, now - first.at);
+      isFast = speed > fastPxPerMs;
       show(isFast);
     };
     const onScroll = () => {
@@ -125,13 +142,17 @@ export function useGridScroll(box: RefObject<HTMLElement | null>, layout: GridLa
       const row = Math.max(0, Math.floor((place.current.virtual + covered) / layout.rowStep));
       return { index: Math.min(Math.max(0, count - 1), row * layout.columns), below: row * layout.rowStep - place.current.virtual };
     },
-    fraction: () => Math.min(1, Math.max(0, place.current.virtual / Math.max(1, layout.height - window.innerHeight))),
   };
 }
 
 /** How far the box begins below the window's top. */
 function topOf(box: RefObject<HTMLElement | null>): number {
   return box.current?.getBoundingClientRect().top ?? 0;
+}
+
+/** The part of the whole grid that is above the window, between 0 and 1. */
+function fractionOf(place: ScrollPlace, layout: GridLayout): number {
+  return Math.min(1, Math.max(0, place.virtual / Math.max(1, layout.height - window.innerHeight)));
 }
 
 function isSame(left: GridView, right: GridView): boolean {

@@ -3,7 +3,7 @@
 
 import { type KeyboardEvent, type ReactNode, type Ref, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { type GridLayout, type GridShape, layoutGrid, nextIndex, tallestBox } from "./layout";
-import { useGridScroll } from "./use-grid-scroll";
+import { type OnView, useGridScroll } from "./use-grid-scroll";
 import styles from "./virtual-grid.module.css";
 
 /** A place to come back to. */
@@ -32,19 +32,19 @@ interface VirtualGridProps {
   readonly keyOf: (index: number) => string;
   /** A cell; while `isHeld` is true the reader moves too fast for pictures. The element to focus has `data-focus`. */
   readonly renderCell: (index: number, isHeld: boolean, isTabStop: boolean) => ReactNode;
-  /** Told before paint what is rendered. */
-  readonly onRange: (first: number, end: number, isFast: boolean, fraction: number, layout: GridLayout) => void;
+  /** Told what will be in view right before it is rendered. */
+  readonly onView: OnView;
   /** Keys that mean nothing to the grid itself. */
   readonly onKey: (event: KeyboardEvent, index: number, layout: GridLayout) => void;
   readonly ref?: Ref<GridHandle>;
 }
 
 export function VirtualGrid(props: VirtualGridProps) {
-  const { count, shape, covered, initialPlace, onRange, ref } = props;
+  const { count, shape, covered, initialPlace, onView, ref } = props;
   const box = useRef<HTMLUListElement>(null);
   const [width, setWidth] = useState(0);
   const layout = useMemo(() => layoutGrid(width, count, shape), [width, count, shape]);
-  const scroll = useGridScroll(box, layout, count, covered);
+  const scroll = useGridScroll(box, layout, count, covered, onView);
   const [tabStop, setTabStop] = useState(initialPlace?.focused ?? 0);
   const pendingFocus = useRef<number | null>(initialPlace?.focused ?? null);
 
@@ -71,10 +71,6 @@ export function VirtualGrid(props: VirtualGridProps) {
       scroll.putAt(known.index, known.below);
     }
     kept.current = { ...scroll.topItem(), layout };
-  });
-
-  useLayoutEffect(() => {
-    onRange(scroll.first, scroll.end, scroll.isFast, scroll.fraction(), layout);
   });
 
   // A cell takes the focus once it exists; a placeholder only lends itself until then.
