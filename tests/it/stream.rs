@@ -7,7 +7,7 @@ use reqwest::header;
 use serde_json::{Value, json};
 use tests::{client::Client, on_both, server::TestServer};
 
-use self::playlist::{Master, Media, Track, duration_of, fetch, first_time_of};
+use self::playlist::{Master, Media, Track, duration_of, fetch, first_time_of, ticks_of};
 
 const PLAYBACK: &str = "query($id: ID!, $capabilities: PlaybackCapabilities) { node(id: $id) { ... on Video { id
     playback(capabilities: $capabilities) { method reason hlsUrl dashUrl directUrl
@@ -46,7 +46,7 @@ async fn check_track(client: &Client, track: &Track, media: &Media, order: &[usi
         lasts[n] = duration_of(&bytes, &header).context("samples")?;
         rates.push(bytes.len() as f64 * 8.0 / length);
     }
-    let ticks = f64::from(track.ticks);
+    let ticks = f64::from(ticks_of(&header).context("a clock")?);
     let mut at = 0;
     let mut promised = 0.0;
     for (n, (length, _)) in media.segments.iter().enumerate() {
@@ -79,7 +79,9 @@ async fn check_track(client: &Client, track: &Track, media: &Media, order: &[usi
 async fn figures(server: &TestServer) -> anyhow::Result<Value> {
     let query = "subscription { systemStats { streaming { activeHeads awaitedSegments madeSegments memoryHits diskHits misses } } }";
     let request = server.admin().request("POST", "/graphql")?;
-    let request = request.header("accept", "text/event-stream").json(&json!({ "query": query }));
+    let request = request
+        .header("accept", "text/event-stream")
+        .json(&json!({ "query": query }));
     let mut response = request.send().await?;
     let mut text = String::new();
     while let Some(chunk) = response.chunk().await? {
@@ -174,12 +176,12 @@ on_both! {
 
     async fn every_segment_of_every_track_is_what_its_playlist_promises(backend: Backend) {
         let server = TestServer::start(backend).await?;
-        let library = server.library("film.mkv h264 640x480 22s aac:6ch\nclip.mp4 h264 aac 1s").await?;
+        let library = server.library("film.mkv hevc 640x480 22s aac:6ch\nclip.mp4 h264 aac 1s").await?;
         server.scan(&library).await?;
         let viewer = server.viewer();
         let playback = playback(&viewer, "film", json!({})).await?;
-        ensure!(playback["method"] == "TRANSCODE", "a browser opens no Matroska: {playback:#}");
-        ensure!(playback["reason"].as_str().is_some_and(|reason| reason.contains("matroska")), "{playback:#}");
+        ensure!(playback["method"] == "TRANSCODE", "browsers decode no HEVC: {playback:#}");
+        ensure!(playback["reason"].as_str().is_some_and(|reason| reason.contains("hevc")), "{playback:#}");
         let anyone = server.anonymous();
         let master = Master::fetch(&anyone, url(&playback, "hlsUrl")?).await?;
         let offered: Vec<_> = playback["variants"].as_array().context("variants")?.iter()
@@ -271,6 +273,76 @@ on_both! {
         check_track(&anyone, &master.audio[0], &media, &[0]).await?;
         let manifest = fetch(&anyone, url(&song, "dashUrl")?).await?;
         ensure!(manifest.headers()[header::CONTENT_TYPE] == "application/dash+xml", "{manifest:?}");
+    }
+
+    async fn a_film_that_only_its_container_keeps_from_playing_is_copied(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let films = "film.mkv h264 640x480 22s aac srt:eng\nwide.mkv h264 320x240 10s ac3:6ch\nlow.mkv vp9 320x240 10s opus";
+        let library = server.library(films).await?;
+        server.scan(&library).await?;
+        let (viewer, anyone) = (server.viewer(), server.anonymous());
+        for (title, method, codecs, n) in [
+            ("film", "REMUX", "avc1.,mp4a.40.2", 22.0),
+            ("low", "REMUX", "vp09.,opus", 10.0),
+            // Its sound is not for browsers; its pictures are, and stay as they are.
+            ("wide", "TRANSCODE", "avc1.,mp4a.40.2", 10.0),
+        ] {
+            let offered = playback(&viewer, title, json!({})).await?;
+            ensure!(offered["method"] == method && offered["reason"].is_string(), "{title}: {offered:#}");
+            ensure!(url(&offered, "hlsUrl")?.contains("/copy"), "{offered:#}");
+            ensure!(offered["variants"].as_array().is_some_and(|variants| variants.len() == 1), "{offered:#}");
+            let master = Master::fetch(&anyone, url(&offered, "hlsUrl")?).await?;
+            ensure!(master.video.len() == 1 && master.audio.len() == 1, "{title}: {master:?}");
+            let told = &master.video[0].codecs;
+            let families = |text: &str| text.split(',').map(|one| one.split('.').next().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+            ensure!(families(told) == families(codecs), "{title}: {told}");
+            for track in master.video.iter().chain(&master.audio) {
+                let media = Media::fetch(&anyone, &track.uri).await?;
+                let total: f64 = media.segments.iter().map(|(length, _)| length).sum();
+                ensure!((total - n).abs() < 0.1, "{title}: {total} s");
+                let backward: Vec<usize> = (0..media.segments.len()).rev().collect();
+                check_track(&anyone, track, &media, &backward).await?;
+            }
+        }
+        let figures = figures(&server).await?;
+        ensure!(figures["madeSegments"].as_i64() > Some(8), "{figures:#}");
+    }
+
+    async fn subtitles_inside_a_film_are_read_once_and_shown_over_it(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("film.mkv h264 10s srt:eng\nbare.mp4 h264 2s").await?;
+        server.scan(&library).await?;
+        let query = "{ media(first: 10) { nodes { title ... on Video { subtitles { id language label url source isDefault isForced }
+            files { streams { ... on SubtitleStream { isText url } } } playback { hlsUrl dashUrl } } } } }";
+        let found = server.viewer().query(query, json!({})).await?;
+        let items = found["media"]["nodes"].as_array().context("items")?;
+        let item = |title: &str| items.iter().find(|item| item["title"] == title).context("an item");
+        ensure!(item("bare")?["subtitles"] == json!([]), "{items:#?}");
+        let film = item("film")?;
+        let [text] = &film["subtitles"].as_array().context("subtitles")?[..] else { anyhow::bail!("{film:#}") };
+        ensure!(text["language"] == "eng" && text["source"] == "EMBEDDED", "{text:#}");
+        let streams = film["files"][0]["streams"].as_array().context("streams")?;
+        ensure!(streams.iter().any(|stream| stream["isText"] == true && stream["url"] == text["url"]), "{streams:#?}");
+        let anyone = server.anonymous();
+        let place = url(text, "url")?;
+        let read = fetch(&anyone, place).await?;
+        ensure!(read.headers()[header::CONTENT_TYPE] == "text/vtt; charset=utf-8", "{read:?}");
+        let tag = read.headers()[header::ETAG].clone();
+        let read = read.text().await?;
+        ensure!(read.starts_with("WEBVTT") && read.contains("-->"), "{read}");
+        let again = anyone.request("GET", place)?.header(header::IF_NONE_MATCH, tag).send().await?;
+        ensure!(again.status() == 304, "{again:?}");
+        let master = fetch(&anyone, url(&film["playback"], "hlsUrl")?).await?.text().await?;
+        let line = master.lines().find(|line| line.starts_with("#EXT-X-MEDIA:TYPE=SUBTITLES")).with_context(|| master.clone())?;
+        ensure!(line.contains("LANGUAGE=\"eng\"") && master.contains("SUBTITLES=\"subtitles\""), "{master}");
+        let manifest = fetch(&anyone, url(&film["playback"], "dashUrl")?).await?.text().await?;
+        ensure!(manifest.contains("all.vtt"), "{manifest}");
+        let (path, query) = place.split_once('?').context("a query")?;
+        let folder = path.rsplit_once("/text-").context("a path")?.0;
+        for bad in ["text-0", "text-99", "text-01", "text-x"] {
+            let refused = anyone.request("GET", &format!("{folder}/{bad}/all.vtt?{query}"))?.send().await?;
+            ensure!(refused.status() == 404, "{bad}: {refused:?}");
+        }
     }
 
     async fn a_server_in_front_is_named_in_every_url(backend: Backend) {

@@ -51,7 +51,10 @@ async function attach({ player, url }) {
   });
   if (player === "hls") {
     const hls = new window.Hls({ maxBufferLength: 6, maxMaxBufferLength: 6, backBufferLength: Infinity });
-    hls.on(window.Hls.Events.ERROR, (_, error) => note(`hls.js: ${error.type} ${error.details} ${error.error ?? ""}`));
+    hls.on(window.Hls.Events.ERROR, (_, error) => {
+      // What the player itself gave up because of a seek is no complaint.
+      if (error.details !== "aborted" || error.fatal) note(`hls.js: ${error.type} ${error.details} ${error.error ?? ""}`);
+    });
     hls.loadSource(url);
     hls.attachMedia(video);
   } else if (player.startsWith("shaka")) {

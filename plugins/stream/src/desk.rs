@@ -5,7 +5,7 @@
 //! room for another head, one that nobody waits for makes way; so no viewer ends what another one waits for.
 
 mod book;
-mod run;
+pub mod run;
 
 use std::{
     sync::{

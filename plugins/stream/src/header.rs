@@ -3,7 +3,7 @@
 /// What playlists say of a track.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Codec string after RFC 6381.
+    /// Codec string after RFC 6381; empty for what is only ever copied.
     pub codecs: String,
     /// Width and height in pixels; none of sound.
     pub size: Option<(u32, u32)>,
@@ -18,22 +18,34 @@ pub fn facts(header: &[u8]) -> Option<Facts> {
     let (kind, entry) = boxes(table.get(8..)?).next()?;
     match &kind {
         b"avc1" => {
-            let number = |at: usize| Some(u32::from(u16::from_be_bytes(entry.get(at..at + 2)?.try_into().ok()?)));
             let config = find(entry.get(78..)?, "avcC")?;
             let [profile, constraints, level] = *config.get(1..4)? else {
                 return None;
             };
             Some(Facts {
                 codecs: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
-                size: Some((number(24)?, number(26)?)),
+                size: Some((number(entry, 24)?, number(entry, 26)?)),
             })
         }
+        // The codec of these is told by the file; their entry begins as every other of pictures.
+        b"hvc1" | b"av01" | b"vp09" => Some(Facts {
+            codecs: String::new(),
+            size: Some((number(entry, 24)?, number(entry, 26)?)),
+        }),
         b"mp4a" => Some(Facts {
             codecs: format!("mp4a.40.{}", object_type(find(entry.get(28..)?, "esds")?)?),
             size: None,
         }),
+        b"Opus" | b"fLaC" => Some(Facts {
+            codecs: String::new(),
+            size: None,
+        }),
         _ => None,
     }
+}
+
+fn number(entry: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from(u16::from_be_bytes(entry.get(at..at + 2)?.try_into().ok()?)))
 }
 
 fn find<'a>(within: &'a [u8], kind: &str) -> Option<&'a [u8]> {

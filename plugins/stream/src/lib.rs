@@ -16,6 +16,7 @@ mod presentation;
 mod progress;
 mod rendition;
 mod routes;
+mod texts;
 mod urls;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -41,7 +42,8 @@ use schema::{
 use serde::Deserialize;
 
 use crate::{
-    desk::Desk, graphql::StreamMutation, metrics::Report, offer::Offers, plan::Plan, progress::Rules, urls::Urls,
+    desk::Desk, graphql::StreamMutation, metrics::Report, offer::Offers, plan::Plan, progress::Rules, texts::Texts,
+    urls::Urls,
 };
 
 const MIB: u64 = 1 << 20;
@@ -90,6 +92,8 @@ pub struct Stream {
     offers: Arc<Offers>,
     plans: RowCache<FileId, Plan>,
     desk: Desk,
+    shelf: Shelf,
+    texts: Texts,
     rules: Rules,
 }
 
@@ -130,7 +134,9 @@ impl Plugin for Stream {
             }),
             urls,
             plans: plans(kernel, preset),
-            desk: Desk::new(kernel.clone(), shelf),
+            desk: Desk::new(kernel.clone(), shelf.clone()),
+            shelf,
+            texts: Texts::default(),
             rules: Rules {
                 view_percent: config.view_percent,
                 finished_percent: config.finished_percent,

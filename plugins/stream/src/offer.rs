@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use entities::{file, stream};
+use entities::{
+    file,
+    stream::{self, StreamKind},
+};
 use media_proto::rendition::{Preset, VideoRendition};
 use schema::{
     kit::scalar::Url,
     media::{
-        contracts::{Offer, Streaming},
-        playback::{PlaybackCapabilities, PlaybackVariant},
+        contracts::{Offer, Streaming, SubtitleSource, Subtitles},
+        playback::{PlaybackCapabilities, PlaybackMethod, PlaybackVariant, accepts_sound, decide, refuse_video},
     },
 };
 
 use crate::{
-    plan::{load::is_playable, shape, shape::Ceiling},
+    plan::{choice::Choice, copies, load::is_playable, shape, shape::Ceiling},
+    texts::Text,
     urls::Urls,
 };
 
@@ -36,6 +40,9 @@ impl Streaming for Offers {
         if !is_playable(streams) || file.duration_us.is_none_or(|us| us <= 0) {
             return None;
         }
+        if let Some(offer) = self.copies(file, streams, capabilities) {
+            return Some(offer);
+        }
         let ceiling = Ceiling::of(capabilities);
         let has_sound = shape::sounds(streams).next().is_some();
         let rungs = shape::main_video(streams).map(|video| shape::rungs(file, video, self.preset));
@@ -52,11 +59,84 @@ impl Streaming for Offers {
                 is_hardware_encoded: false,
             });
         }
+        let choice = Choice::Ladder(ceiling);
         Some(Offer {
-            hls_url: Url(self.urls.hls(file.id, ceiling)),
-            dash_url: Url(self.urls.dash(file.id, ceiling)),
+            hls_url: Url(self.urls.hls(file.id, choice)),
+            dash_url: Url(self.urls.dash(file.id, choice)),
             variants,
             remuxes: false,
+        })
+    }
+
+    fn subtitles(&self, file: &file::Model, streams: &[stream::Model]) -> Vec<Subtitles> {
+        let texts = Text::all(streams).into_iter();
+        let offered = |text: Text| Subtitles {
+            id: format!("{}-{}", file.id, text.stream).into(),
+            language: text.language,
+            label: text.label,
+            url: Url(self.urls.text(file.id, text.stream)),
+            source: SubtitleSource::Embedded,
+            is_default: text.is_default,
+            is_forced: text.is_forced,
+        };
+        texts.map(offered).collect()
+    }
+
+    fn subtitle_url(&self, stream: &stream::Model) -> Option<Url> {
+        let is_text = stream.kind == StreamKind::Subtitle && stream.is_text;
+        is_text.then(|| Url(self.urls.text(stream.file_id, stream.index.unsigned_abs())))
+    }
+}
+
+impl Offers {
+    /// The streams of a file in other packing: for players that cannot open it, or that take its pictures and not its
+    /// sound. What they can open is offered in several qualities instead, as it is to be had whole.
+    fn copies(
+        &self,
+        file: &file::Model,
+        streams: &[stream::Model],
+        capabilities: &PlaybackCapabilities,
+    ) -> Option<Offer> {
+        let video = shape::main_video(streams)?;
+        let can_be_cut = matches!(file.container.as_deref(), Some("mp4" | "mov" | "matroska" | "webm"));
+        // A turned or stretched picture would need boxes that not every player heeds.
+        let is_upright = video.rotation == 0;
+        if !can_be_cut || !is_upright || decide(file, streams, capabilities).0 == PlaybackMethod::Direct {
+            return None;
+        }
+        let video_codec = copies::picture_codec(video)?;
+        let rate = video.bit_rate.or(file.bit_rate);
+        let is_too_fast = capabilities
+            .max_bit_rate
+            .zip(rate)
+            .is_some_and(|(most, rate)| rate > most);
+        if is_too_fast || refuse_video(video, capabilities).is_some() {
+            return None;
+        }
+        let copied = |sound: &stream::Model| accepts_sound(sound, capabilities) && copies::sound_codec(sound).is_some();
+        let copies_sound = shape::sounds(streams).all(copied);
+        let choice = match copies_sound {
+            true => Choice::Copy,
+            false => Choice::CopyPictures,
+        };
+        let sound = shape::sounds(streams).next();
+        let sound_codec = sound.map(|sound| match choice {
+            Choice::Copy => copies::sound_codec(sound).unwrap_or_default(),
+            _ => SOUND_CODEC.to_owned(),
+        });
+        let variant = PlaybackVariant {
+            name: format!("{}p", video.width.min(video.height).unwrap_or_default()),
+            width: video.width,
+            height: video.height,
+            bit_rate: rate.unwrap_or_default(),
+            codecs: sound_codec.map_or_else(|| video_codec.clone(), |sound| format!("{video_codec},{sound}")),
+            is_hardware_encoded: false,
+        };
+        Some(Offer {
+            hls_url: Url(self.urls.hls(file.id, choice)),
+            dash_url: Url(self.urls.dash(file.id, choice)),
+            variants: vec![variant],
+            remuxes: copies_sound,
         })
     }
 }

@@ -1,13 +1,12 @@
 //! A plan and the headers of its tracks as what playlists and manifests are written from.
 
-use std::sync::Arc;
-
-use media_engine::playlist::{AudioTrack, Presentation, Segments, VideoRange, VideoTrack};
+use media_engine::playlist::{AudioTrack, Presentation, Segments, TextTrack, VideoTrack};
 
 use crate::{
     header::Facts,
-    plan::{Plan, shape::Ceiling},
-    rendition::Rendition,
+    plan::Plan,
+    rendition::{Rendition, Shows},
+    texts::Text,
 };
 
 /// A rendition with what its header says.
@@ -33,19 +32,18 @@ impl Places<'_> {
             track.lengths_us(),
         )
     }
-}
 
-/// The renditions of a plan below a ceiling.
-pub fn chosen(plan: &Plan, ceiling: Ceiling) -> Vec<&Arc<Rendition>> {
-    let video = ceiling.among(&plan.video, |track| track.as_video().map(|head| &head.rendition));
-    video.iter().chain(&plan.audio).collect()
+    /// The one segment of subtitles, relative to their own playlist.
+    pub fn text(&self, plan: &Plan) -> Segments {
+        Segments::each(None, format!("all.vtt?{}", self.query), [plan.duration_us()])
+    }
 }
 
 /// What players choose from.
-pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, places: &Places<'_>) -> Presentation {
+pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, texts: &[Text], places: &Places<'_>) -> Presentation {
     let mut made = Presentation {
-        // Each of our own segments starts with an IDR frame.
-        is_independent: true,
+        // Each segment that was encoded starts with an IDR frame; of copied ones nobody knows.
+        is_independent: tracks.iter().all(|(track, _)| track.told_codecs().is_none()),
         duration_us: plan.duration_us(),
         ..Presentation::default()
     };
@@ -53,33 +51,52 @@ pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, places: &Places<'_>
         let uri = places.playlist(track);
         let segments = places.segments(track, &format!("../{}/", track.id));
         let id = track.id.to_string();
-        match (track.as_video(), track.as_audio(), facts.size) {
-            (Some(head), _, Some((width, height))) => made.video.push(VideoTrack {
+        match (track.shows(), facts.size) {
+            (Shows::Pictures(range), Some((width, height))) => made.video.push(VideoTrack {
                 id,
                 uri,
                 codecs: facts.codecs,
                 width,
                 height,
-                frame_rate: Some(plan.frame_rate.unwrap_or(head.rendition.frame_rate)),
+                frame_rate: plan
+                    .frame_rate
+                    .or(track.as_video().map(|head| head.rendition.frame_rate)),
                 peak_bit_rate: track.peak_bit_rate(),
                 mean_bit_rate: Some(track.mean_bit_rate()),
-                range: VideoRange::Sdr,
+                range,
                 segments,
             }),
-            (_, Some(head), _) => made.audio.push(AudioTrack {
+            (Shows::Sound { channels, sample_rate }, _) => made.audio.push(AudioTrack {
                 id,
                 uri,
                 codecs: facts.codecs,
                 name: track.name.clone(),
                 language: track.language.clone(),
-                channels: head.rendition.channels,
-                sample_rate: head.rendition.sample_rate,
+                channels,
+                sample_rate,
                 peak_bit_rate: track.peak_bit_rate(),
-                is_default: track.is_default,
+                is_default: made.audio.is_empty(),
                 segments,
             }),
-            _ => {}
+            (Shows::Pictures(_), None) => {}
         }
+    }
+    let text = |text: &Text| {
+        let place = |name: &str| format!("../{}/{name}?{}", text.folder(), places.query);
+        TextTrack {
+            id: format!("t{}", text.stream),
+            uri: place("index.m3u8"),
+            whole_uri: place("all.vtt"),
+            name: text.label.clone(),
+            language: text.language.clone(),
+            is_default: text.is_default,
+            is_forced: text.is_forced,
+            segments: places.text(plan),
+        }
+    };
+    // Without pictures there is nothing to show them over.
+    if !made.video.is_empty() {
+        made.text = texts.iter().map(text).collect();
     }
     made
 }

@@ -10,8 +10,11 @@ use bytes::Bytes;
 use data_encoding::BASE32HEX_NOPAD;
 use entities::id::FileId;
 use kernel::shelf::ShelfKey;
-use media_engine::{budget::Demand, head::HeadJob};
-use media_proto::head::{AAC_FRAME, AudioHead, VideoHead};
+use media_engine::{budget::Demand, head::HeadJob, playlist::VideoRange};
+use media_proto::{
+    copy::CopyHead,
+    head::{AAC_FRAME, AudioHead, VideoHead},
+};
 
 /// Raised when segments of before do not fit those that heads make now.
 const VERSION: u32 = 1;
@@ -70,6 +73,34 @@ pub enum Part {
 enum Track {
     Video(VideoHead),
     Audio(AudioHead),
+    Copy(CopyHead, Copied),
+}
+
+/// What is known of a stream that is copied.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// What it carries.
+    pub shows: Shows,
+    /// Codec string after RFC 6381, as the file tells it.
+    pub codecs: String,
+    /// Bits a second on average.
+    pub bit_rate: u64,
+    /// How long each segment is, in microseconds.
+    pub lengths_us: Vec<i64>,
+}
+
+/// What a track carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Pictures, and how bright they can be.
+    Pictures(VideoRange),
+    /// Sound, with so many channels and samples a second.
+    Sound {
+        /// How many channels.
+        channels: u32,
+        /// Samples a second.
+        sample_rate: u32,
+    },
 }
 
 /// A track as players get it.
@@ -125,6 +156,12 @@ impl Rendition {
         Self::new(file, Track::Audio(head), end_us, Arc::default(), label, ffmpeg)
     }
 
+    /// A stream as the file has it, in segments that it can be cut into.
+    pub fn copy(file: FileState, head: CopyHead, copied: Copied, label: Label, ffmpeg: &str) -> Self {
+        let end_us = copied.lengths_us.iter().sum();
+        Self::new(file, Track::Copy(head, copied), end_us, Arc::default(), label, ffmpeg)
+    }
+
     fn new(file: FileState, track: Track, end_us: i64, keyframes: Arc<Vec<i64>>, label: Label, ffmpeg: &str) -> Self {
         let Label {
             name,
@@ -144,19 +181,31 @@ impl Rendition {
         }
     }
 
-    /// The settings of its pictures; none of sound.
+    /// The settings of pictures that are encoded; none of others.
     pub fn as_video(&self) -> Option<&VideoHead> {
         match &self.track {
             Track::Video(head) => Some(head),
-            Track::Audio(_) => None,
+            Track::Audio(_) | Track::Copy(..) => None,
         }
     }
 
-    /// The settings of its sound; none of pictures.
-    pub fn as_audio(&self) -> Option<&AudioHead> {
+    /// What it carries.
+    pub fn shows(&self) -> Shows {
         match &self.track {
-            Track::Audio(head) => Some(head),
-            Track::Video(_) => None,
+            Track::Video(_) => Shows::Pictures(VideoRange::Sdr),
+            Track::Audio(head) => Shows::Sound {
+                channels: head.rendition.channels,
+                sample_rate: head.rendition.sample_rate,
+            },
+            Track::Copy(_, copied) => copied.shows,
+        }
+    }
+
+    /// The codec that the file tells of a stream that is copied; what is encoded says so in its header.
+    pub fn told_codecs(&self) -> Option<&str> {
+        match &self.track {
+            Track::Copy(_, copied) => Some(&copied.codecs),
+            Track::Video(_) | Track::Audio(_) => None,
         }
     }
 
@@ -164,6 +213,7 @@ impl Rendition {
     pub fn n_segments(&self) -> u32 {
         match &self.track {
             Track::Video(head) => head.n_segments,
+            Track::Copy(_, copied) => copied.lengths_us.len() as u32,
             Track::Audio(head) => {
                 let frames = head.n_frames;
                 let (length, over) = head.grid.length();
@@ -188,6 +238,7 @@ impl Rendition {
             // The last one holds all that is left, so that the sum is the track's length.
             Track::Video(head) if n + 1 == head.n_segments => self.end_us - head.grid.start_us(n),
             Track::Video(head) => head.grid.length_us(n, self.end_us),
+            Track::Copy(_, copied) => copied.lengths_us.get(n as usize).copied().unwrap_or(0),
             Track::Audio(head) => {
                 let at = |n| frames_us(self.audio_start(head, n), head.rendition.sample_rate);
                 at(n + 1) - at(n)
@@ -205,12 +256,17 @@ impl Rendition {
         let grid = match &self.track {
             Track::Video(head) => head.grid,
             Track::Audio(head) => head.grid,
+            Track::Copy(_, copied) => {
+                let n = copied.lengths_us.len().max(1) as f64;
+                return (self.end_us as f64 / 1e6 / n).max(0.1);
+            }
         };
         let (length, over) = grid.length();
         (f64::from(length) / f64::from(over.max(1))).max(0.1)
     }
 
-    /// The most bits a second that any segment can have, the container included.
+    /// The most bits a second that any segment can have, the container included. Of a copied stream nobody knows it: twice
+    /// the average is a guess.
     pub fn peak_bit_rate(&self) -> u64 {
         match &self.track {
             Track::Video(head) => {
@@ -221,6 +277,7 @@ impl Rendition {
             }
             // The encoder holds its rate on average over few frames only.
             Track::Audio(head) => head.rendition.bit_rate * 5 / 4 + CONTAINER_BITS,
+            Track::Copy(_, copied) => copied.bit_rate * 2 + CONTAINER_BITS,
         }
     }
 
@@ -229,6 +286,7 @@ impl Rendition {
         let rate = match &self.track {
             Track::Video(head) => head.rendition.bit_rate,
             Track::Audio(head) => head.rendition.bit_rate,
+            Track::Copy(_, copied) => copied.bit_rate,
         };
         rate + CONTAINER_BITS
     }
@@ -248,6 +306,7 @@ impl Rendition {
                 })
             }
             Track::Audio(head) => HeadJob::Audio(AudioHead { first, ..head.clone() }),
+            Track::Copy(head, _) => HeadJob::Copy(CopyHead { first, ..head.clone() }),
         }
     }
 
@@ -260,8 +319,8 @@ impl Rendition {
                 let decoded = Demand::default().decode(source.0, source.1, fps);
                 decoded.encode(rendition.width, rendition.height, fps)
             }
-            // A fiftieth of a processor.
-            Track::Audio(_) => Demand::default().encode(1280, 720, 1.0),
+            // A fiftieth of a processor; copying takes less.
+            Track::Audio(_) | Track::Copy(..) => Demand::default().encode(1280, 720, 1.0),
         }
     }
 
@@ -306,6 +365,7 @@ fn name_of(file: FileState, track: &Track, ffmpeg: &str) -> RenditionId {
     let settings = match track {
         Track::Video(head) => serde_json::to_vec(head),
         Track::Audio(head) => serde_json::to_vec(head),
+        Track::Copy(head, _) => serde_json::to_vec(head),
     };
     hasher.update(&settings.expect("a head is plain data"));
     let mut name = [0; 16];

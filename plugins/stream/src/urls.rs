@@ -8,7 +8,7 @@ use entities::{file, id::FileId};
 use kernel::signing::Signer;
 use schema::media::contracts::FileUrls;
 
-use crate::plan::shape::Ceiling;
+use crate::{plan::choice::Choice, texts};
 
 /// Where [`crate::routes::router`] is mounted.
 const PREFIX: &str = "/p/stream";
@@ -44,14 +44,19 @@ impl Urls {
         !self.base.is_empty()
     }
 
-    /// The HLS playlist of a file for players below a ceiling.
-    pub fn hls(&self, file: FileId, ceiling: Ceiling) -> String {
-        self.play(file, &format!("{ceiling}/master.m3u8"))
+    /// The HLS playlist of a file.
+    pub fn hls(&self, file: FileId, choice: Choice) -> String {
+        self.play(file, &format!("{choice}/master.m3u8"))
     }
 
-    /// The DASH manifest of a file for players below a ceiling.
-    pub fn dash(&self, file: FileId, ceiling: Ceiling) -> String {
-        self.play(file, &format!("{ceiling}/manifest.mpd"))
+    /// The DASH manifest of a file.
+    pub fn dash(&self, file: FileId, choice: Choice) -> String {
+        self.play(file, &format!("{choice}/manifest.mpd"))
+    }
+
+    /// The subtitles of a stream of a file, as WebVTT.
+    pub fn text(&self, file: FileId, stream: u32) -> String {
+        self.play(file, &format!("{}/all.vtt", texts::folder(stream)))
     }
 
     /// The signature is over the folder, so that it stands for all that the playlist names.

@@ -1,7 +1,7 @@
 //! What plugins may add to media by contract. A plugin puts an `Arc<dyn ..>` of its own into the request's or the
 //! schema's data; while nobody does, the fields that ask for it are null.
 
-use async_graphql::{Context, SimpleObject};
+use async_graphql::{Context, Enum, ID, SimpleObject};
 use entities::{file, id::MediaId, stream};
 use kernel::error::Failure;
 
@@ -25,6 +25,37 @@ pub trait Streaming: Send + Sync {
         streams: &[stream::Model],
         capabilities: &PlaybackCapabilities,
     ) -> Option<Offer>;
+    /// The subtitles of a file that can be shown over it.
+    fn subtitles(&self, file: &file::Model, streams: &[stream::Model]) -> Vec<Subtitles>;
+    /// The subtitles of a stream as WebVTT; none if it has no text.
+    fn subtitle_url(&self, stream: &stream::Model) -> Option<Url>;
+}
+
+/// Text to show over a video.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(name = "Subtitle")]
+pub struct Subtitles {
+    /// Its id, unique among subtitles.
+    pub id: ID,
+    /// The language as the file says, usually after ISO 639-2.
+    pub language: Option<String>,
+    /// What a menu shows, different for each of a video.
+    pub label: String,
+    /// The text as WebVTT.
+    pub url: Url,
+    /// Where it comes from.
+    pub source: SubtitleSource,
+    /// Whether it is shown by default.
+    pub is_default: bool,
+    /// Whether it is shown even when subtitles are off.
+    pub is_forced: bool,
+}
+
+/// Where subtitles come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum SubtitleSource {
+    /// A stream of the video's own file.
+    Embedded,
 }
 
 /// What a player is offered of a file.

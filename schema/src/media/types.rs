@@ -21,7 +21,7 @@ use crate::{
     limits,
     media::{
         card::Card,
-        contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Thumbnail, Waveform},
+        contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
         file::{MediaFile, playable},
         inputs::MediaKind,
         playback::{self, Playback, PlaybackCapabilities, PlaybackMethod},
@@ -323,6 +323,11 @@ media_object! {
             waveform(cx, &self.card).await.graphql()
         }
 
+        /// Text to show over it; none while no plugin reads it.
+        async fn subtitles(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Subtitles>> {
+            subtitles(cx, &self.card).await.graphql()
+        }
+
         /// How a player with these capabilities plays it best; null while no file of it is present.
         async fn playback(
             &self,
@@ -474,6 +479,20 @@ async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connec
     Loaders::of(cx)
         .media_connection(cx, page, Total::Known(ids.len() as i64))
         .await
+}
+
+async fn subtitles(cx: &Context<'_>, card: &Card) -> Result<Vec<Subtitles>, Failure> {
+    let Some(streaming) = cx.data_opt::<Arc<dyn Streaming>>() else {
+        return Ok(Vec::new());
+    };
+    let loaders = Loaders::of(cx);
+    let files = loaders.files.get(card.id).await?;
+    let Some(file) = files.as_ref().and_then(|files| playable(files, card.primary_file_id)) else {
+        return Ok(Vec::new());
+    };
+    let streams = loaders.streams.get(card.id).await?;
+    let streams = streams.as_ref().and_then(|streams| streams.get(&file.id));
+    Ok(streams.map_or_else(Vec::new, |streams| streaming.subtitles(file, streams)))
 }
 
 async fn playback(

@@ -20,8 +20,6 @@ pub struct Track {
     pub width: i64,
     pub height: i64,
     pub bandwidth: f64,
-    /// Ticks a second of its segments.
-    pub ticks: u32,
 }
 
 /// A playlist of segments.
@@ -58,18 +56,16 @@ impl Master {
                 let track = Track {
                     width: width.parse()?,
                     height: height.parse()?,
-                    ticks: 90_000,
                     ..track
                 };
                 match attribute(list, "RESOLUTION") {
                     Some(_) => video.push(track),
-                    None => audio.push(Track { ticks: 48_000, ..track }),
+                    None => audio.push(track),
                 }
             } else if let Some(list) = line.strip_prefix("#EXT-X-MEDIA:TYPE=AUDIO,") {
                 let place = attribute(list, "URI").context("a place")?;
                 let found = track(list, uri, place)?;
                 audio.push(Track {
-                    ticks: 48_000,
                     bandwidth: f64::INFINITY,
                     ..found
                 });
@@ -113,7 +109,6 @@ fn track(list: &str, base: &str, place: &str) -> anyhow::Result<Track> {
         width: 0,
         height: 0,
         bandwidth: attribute(list, "BANDWIDTH").unwrap_or("0").parse()?,
-        ticks: 0,
     })
 }
 
@@ -156,6 +151,12 @@ fn find<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// Ticks a second of a track's times.
+pub fn ticks_of(header: &[u8]) -> Option<u32> {
+    let times = find(header, b"mdhd")?;
+    word(times, if times.first()? == &1 { 20 } else { 12 })
 }
 
 /// The decode time that a segment begins at.

@@ -1,6 +1,8 @@
 //! The life of one head: it is given a file, and what it makes goes to the shelf and to those who wait.
 
 use std::{
+    fs::File,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     pin::pin,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -22,7 +24,7 @@ use crate::rendition::{FileState, Part};
 const LOOK_AHEAD: u32 = 3;
 
 /// Runs a head to its end. The share is held as long.
-pub async fn run(inner: Arc<Inner>, engine: Arc<Engine>, wanted: Wanted, head: Started, share: Option<Share>) {
+pub(super) async fn run(inner: Arc<Inner>, engine: Arc<Engine>, wanted: Wanted, head: Started, share: Option<Share>) {
     let number = head.number;
     let ended = work(&inner, &engine, &wanted, head).await;
     drop(share);
@@ -54,6 +56,7 @@ async fn work(inner: &Arc<Inner>, engine: &Engine, wanted: &Wanted, head: Starte
         inner,
         wanted,
         number,
+        file: File::from(source.as_fd().try_clone_to_owned().map_err(io)?),
         begun: Some(Instant::now()),
     };
     loop {
@@ -77,15 +80,22 @@ struct Hands<'a> {
     inner: &'a Arc<Inner>,
     wanted: &'a Wanted,
     number: u64,
+    /// What is read, to see whether it is still the same.
+    file: File,
     /// When the segment at hand was begun; none if the head had to wait for leave to begin it.
     begun: Option<Instant>,
 }
 
 impl Hands<'_> {
     async fn take(&mut self, made: Made) -> Result<(), MediaError> {
-        let Self {
-            inner, wanted, number, ..
-        } = *self;
+        let (inner, wanted, number) = (self.inner, self.wanted, self.number);
+        // Somebody may write to the very file that is being read.
+        let facts = self.file.metadata().map_err(io)?;
+        let mtime_ns = facts.mtime().saturating_mul(1_000_000_000).saturating_add(facts.mtime_nsec());
+        let held = wanted.rendition.file;
+        if (facts.size(), mtime_ns) != (held.size.unsigned_abs(), held.mtime_ns) {
+            return Err(changed(held.id.to_string()));
+        }
         match made {
             Made::Header(header) => {
                 self.check(&header).await?;
@@ -158,7 +168,20 @@ impl Hands<'_> {
     }
 }
 
-async fn open(kernel: &Kernel, file: FileState) -> Result<Source, MediaError> {
+fn changed(file: String) -> MediaError {
+    MediaError::Io {
+        reason: format!("`{file}` has changed; scan its library again"),
+    }
+}
+
+fn io(error: std::io::Error) -> MediaError {
+    MediaError::Io {
+        reason: error.to_string(),
+    }
+}
+
+/// Opens a file that must be in this state.
+pub async fn open(kernel: &Kernel, file: FileState) -> Result<Source, MediaError> {
     let gone = |reason: String| MediaError::Io { reason };
     let located = LibraryFile::find(&kernel.store, file.id).await;
     let located = located
@@ -166,7 +189,7 @@ async fn open(kernel: &Kernel, file: FileState) -> Result<Source, MediaError> {
         .ok_or_else(|| gone("the server does not know the file any more".to_owned()))?;
     let (opened, facts) = located.open().await.map_err(|error| gone(error.to_string()))?;
     if (facts.size, facts.mtime_ns) != (file.size, file.mtime_ns) {
-        return Err(gone(format!("`{}` has changed; scan its library again", located.path)));
+        return Err(changed(located.path));
     }
     Source::new(opened).map_err(|error| gone(error.to_string()))
 }

@@ -14,14 +14,17 @@ use media_engine::{engine::Engine, source::Source};
 use media_proto::{
     grid::{Grid, TimeBase},
     head::{AAC_FRAME, AudioHead, VideoHead},
-    keyframes::KeyframeMode,
+    keyframes::{KeyframeMode, Keyframes},
     rendition::{AudioRendition, Preset},
 };
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, shape};
-use crate::rendition::{FileState, Label, Rendition};
+use super::{Plan, copies, shape};
+use crate::{
+    rendition::{FileState, Label, Rendition},
+    texts::Text,
+};
 
 /// How long a segment is meant to be.
 const SEGMENT_MS: u32 = 4000;
@@ -37,6 +40,8 @@ struct Cuts {
     end_pts: Option<i64>,
     reorder_depth: u32,
     keyframes: Vec<i64>,
+    /// The whole table, if there is one.
+    table: Option<Keyframes>,
 }
 
 /// The plan of a file, if anything can be made of it.
@@ -88,7 +93,7 @@ impl Maker<'_> {
         if let Some((stream, cuts)) = video {
             source = (stream.width.unwrap_or(0) as u32, stream.height.unwrap_or(0) as u32);
             frame_rate = shape::frame_rate(stream);
-            weight = (cuts.keyframes.len() * size_of::<i64>()) as u32;
+            weight = (cuts.keyframes.len() * size_of::<i64>() * 4) as u32;
             film = self.film(stream, cuts);
         }
         // Pictures whose length nobody knows cannot be listed; sound beside them would be half a film.
@@ -96,16 +101,36 @@ impl Maker<'_> {
             return None;
         }
         let grid = Grid::new(frame_rate, SEGMENT_MS);
-        let begun_us = film.as_ref().map(|film| film.start_us);
-        let film_us = film.as_ref().map_or(0, |film| film.end_us);
-        let audio = self.sounds(streams, grid, begun_us, film_us);
-        let video: Vec<_> = film.map_or_else(Vec::new, |film| self.rungs(&film, grid));
+        let (audio, copied_audio) = self.sounds(streams, grid, film.as_ref());
+        let video: Vec<_> = film.as_ref().map_or_else(Vec::new, |film| self.rungs(film, grid));
+        let copied_video = film.as_ref().and_then(|film| {
+            let rate = film
+                .stream
+                .bit_rate
+                .or(self.file.bit_rate)
+                .and_then(|rate| u64::try_from(rate).ok());
+            let name = video.first().map_or_else(String::new, |rung| rung.name.clone());
+            let label = Label {
+                name,
+                ..Label::default()
+            };
+            self.copies(film)?
+                .pictures(film.stream, rate.unwrap_or(USUAL_BIT_RATE), label)
+        });
+        let start_us = film
+            .as_ref()
+            .map_or_else(|| self.file.start_us.unwrap_or(0), |film| film.start_us);
         (!video.is_empty() || !audio.is_empty()).then_some(Plan {
             file: self.state,
             source,
             frame_rate,
             video,
             audio,
+            copied_video,
+            copied_audio,
+            texts: Text::all(streams),
+            extension: self.extension.clone(),
+            start_us,
             weight,
         })
     }
@@ -129,9 +154,11 @@ impl Maker<'_> {
             .filter(|us| (1..=LONGEST_US).contains(us))?;
         // The file may go on a little longer than its pictures: then no segment is listed for that alone.
         let listed_us = match own_us {
-            Some(us) => us,
-            None => (end_us - TAIL_US).max(1),
+            // Clocks of milliseconds round: what is less than half a frame is none.
+            Some(us) => us - half_frame_us(stream),
+            None => end_us - TAIL_US,
         };
+        let listed_us = listed_us.max(1);
         Some(Film {
             stream,
             time_base,
@@ -184,13 +211,19 @@ impl Maker<'_> {
         rungs.into_iter().map(rung).collect()
     }
 
-    fn sounds(
-        &self,
-        streams: &[stream::Model],
-        grid: Grid,
-        begun_us: Option<i64>,
-        film_us: i64,
-    ) -> Vec<Arc<Rendition>> {
+    fn copies<'s>(&'s self, film: &'s Film<'_>) -> Option<copies::Source<'s>> {
+        Some(copies::Source {
+            file: self.state,
+            extension: self.extension.as_deref(),
+            table: film.cuts.table.as_ref()?,
+            end_us: film.end_us,
+            ffmpeg: self.ffmpeg,
+        })
+    }
+
+    /// The tracks of sound, encoded, and each as the file has it where that goes into segments.
+    fn sounds(&self, streams: &[stream::Model], grid: Grid, film: Option<&Film<'_>>) -> (Sounds, Vec<Option<Sound>>) {
+        let (begun_us, film_us) = (film.map(|film| film.start_us), film.map_or(0, |film| film.end_us));
         let mut names = Vec::new();
         let mut made: Vec<_> = shape::sounds(streams)
             .filter_map(|stream| {
@@ -218,19 +251,27 @@ impl Maker<'_> {
                     until: 0,
                     n_frames: u64::try_from(n_frames).ok()?.max(1),
                 };
-                Some(Rendition::audio(self.state, head, label, self.ffmpeg))
+                let copied = film.and_then(|film| self.copies(film)?.sound(stream, own_us?, label.clone()));
+                Some((Rendition::audio(self.state, head, label, self.ffmpeg), copied))
             })
             .collect();
         // One is the default, and stands first.
-        let default = made.iter().position(|track| track.is_default).unwrap_or(0);
-        for (index, track) in made.iter_mut().enumerate() {
+        let default = made.iter().position(|(track, _)| track.is_default).unwrap_or(0);
+        for (index, (track, _)) in made.iter_mut().enumerate() {
             track.is_default = index == default;
         }
-        made.sort_by_key(|track| !track.is_default);
-        made.into_iter().map(Arc::new).collect()
+        made.sort_by_key(|(track, _)| !track.is_default);
+        made.into_iter()
+            .map(|(track, copied)| (Arc::new(track), copied))
+            .unzip()
     }
 }
 
+type Sound = Arc<Rendition>;
+type Sounds = Vec<Sound>;
+
+/// The bit rate that is told of pictures whose own nobody knows.
+const USUAL_BIT_RATE: u64 = 8_000_000;
 /// A frame of sound in samples times a million.
 const FRAME_US: i128 = AAC_FRAME as i128 * 1_000_000;
 
@@ -242,6 +283,13 @@ struct Film<'a> {
     /// Segments begin before this.
     listed_us: i64,
     cuts: Cuts,
+}
+
+fn half_frame_us(video: &stream::Model) -> i64 {
+    match shape::frame_rate(video) {
+        Some((num, den)) => i64::from(den) * 500_000 / i64::from(num),
+        None => 5_000,
+    }
 }
 
 /// What Matroska files say of a stream's end in a tag that common muxers write, such as `00:01:02.345000000`.
@@ -307,21 +355,24 @@ async fn cuts(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stre
             && (row.time_base_num, row.time_base_den) == (video.time_base_num, video.time_base_den)
     };
     if let Some(row) = row.filter(is_current) {
-        let deltas = keyframe_table::unpack(&row.deltas).unwrap_or_default();
-        let keyframes = running_sum(&deltas);
-        return Ok(if row.is_from_index {
-            Cuts {
-                start_pts: row.start_pts,
-                end_pts: row.end_pts,
-                reorder_depth: row.reorder_depth.unsigned_abs(),
-                keyframes,
-            }
-        } else {
+        let table = Keyframes {
+            stream: row.stream_index.unsigned_abs(),
+            time_base: (row.time_base_num, row.time_base_den),
+            start_pts: row.start_pts,
+            end_pts: row.end_pts,
+            deltas: keyframe_table::unpack(&row.deltas).unwrap_or_default(),
+            is_from_index: row.is_from_index,
+            reorder_depth: row.reorder_depth.unsigned_abs(),
+        };
+        let of_table = Cuts::of(table);
+        return Ok(match row.is_from_index {
+            true => of_table,
             // A scan may end after players got their playlists, so it may not change what these say.
-            Cuts {
-                keyframes,
+            false => Cuts {
+                keyframes: of_table.keyframes,
+                table: of_table.table,
                 ..by_row(video, file)
-            }
+            },
         });
     }
     Ok(by_index(kernel, engine, file, video)
@@ -342,12 +393,19 @@ async fn by_index(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &
     let asked = engine.keyframes(&source, extension(&file.name), stream, KeyframeMode::Index, &cancel);
     let table = asked.await.ok()??;
     let is_of_it = table.time_base == (video.time_base_num, video.time_base_den);
-    (is_of_it && !table.deltas.is_empty()).then(|| Cuts {
-        start_pts: table.start_pts,
-        end_pts: table.end_pts,
-        reorder_depth: table.reorder_depth,
-        keyframes: table.pts().collect(),
-    })
+    (is_of_it && !table.deltas.is_empty()).then(|| Cuts::of(table))
+}
+
+impl Cuts {
+    fn of(table: Keyframes) -> Self {
+        Self {
+            start_pts: table.start_pts,
+            end_pts: table.end_pts,
+            reorder_depth: table.reorder_depth,
+            keyframes: table.pts().collect(),
+            table: Some(table),
+        }
+    }
 }
 
 /// What the probe found, where there is no index.
@@ -363,15 +421,8 @@ fn by_row(video: &stream::Model, file: &file::Model) -> Cuts {
         end_pts: None,
         reorder_depth: 0,
         keyframes: Vec::new(),
+        table: None,
     }
-}
-
-fn running_sum(deltas: &[i64]) -> Vec<i64> {
-    let add = |at: &mut i64, delta: &i64| {
-        *at = at.saturating_add(*delta);
-        Some(*at)
-    };
-    deltas.iter().scan(0, add).collect()
 }
 
 fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {

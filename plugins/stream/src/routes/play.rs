@@ -11,7 +11,8 @@ use axum::{
 use entities::id::FileId;
 use futures_util::future::try_join_all;
 use kernel::{error::Failure, library_file::LibraryFile};
-use media_engine::playlist::{dash, hls};
+use media_engine::playlist::{Presentation, dash, hls};
+use media_proto::subtitle::Subtitles;
 use schema::system::traffic::Traffic;
 
 use super::answer::{self, Content};
@@ -19,13 +20,15 @@ use crate::{
     Stream, code,
     desk::{NotMade, Wanted},
     header::{self, Facts},
-    plan::{Plan, shape::Ceiling},
-    presentation::{Places, chosen, presentation},
-    rendition::{Part, Rendition, RenditionId},
+    plan::{Plan, choice::Choice, shape::Ceiling},
+    presentation::{Places, presentation},
+    rendition::{Part, Rendition, RenditionId, Shows},
+    texts,
 };
 
 const HLS: &str = "application/vnd.apple.mpegurl";
 const DASH: &str = "application/dash+xml";
+const VTT: &str = "text/vtt; charset=utf-8";
 const FRAGMENTED: &str = "video/mp4";
 const SOUND: &str = "audio/mp4";
 /// Playlists carry a signature that changes with the hours, so they are asked about each time.
@@ -36,9 +39,11 @@ const FOR_EVER_ANYWHERE: &str = "public, max-age=31536000, immutable";
 
 /// What a path asks for.
 enum Asked {
-    Master(Ceiling),
-    Manifest(Ceiling),
+    Master(Choice),
+    Manifest(Choice),
     Playlist(RenditionId),
+    TextPlaylist,
+    Text(u32),
     Part(RenditionId, Part),
 }
 
@@ -74,7 +79,9 @@ fn asked(part: &str, name: &str) -> Option<Asked> {
     Some(match name {
         "master.m3u8" => Asked::Master(part.parse().ok()?),
         "manifest.mpd" => Asked::Manifest(part.parse().ok()?),
+        "index.m3u8" if texts::stream_of(part).is_some() => Asked::TextPlaylist,
         "index.m3u8" => Asked::Playlist(part.parse().ok()?),
+        "all.vtt" => Asked::Text(texts::stream_of(part)?),
         "init.mp4" => Asked::Part(part.parse().ok()?, Part::Header),
         name => {
             let number = name.strip_suffix(".m4s")?;
@@ -107,18 +114,30 @@ struct Answerer<'a> {
 impl Answerer<'_> {
     async fn answer(&self, file: FileId, asked: Asked) -> Result<Response, Failure> {
         match asked {
-            Asked::Master(ceiling) => {
-                let plan = self.current_plan(file).await?;
-                let tracks = self.described(&plan, ceiling).await?;
-                let places = Places { query: self.query };
-                self.text(HLS, hls::master(&presentation(&plan, tracks, &places)))
-            }
-            Asked::Manifest(ceiling) => {
-                let plan = self.current_plan(file).await?;
-                let tracks = self.described(&plan, ceiling).await?;
-                let places = Places { query: self.query };
-                let manifest = dash::manifest(&presentation(&plan, tracks, &places));
+            Asked::Master(choice) => self.text(HLS, hls::master(&self.presentation(file, choice).await?)),
+            Asked::Manifest(choice) => {
+                let manifest = dash::manifest(&self.presentation(file, choice).await?);
                 self.text(DASH, manifest.map_err(Failure::internal)?)
+            }
+            Asked::TextPlaylist => {
+                let plan = self.current_plan(file).await?;
+                let places = Places { query: self.query };
+                self.text(HLS, hls::media(&places.text(&plan)))
+            }
+            Asked::Text(stream) => {
+                let plan = self.current_plan(file).await?;
+                let wanted = Subtitles {
+                    extension: plan.extension.clone(),
+                    streams: Vec::new(),
+                    start_us: plan.start_us,
+                };
+                let Stream {
+                    kernel, shelf, texts, ..
+                } = self.stream;
+                let found = texts.get(kernel, shelf, plan.file, wanted, stream).await;
+                let found = found.map_err(|error| refusal(NotMade::Failed(error)))?;
+                let bytes = found.ok_or_else(|| unknown(&file.to_string()))?;
+                self.text(VTT, String::from_utf8_lossy(&bytes).into_owned())
             }
             Asked::Playlist(id) => {
                 let (_, rendition) = self.rendition(file, id).await?;
@@ -132,10 +151,9 @@ impl Answerer<'_> {
     async fn part(&self, file: FileId, id: RenditionId, part: Part) -> Result<Response, Failure> {
         let (plan, rendition) = self.rendition(file, id).await?;
         let content = Content {
-            mime: if rendition.as_video().is_some() {
-                FRAGMENTED
-            } else {
-                SOUND
+            mime: match rendition.shows() {
+                Shows::Pictures(_) => FRAGMENTED,
+                Shows::Sound { .. } => SOUND,
             },
             tag: match part {
                 Part::Header => format!("{id}/init"),
@@ -194,8 +212,21 @@ impl Answerer<'_> {
         Ok((plan, rendition.ok_or_else(|| unknown(&file.to_string()))?))
     }
 
-    /// The tracks below a ceiling, each with what its own header says of it.
-    async fn described<'p>(&self, plan: &'p Plan, ceiling: Ceiling) -> Result<Vec<(&'p Rendition, Facts)>, Failure> {
+    async fn presentation(&self, file: FileId, choice: Choice) -> Result<Presentation, Failure> {
+        let plan = self.current_plan(file).await?;
+        let tracks = match self.described(&plan, choice).await {
+            // What cannot be copied after all is encoded.
+            Err(_) if !matches!(choice, Choice::Ladder(_)) => {
+                self.described(&plan, Choice::Ladder(Ceiling::default())).await?
+            }
+            described => described?,
+        };
+        let places = Places { query: self.query };
+        Ok(presentation(&plan, tracks, &plan.texts, &places))
+    }
+
+    /// The tracks of a choice, each with what its own header says of it.
+    async fn described<'p>(&self, plan: &'p Plan, choice: Choice) -> Result<Vec<(&'p Rendition, Facts)>, Failure> {
         let describe = |track: &'p Arc<Rendition>| async move {
             let wanted = Wanted {
                 rendition: Arc::clone(track),
@@ -203,10 +234,13 @@ impl Answerer<'_> {
                 source: plan.source,
             };
             let bytes = self.stream.desk.get(&wanted).await.map_err(refusal)?;
-            let facts = header::facts(&bytes).ok_or_else(|| Failure::internal("a header of another kind"))?;
+            let mut facts = header::facts(&bytes).ok_or_else(|| Failure::internal("a header of another kind"))?;
+            if facts.codecs.is_empty() {
+                facts.codecs = track.told_codecs().unwrap_or_default().to_owned();
+            }
             Ok::<_, Failure>((track.as_ref(), facts))
         };
-        try_join_all(chosen(plan, ceiling).into_iter().map(describe)).await
+        try_join_all(plan.chosen(choice).into_iter().map(describe)).await
     }
 }
 
