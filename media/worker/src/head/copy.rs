@@ -16,6 +16,8 @@ use super::{Give, Made};
 use crate::control;
 use crate::open::{self, Opened, av_error};
 
+/// Formats whose packets have the same times after a seek as on the way.
+const FORMATS: [&str; 3] = ["mp4", "matroska", "mpegts"];
 /// Codecs that players take in fragmented mp4 and whose setup is known before any packet.
 const PICTURES: [&str; 4] = ["h264", "hevc", "av1", "vp9"];
 const SOUNDS: [&str; 4] = ["aac", "opus", "flac", "mp3"];
@@ -30,6 +32,12 @@ const MAX_DAMAGED: u32 = 200;
 pub fn run(source: OwnedFd, head: &CopyHead, limits: &Limits, give: &mut Give<'_>) -> Result<(), MediaError> {
     head.check().map_err(|reason| MediaError::Invalid { reason })?;
     let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;
+    if !FORMATS.contains(&opened.format.name) {
+        return Err(unsupported(format!(
+            "packets of `{}` are not copied into segments",
+            opened.format.name
+        )));
+    }
     let stream = head.stream as usize;
     let codec = opened.input.streams().nth(stream).map(|view| view.codec());
     let is_told = matches!(opened.format.name, "mp4" | "matroska")
@@ -67,12 +75,13 @@ pub fn run(source: OwnedFd, head: &CopyHead, limits: &Limits, give: &mut Give<'_
     }
     let mut source = Source::new(opened, head);
     let setup = source.setup(&codec)?;
-    source.go_to(kind)?;
     let Some(view) = source.opened.input.streams().nth(stream) else {
         return Err(invalid("the file has no such stream"));
     };
     let (fragments, header) = Fragments::copying(view, setup.as_deref(), head.ticks_per_second, head.first)
         .map_err(|reason| MediaError::Unsupported { reason })?;
+    // Only now: what is read changes what libav says of the stream.
+    source.go_to(kind)?;
     let goes_on = give(Made::Header(header))?;
     let writer = Writer {
         head,
@@ -93,6 +102,8 @@ struct Source<'a> {
     n_damaged: u32,
     /// Read while looking for the place, and not yet given.
     kept: Option<Packet>,
+    /// Whether each packet has a header of its own, which is left out.
+    is_adts: bool,
 }
 
 impl<'a> Source<'a> {
@@ -102,6 +113,7 @@ impl<'a> Source<'a> {
             head,
             n_damaged: 0,
             kept: None,
+            is_adts: false,
         }
     }
 
@@ -114,7 +126,13 @@ impl<'a> Source<'a> {
         loop {
             control::checkpoint()?;
             match self.opened.input.read(&mut packet) {
-                Ok(true) if packet.stream() == self.head.stream as usize => return Ok(Some(packet)),
+                Ok(true) if packet.stream() == self.head.stream as usize => {
+                    return if self.is_adts {
+                        without_adts(&packet).map(Some)
+                    } else {
+                        Ok(Some(packet))
+                    };
+                }
                 Ok(true) => {}
                 Ok(false) => return open::complaint(&self.opened.input).map_or(Ok(None), Err),
                 Err(error) => {
@@ -141,7 +159,8 @@ impl<'a> Source<'a> {
         }
         let packet = self.next()?.ok_or(MediaError::NoStream)?;
         let setup = adts_setup(packet.bytes()).ok_or_else(|| unsupported("sound without its setup"))?;
-        self.kept = Some(packet);
+        self.is_adts = true;
+        self.kept = Some(without_adts(&packet)?);
         Ok(Some(setup.to_vec()))
     }
 
@@ -399,6 +418,7 @@ fn write_sound(
     };
     let (num, den) = writer.head.time_base;
     let grain = i64::from(writer.head.ticks_per_second) * i64::from(num) / i64::from(den) + 1;
+    let is_exact = (i64::from(writer.head.ticks_per_second) * i64::from(num)) % i64::from(den) == 0;
     let lasts = |packet: &Packet| match frame_ticks {
         0 => rescale(
             packet.duration(),
@@ -411,7 +431,8 @@ fn write_sound(
     let (mut due, mut last_lasts) = (first, 0);
     for (packet, pts) in &group.packets {
         let stated = writer.ticks(*pts);
-        let start = if (stated - due).abs() <= grain { due } else { stated };
+        let is_near = !is_exact && (stated - due).abs() <= grain;
+        let start = if is_near { due } else { stated };
         let start = start.max(starts.last().map_or(first, |last| last + 1));
         starts.push(start);
         last_lasts = lasts(packet).max(1);
@@ -441,6 +462,19 @@ fn adts_setup(packet: &[u8]) -> Option<[u8; 2]> {
     let (profile, rate) = (third >> 6, third >> 2 & 15);
     let channels = (third & 1) << 2 | fourth >> 6;
     (rate < 13 && channels > 0).then(|| [(profile + 1) << 3 | rate >> 1, (rate & 1) << 7 | channels << 3])
+}
+
+/// A packet of sound without the header that broadcasts put before each.
+fn without_adts(packet: &Packet) -> Result<Packet, MediaError> {
+    let bytes = packet.bytes();
+    let header = match bytes {
+        // The lowest bit says that no checksum follows.
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => 9 - 2 * usize::from(second & 1),
+        _ => 0,
+    };
+    let content = bytes.get(header..).unwrap_or(&[]);
+    let pts = packet.pts().or(packet.dts()).unwrap_or(i64::MIN);
+    Packet::of_bytes(content, pts, packet.duration()).map_err(av_error)
 }
 
 fn rescale(ticks: i64, from: TimeBase, to: TimeBase) -> i64 {

@@ -49,7 +49,7 @@ pub fn run(source: OwnedFd, head: &VideoHead, limits: &Limits, give: &mut Give<'
     cutter.finish()
 }
 /// A reader of the head's stream, at the beginning of the file.
-fn reader(source: OwnedFd, head: &VideoHead, limits: &Limits, n_threads: u32) -> Result<Reader, MediaError> {
+pub fn reader(source: OwnedFd, head: &VideoHead, limits: &Limits, n_threads: u32) -> Result<Reader, MediaError> {
     let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;
     // Only these two say everything in their header.
     if !matches!(opened.format.name, "mp4" | "matroska") {
