@@ -12,6 +12,7 @@ pub mod library_file;
 pub mod objects;
 pub mod parts;
 pub mod plugin;
+pub mod shelf;
 pub mod signing;
 pub mod sql;
 pub mod store;

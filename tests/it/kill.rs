@@ -6,6 +6,7 @@
 mod process;
 mod random;
 mod rows;
+mod similar;
 mod tree;
 
 use std::{

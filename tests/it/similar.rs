@@ -1,6 +1,6 @@
 //! Duplicates as a client sees them: who is grouped, what a merge keeps, and what stays dismissed.
 
-mod plant;
+pub mod plant;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -299,6 +299,40 @@ on_both! {
         until(&server, |found| found.len() == 1 && found[0].0.iter().cloned().collect::<BTreeSet<_>>() == expected).await?;
     }
 
+    async fn a_selection_is_compared_and_nothing_else(backend: Backend) {
+        let (server, library) = world(backend).await?;
+        let small = Plant { height: 480, ..Plant::video(flipped(BASE, 3)) };
+        let planted = plant(&server, &library, &[Plant::video(BASE), small.clone(), Plant::image(BASE), Plant { height: 480, ..Plant::image(!BASE) }]).await?;
+        kept(&server, 1).await?;
+        let before = groups(&server.viewer(), "").await?;
+        ensure!(before.len() == 1, "{before:?}");
+        let id = ids(&planted);
+        let small_ones = json!({ "height": { "lt": 700 } });
+        for (input, expected) in [
+            (json!({ "filter": small_ones }), vec![1, 3]),
+            (json!({ "filter": small_ones, "ids": [id[0], id[1]] }), vec![1]),
+            (json!({ "libraryId": library, "ids": [id[2]] }), vec![2]),
+            (json!({ "ids": [id[3], id[0], id[3]] }), vec![0, 3]),
+            (json!({ "filter": { "height": { "lt": 100 } } }), vec![]),
+            (json!({}), vec![0, 1, 2, 3]),
+        ] {
+            let versions = compared(&server).await?;
+            let mut input = input;
+            input["force"] = json!(true);
+            index(&server, input.clone()).await?;
+            let after = compared(&server).await?;
+            let again: Vec<usize> = (0..4).filter(|at| after[&planted[*at].file.0] != versions[&planted[*at].file.0]).collect();
+            ensure!(again == expected, "{input}: {again:?} were compared again");
+            ensure!(groups(&server.viewer(), "").await? == before, "{input}");
+        }
+        let left = Statement::from_string(server.server().kernel.store.backend(), "select 1 from similar_request");
+        ensure!(server.server().kernel.store.reader().query_all_raw(left).await?.is_empty(), "a request outlives its job");
+        let document = "mutation($input: IndexSimilarInput!) { indexSimilar(input: $input) { job { id } } }";
+        let nowhere = json!({ "input": { "libraryId": "lib_0000000000000", "ids": [id[0]] } });
+        ensure!(server.editor().error_code(document, nowhere).await? == "SIMILAR_LIBRARY_NOT_FOUND");
+        ensure!(server.viewer().error_code(document, json!({ "input": {} })).await? == "FORBIDDEN");
+    }
+
     async fn what_is_dismissed_stays_dismissed(backend: Backend) {
         let (server, library) = world(backend).await?;
         let planted = plant(&server, &library, &[Plant::video(BASE), Plant::video(flipped(BASE, 1)), Plant::video(flipped(BASE, 2))]).await?;
@@ -400,8 +434,7 @@ on_both! {
             [Plant::video(hash), Plant::video(flipped(hash, 3))]
         }).collect();
         plant(&server, &library, &plants).await?;
-        index(&server, json!({})).await?;
-        server.idle().await?;
+        kept(&server, 1).await?;
         let viewer = server.viewer();
         let store = &server.server().kernel.store;
         let documents = [
@@ -412,7 +445,7 @@ on_both! {
             let mut costs = Vec::new();
             for n in [10, 100, 200] {
                 let mut least = u64::MAX;
-                // The job runner asks now and then what is ready: of three readings the least is the page's own.
+                // The job runner asks every few seconds what is ready: of three readings the least is the page's own.
                 for _ in 0..3 {
                     server.server().kernel.caches.clear();
                     viewer.query("{ viewer { id } }", json!({})).await?;
@@ -430,6 +463,36 @@ on_both! {
             ensure!(costs.iter().all(|(_, cost)| *cost == costs[0].1 && *cost <= 4), "{costs:?} for {document}");
         }
     }
+}
+
+/// Waits until the keeper has had so many comparisons done, and nothing is left to do.
+async fn kept(server: &TestServer, n_jobs: i64) -> anyhow::Result<()> {
+    let store = &server.server().kernel.store;
+    let text = "select count(*) from job where kind = 'similar.index' and state = 3";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let row = store
+            .reader()
+            .query_one_raw(Statement::from_string(store.backend(), text))
+            .await?;
+        if row.context("a count")?.try_get_by_index::<i64>(0)? >= n_jobs {
+            return server.idle().await;
+        }
+        ensure!(tokio::time::Instant::now() < deadline, "nothing compares by itself");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The number that each file was entered under last.
+async fn compared(server: &TestServer) -> anyhow::Result<BTreeMap<i64, i64>> {
+    let store = &server.server().kernel.store;
+    let text = "select file_id, version from similar_file where is_compared";
+    let rows = store
+        .reader()
+        .query_all_raw(Statement::from_string(store.backend(), text))
+        .await?;
+    let row = |row: &sea_orm::QueryResult| anyhow::Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+    rows.iter().map(row).collect()
 }
 
 /// Waits until the groups are as expected.

@@ -361,6 +361,7 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
         "RestoreFilesPayload.failures",
         "as long as the ids asked for, and those are capped",
     ),
+    ("Video.subtitles", "as many as the file has streams"),
     ("*Connection.edges", "a page"),
     ("*Connection.nodes", "a page"),
 ];

@@ -53,7 +53,7 @@ impl Decoder {
             let parameters = (*stream.raw()).codecpar;
             let codec = ffi::avcodec_find_decoder((*parameters).codec_id);
             if codec.is_null() {
-                return Err(format!("this FFmpeg has no decoder for `{name}`"));
+                return Err(format!("this FFmpeg has no decoder for `{}`", stream.stated_codec()));
             }
             let context = ffi::avcodec_alloc_context3(codec);
             if context.is_null() {
@@ -75,6 +75,10 @@ impl Decoder {
             AvError::check(ffi::avcodec_open2(context, codec, &mut options.0)).map_err(complain)?;
             Ok(decoder)
         }
+    }
+
+    pub(crate) fn raw(&mut self) -> *mut ffi::AVCodecContext {
+        self.context
     }
 
     /// Expects frames to be stored as far out of order as the codec allows, unless the header says how far. For a stream into
@@ -146,6 +150,11 @@ impl Decoder {
     /// before that time have all been stored before it.
     pub fn decoded_us(&self, packet: &Packet) -> Option<i64> {
         rescale(packet.dts()?, self.base)
+    }
+
+    /// How long a packet of this decoder's stream lasts, in microseconds, if that is said.
+    pub fn lasts_us(&self, packet: &Packet) -> Option<i64> {
+        rescale(packet.duration(), self.base).filter(|&duration| duration > 0)
     }
 
     /// A time in microseconds as ticks of the stream.

@@ -210,6 +210,13 @@ impl Packet {
         unsafe { (*self.0).flags & ffi::AV_PKT_FLAG_KEY as i32 != 0 }
     }
 
+    /// Whether its content is encrypted, as the container says.
+    pub fn is_encrypted(&self) -> bool {
+        let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INFO;
+        // SAFETY: our own packet; only whether there is any is asked.
+        unsafe { !ffi::av_packet_get_side_data(self.0, kind, ptr::null_mut()).is_null() }
+    }
+
     /// When it shows, in ticks of its stream, if known.
     pub fn pts(&self) -> Option<i64> {
         // SAFETY: plain field.
@@ -220,6 +227,12 @@ impl Packet {
     pub fn dts(&self) -> Option<i64> {
         // SAFETY: plain field.
         known(unsafe { (*self.0).dts })
+    }
+
+    /// How long it lasts, in ticks of its stream; 0 if that is not said.
+    pub fn duration(&self) -> i64 {
+        // SAFETY: plain field.
+        unsafe { (*self.0).duration }
     }
 
     /// Sets how long it lasts, in ticks of its encoder's time base, if the encoder did not.

@@ -20,6 +20,10 @@ impl AvError {
 
     /// libav's text for it.
     pub fn text(self) -> String {
+        // libav's old code returns −1 where it has nothing to say; nobody was forbidden anything.
+        if self.0 == -1 {
+            return "libav gave up without a reason".to_owned();
+        }
         let mut buffer: [c_char; 128] = [0; 128];
         // SAFETY: the buffer's true size is passed, and libav always ends the text with a zero byte.
         unsafe {

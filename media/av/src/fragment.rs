@@ -9,10 +9,12 @@ use std::slice;
 
 use ffmpeg_next::ffi;
 
+use crate::compat;
 use crate::dict::Dict;
 use crate::encode::{Encoder, Packet};
 use crate::error::AvError;
 use crate::io;
+use crate::stream::{SideData, StreamView};
 
 /// How far decoding times are moved back while they pass through libav, which refuses a packet that is shown before it is
 /// decoded; its muxer moves the first, and with it all others, forward again.
@@ -40,14 +42,46 @@ impl Fragments {
     /// header beside it. The encoder must keep its setup out of its packets.
     pub fn new(encoder: &Encoder, ticks_per_second: u32, first: u32) -> Result<(Self, Vec<u8>), String> {
         // SAFETY: the encoder lives; libav copies its parameters.
-        Self::with_parameters(ticks_per_second, first, |to| unsafe {
+        Self::with_parameters(ticks_per_second, first, None, |to| unsafe {
             ffi::avcodec_parameters_from_context(to, encoder.0)
+        })
+    }
+
+    /// A track of packets as a stream of a file has them, turned as it is; as [`new`](Self::new) otherwise. `setup` takes the
+    /// place of the stream's own where packets bring it themselves.
+    pub fn copying(
+        stream: StreamView<'_>,
+        setup: Option<&[u8]>,
+        ticks_per_second: u32,
+        first: u32,
+    ) -> Result<(Self, Vec<u8>), String> {
+        let turned = stream.side_data(SideData::DisplayMatrix);
+        // SAFETY: the stream lives; libav copies its parameters, and frees the setup with them.
+        Self::with_parameters(ticks_per_second, first, turned, |to| unsafe {
+            let copied = ffi::avcodec_parameters_copy(to, (*stream.raw()).codecpar);
+            if copied < 0 {
+                return copied;
+            }
+            // The container's own name of the codec is not always one that mp4 has.
+            (*to).codec_tag = 0;
+            let Some(setup) = setup else { return 0 };
+            let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+            let bytes = ffi::av_mallocz(setup.len() + padding).cast::<u8>();
+            if bytes.is_null() {
+                return AvError::NO_MEMORY.0;
+            }
+            ptr::copy_nonoverlapping(setup.as_ptr(), bytes, setup.len());
+            ffi::av_freep((&raw mut (*to).extradata).cast());
+            (*to).extradata = bytes;
+            (*to).extradata_size = setup.len() as i32;
+            0
         })
     }
 
     fn with_parameters(
         ticks_per_second: u32,
         first: u32,
+        turned: Option<&[u8]>,
         fill: impl FnOnce(*mut ffi::AVCodecParameters) -> i32,
     ) -> Result<(Self, Vec<u8>), String> {
         let complain = |error: AvError| format!("fragmented mp4: {error}");
@@ -81,6 +115,12 @@ impl Fragments {
                 num: 1,
                 den: ticks_per_second as i32,
             };
+            (*stream).sample_aspect_ratio = (*(*stream).codecpar).sample_aspect_ratio;
+            if let Some(turned) = turned {
+                let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+                let matrix = compat::new_side_data(stream, kind, turned.len()).ok_or(complain(AvError::NO_MEMORY))?;
+                matrix.copy_from_slice(turned);
+            }
             this
         };
         let mut options = Dict::new();

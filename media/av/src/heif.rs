@@ -31,6 +31,12 @@ pub enum HeifError {
     /// Memory ran out.
     #[error("no memory")]
     NoMemory,
+    /// The picture is of a kind that libheif does not know.
+    #[error("{0}")]
+    Unsupported(String),
+    /// What is coded does not decode.
+    #[error("the coded picture does not decode ({0})")]
+    Undecodable(String),
     /// libheif's own complaint.
     #[error("{0}")]
     Invalid(String),
@@ -278,13 +284,24 @@ fn check(error: Error) -> Result<(), HeifError> {
     match error.code {
         0 => Ok(()),
         MEMORY => Err(HeifError::NoMemory),
-        // SAFETY: libheif always gives a static text.
-        _ => Err(HeifError::Invalid(
-            unsafe { text::owned(error.message) }.unwrap_or_default(),
-        )),
+        code => {
+            // SAFETY: libheif always gives a static text.
+            let complaint = unsafe { text::owned(error.message) }.unwrap_or_default();
+            Err(match code {
+                UNSUPPORTED_FILE | UNSUPPORTED_FEATURE => HeifError::Unsupported(complaint),
+                DECODER => HeifError::Undecodable(complaint),
+                _ => HeifError::Invalid(complaint),
+            })
+        }
     }
 }
 
+/// `heif_error_Unsupported_filetype`.
+const UNSUPPORTED_FILE: c_int = 3;
+/// `heif_error_Unsupported_feature`.
+const UNSUPPORTED_FEATURE: c_int = 4;
+/// `heif_error_Decoder_plugin_error`.
+const DECODER: c_int = 7;
 /// `heif_error_Memory_allocation_error`.
 const MEMORY: c_int = 6;
 /// `heif_colorspace_RGB`.

@@ -15,9 +15,28 @@ use crate::error::AvError;
 /// The buffer between libav and the descriptor: most headers fit, and a seek throws little away.
 const BUFFER: usize = 32 * 1024;
 
+/// Takes bytes and where in the file they belong; false refuses them, and ends the writing.
+pub type Sink = Box<dyn FnMut(u64, &[u8]) -> bool>;
+
+/// What is under a reader or writer.
+enum Ground {
+    File(OwnedFd),
+    Sink(Sink),
+}
+
+impl Ground {
+    fn raw(&self) -> c_int {
+        match self {
+            Self::File(descriptor) => descriptor.as_raw_fd(),
+            // No descriptor: whoever reads or writes it gets an error.
+            Self::Sink(_) => -1,
+        }
+    }
+}
+
 /// The state behind one reader or writer.
 pub(crate) struct Stream {
-    pub descriptor: OwnedFd,
+    ground: Ground,
     position: i64,
     length: i64,
     budget: u64,
@@ -41,19 +60,27 @@ pub(crate) struct Io {
 impl Io {
     /// A reader of at most `budget` bytes.
     pub(crate) fn reader(descriptor: OwnedFd, budget: u64) -> Result<Self, AvError> {
-        Self::new(descriptor, budget, false)
+        Self::new(Ground::File(descriptor), budget, false)
     }
 
     /// A writer of at most `budget` bytes.
     pub(crate) fn writer(descriptor: OwnedFd, budget: u64) -> Result<Self, AvError> {
-        Self::new(descriptor, budget, true)
+        Self::new(Ground::File(descriptor), budget, true)
     }
 
-    fn new(descriptor: OwnedFd, budget: u64, write: bool) -> Result<Self, AvError> {
-        // SAFETY: lseek on a descriptor that we own; a pipe gives -1, which libav takes as unknown.
-        let length = unsafe { libc::lseek(descriptor.as_raw_fd(), 0, libc::SEEK_END) };
+    /// A writer of at most `budget` bytes to whoever takes them.
+    pub(crate) fn sink(sink: Sink, budget: u64) -> Result<Self, AvError> {
+        Self::new(Ground::Sink(sink), budget, true)
+    }
+
+    fn new(ground: Ground, budget: u64, write: bool) -> Result<Self, AvError> {
+        let length = match &ground {
+            // SAFETY: lseek on a descriptor that we own; a pipe gives -1, which libav takes as unknown.
+            Ground::File(descriptor) => unsafe { libc::lseek(descriptor.as_raw_fd(), 0, libc::SEEK_END) },
+            Ground::Sink(_) => 0,
+        };
         let state = Box::into_raw(Box::new(Stream {
-            descriptor,
+            ground,
             position: 0,
             length,
             budget,
@@ -133,7 +160,7 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
         // SAFETY: reads into a slice of that length.
         let n = unsafe {
             libc::pread(
-                stream.descriptor.as_raw_fd(),
+                stream.ground.raw(),
                 buffer.as_mut_ptr().cast(),
                 buffer.len(),
                 stream.position,
@@ -182,15 +209,18 @@ unsafe extern "C" fn put(opaque: *mut c_void, buffer: WriteBuffer, len: c_int) -
             stream.exhausted = true;
             return -libc::ENOSPC;
         }
+        if let Ground::Sink(sink) = &mut stream.ground {
+            let Some(at) = u64::try_from(stream.position).ok().filter(|at| sink(*at, rest)) else {
+                stream.os_error.get_or_insert(libc::ECANCELED);
+                return -libc::ECANCELED;
+            };
+            stream.position = at as i64 + rest.len() as i64;
+            stream.length = stream.length.max(stream.position);
+            stream.budget -= rest.len() as u64;
+            break;
+        }
         // SAFETY: writes from a slice of that length.
-        let n = unsafe {
-            libc::pwrite(
-                stream.descriptor.as_raw_fd(),
-                rest.as_ptr().cast(),
-                rest.len(),
-                stream.position,
-            )
-        };
+        let n = unsafe { libc::pwrite(stream.ground.raw(), rest.as_ptr().cast(), rest.len(), stream.position) };
         match n {
             n if n >= 0 => {
                 stream.position += n as i64;

@@ -28,5 +28,7 @@ pub mod picture;
 pub mod resample;
 pub mod scale;
 pub mod sound;
+pub mod splice;
 pub mod stream;
+pub mod subtitle;
 mod text;

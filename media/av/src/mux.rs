@@ -9,7 +9,8 @@ use crate::compat;
 use crate::dict::Dict;
 use crate::encode::{Encoder, Packet};
 use crate::error::AvError;
-use crate::io::{self, Io};
+use crate::io::{self, Io, Sink};
+use crate::stream::{SideData, StreamView};
 use crate::text;
 
 /// A text subtitle codec that packets are made of by hand.
@@ -34,7 +35,15 @@ pub struct Muxer {
 impl Muxer {
     /// A container of libav's muxer name, at most so many bytes long.
     pub fn new(descriptor: OwnedFd, muxer: &str, max_bytes: u64) -> Result<Self, AvError> {
-        let io = Io::writer(descriptor, max_bytes)?;
+        Self::over(Io::writer(descriptor, max_bytes)?, muxer)
+    }
+
+    /// The same, piece by piece to whoever takes them; a later piece may go over an earlier one.
+    pub fn to_sink(sink: Sink, muxer: &str, max_bytes: u64) -> Result<Self, AvError> {
+        Self::over(Io::sink(sink, max_bytes)?, muxer)
+    }
+
+    fn over(io: Io, muxer: &str) -> Result<Self, AvError> {
         let mut context = ptr::null_mut();
         // SAFETY: libav allocates the context, which is ours from then on; `io` lives as long as it.
         unsafe {
@@ -128,6 +137,47 @@ impl Muxer {
             (*stream).time_base = base;
         }
         self.time_bases.push(base);
+        Ok(self.time_bases.len() - 1)
+    }
+
+    /// Adds a stream whose packets are copied from another file, with this setup of its codec if it is another; gives its
+    /// index. Packets are written in ticks of the given stream.
+    pub fn add_copy(&mut self, from: StreamView<'_>, setup: Option<&[u8]>) -> Result<usize, AvError> {
+        // SAFETY: the stream of the input lives while it is borrowed, ours belongs to the muxer; libav copies what it takes.
+        unsafe {
+            let stream = ffi::avformat_new_stream(self.context, ptr::null());
+            if stream.is_null() {
+                return Err(AvError::NO_MEMORY);
+            }
+            let raw = from.raw();
+            AvError::check(ffi::avcodec_parameters_copy((*stream).codecpar, (*raw).codecpar))?;
+            let par = (*stream).codecpar;
+            // The source's container may have another word for the codec.
+            (*par).codec_tag = 0;
+            if (*par).codec_id == ffi::AVCodecID::AV_CODEC_ID_HEVC {
+                (*par).codec_tag = u32::from_le_bytes(*b"hvc1");
+            }
+            if let Some(setup) = setup {
+                let padded = setup.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+                let extradata = ffi::av_mallocz(padded).cast::<u8>();
+                if extradata.is_null() {
+                    return Err(AvError::NO_MEMORY);
+                }
+                ptr::copy_nonoverlapping(setup.as_ptr(), extradata, setup.len());
+                ffi::av_free((*par).extradata.cast());
+                (*par).extradata = extradata;
+                (*par).extradata_size = setup.len() as i32;
+            }
+            (*stream).time_base = (*raw).time_base;
+            (*stream).avg_frame_rate = (*raw).avg_frame_rate;
+            (*stream).sample_aspect_ratio = (*raw).sample_aspect_ratio;
+            if let Some(matrix) = from.side_data(SideData::DisplayMatrix) {
+                let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+                let own = compat::new_side_data(stream, kind, matrix.len()).ok_or(AvError::NO_MEMORY)?;
+                own.copy_from_slice(matrix);
+            }
+            self.time_bases.push((*raw).time_base);
+        }
         Ok(self.time_bases.len() - 1)
     }
 

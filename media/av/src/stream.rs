@@ -97,6 +97,17 @@ impl<'a> StreamView<'a> {
         unsafe { (*self.par()).codec_tag }.to_le_bytes()
     }
 
+    /// libav's name of the codec, or the container's own where libav has none.
+    pub fn stated_codec(&self) -> String {
+        let tag = self.codec_tag();
+        match self.codec() {
+            name if matches!(name.as_str(), "" | "none" | "unknown") && tag.iter().all(u8::is_ascii_graphic) => {
+                String::from_utf8_lossy(&tag).into_owned()
+            }
+            name => name,
+        }
+    }
+
     /// The profile's number, none if unknown.
     pub fn profile(&self) -> Option<i32> {
         // SAFETY: by `new`.
@@ -346,6 +357,14 @@ impl<'a> StreamView<'a> {
         };
         // SAFETY: by `new`.
         unsafe { compat::side_data(self.stream, kind) }
+    }
+
+    /// Whether the container says that its packets are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        // SAFETY: by `new`.
+        let said =
+            unsafe { compat::side_data(self.stream, ffi::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INIT_INFO) };
+        said.is_some() || matches!(&self.codec_tag(), b"encv" | b"enca")
     }
 
     /// Whether the codec is a text subtitle.

@@ -25,11 +25,16 @@ use tokio_util::sync::CancellationToken;
 /// What is measured of ours and of theirs.
 struct Contest {
     name: &'static str,
-    survey: Survey,
+    /// Done in turn.
+    surveys: Vec<Survey>,
     /// Surveys in a row by one engine.
-    n_calls: u32,
+    n_calls: usize,
+    /// All of them together do each of the surveys once.
     commands: Vec<String>,
 }
+
+/// Where thumbnails are taken, in shares of the duration: anywhere, as people and programs ask for them.
+const PLACES: [f64; 5] = [0.137, 0.293, 0.421, 0.668, 0.911];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -41,7 +46,6 @@ async fn main() {
     let clip = arguments.next().map_or(shared, PathBuf::from);
     drop(std::fs::read(&clip).unwrap());
     let seconds = duration_s(&clip);
-    let middle = seconds * 0.4;
     let poster = |at_us, format| Poster {
         at_us,
         widths: vec![1280, 640, 320],
@@ -60,10 +64,10 @@ async fn main() {
         formats: vec![PictureFormat::Mp4],
     };
     // One decode and three pictures, as anybody would write it.
-    let still = |codec: &str| {
+    let still = |at: f64, codec: &str| {
         let output = |width| format!("-frames:v 1 -vf scale={width}:-2 -c:v {codec} -f image2pipe {{out}}");
         let outputs = [1280, 640, 320].map(output).join(" ");
-        format!("-ss {middle} -i {{in}} {outputs}")
+        format!("-ss {at:.3} -i {{in}} {outputs}")
     };
     let sheet = format!("-i {{in}} -vf fps=100/{seconds},scale=160:-2,tile=10x10 -frames:v 1 -f mjpeg {{out}}");
     let pieces = (0..12).map(|i| {
@@ -80,7 +84,8 @@ async fn main() {
         "-i {in} -vn -filter:a ebur128=peak=true -f null -",
         "-i {in} -vn -ac 1 -ar 8000 -f s16le {out}",
     ];
-    let mut everything = vec![still("mjpeg"), sheet.clone()];
+    let anywhere = || PLACES.map(|place| seconds * place);
+    let mut everything = vec![still(seconds * 0.4, "mjpeg"), sheet.clone()];
     everything.extend(pieces);
     everything.extend(hash);
     everything.extend(sound.map(str::to_owned));
@@ -89,45 +94,59 @@ async fn main() {
         poster: Some(poster(at_us, format)),
         ..Survey::default()
     };
-    let thumbnail_at = Some((middle * 1e6) as i64);
-    let contest = |name, n_calls, survey, commands| Contest {
+    let thumbnails = |format| anywhere().map(|at| pictures(Some((at * 1e6) as i64), format)).to_vec();
+    // Where a keyframe is, if they are two seconds apart: the least that the others can have to do.
+    let on_key = seconds * 0.4;
+    let contest = |name, n_calls, surveys, commands| Contest {
         name,
-        survey,
+        surveys,
         n_calls,
         commands,
     };
     let contests = [
         contest(
             "a thumbnail, 3 sizes, WebP",
-            20,
-            pictures(thumbnail_at, PictureFormat::Webp),
-            vec![still("libwebp")],
+            40,
+            thumbnails(PictureFormat::Webp),
+            anywhere().map(|at| still(at, "libwebp")).to_vec(),
         ),
         contest(
             "a thumbnail, 3 sizes, JPEG",
-            20,
-            pictures(thumbnail_at, PictureFormat::Jpeg),
-            vec![still("mjpeg")],
+            40,
+            thumbnails(PictureFormat::Jpeg),
+            anywhere().map(|at| still(at, "mjpeg")).to_vec(),
+        ),
+        contest(
+            "a thumbnail at 0.4, WebP",
+            40,
+            vec![pictures(Some((on_key * 1e6) as i64), PictureFormat::Webp)],
+            vec![still(on_key, "libwebp")],
+        ),
+        contest(
+            "a thumbnail at 0.4, JPEG",
+            40,
+            vec![pictures(Some((on_key * 1e6) as i64), PictureFormat::Jpeg)],
+            vec![still(on_key, "mjpeg")],
         ),
         contest(
             "the best of 9, 3 sizes, WebP",
             5,
-            pictures(None, PictureFormat::Webp),
-            vec![still("libwebp")],
+            vec![pictures(None, PictureFormat::Webp)],
+            vec![still(on_key, "libwebp")],
         ),
         contest(
             "a sheet of 100 stills",
             3,
-            Survey {
+            vec![Survey {
                 sprite: Some(sprite.clone()),
                 ..Survey::default()
-            },
+            }],
             vec![sheet],
         ),
         contest(
             "everything",
             1,
-            Survey {
+            vec![Survey {
                 poster: Some(poster(None, PictureFormat::Jpeg)),
                 sprite: Some(sprite),
                 preview: Some(preview),
@@ -135,7 +154,7 @@ async fn main() {
                 peaks_per_second: Some(20),
                 loudness: true,
                 ..Survey::default()
-            },
+            }],
             everything,
         ),
     ];
@@ -151,8 +170,8 @@ async fn main() {
     {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..n_rounds {
-            ours.push(surveys(&clip, contest).await / f64::from(contest.n_calls));
-            theirs.push(command_lines(&clip, &contest.commands));
+            ours.push(surveys(&clip, contest).await / contest.n_calls as f64);
+            theirs.push(command_lines(&clip, &contest.commands) / contest.surveys.len() as f64);
         }
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
@@ -168,10 +187,10 @@ async fn surveys(clip: &Path, contest: &Contest) -> f64 {
     let engine = Engine::start(EngineConfig::default(), Arc::new(NoQuarantine))
         .await
         .unwrap();
-    for _ in 0..contest.n_calls {
+    for survey in contest.surveys.iter().cycle().take(contest.n_calls) {
         let source = Source::new(File::open(clip).unwrap()).unwrap();
         let (surveyed, _) = engine
-            .survey(&source, &contest.survey, &CancellationToken::new(), None)
+            .survey(&source, survey, &CancellationToken::new(), None)
             .await
             .unwrap();
         // A film without sound has none to measure; anything else must have worked.

@@ -13,6 +13,7 @@ use media_proto::job::{Class, Job, Limits, ProbeHints};
 use media_proto::keyframes::{KeyframeMode, Keyframes};
 use media_proto::message::{Hello, Layer, Reply};
 use media_proto::probe::Probe;
+use media_proto::subtitle::{Subtitled, Subtitles};
 use media_proto::survey::{Survey, Surveyed};
 use media_proto::synthetic::Synthetic;
 use tokio::sync::{mpsc, watch};
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::calibration::{self, Calibration, Calibrations};
 use crate::config::n_processors;
-use crate::head::{HeadJob, Link, Made};
+use crate::head::{HeadJob, Link, Made, Resumable, Taker};
 use crate::pool::{Pool, Task};
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -49,7 +50,7 @@ pub struct Health {
 
 /// A running engine. [`stop`](Engine::stop) it before the program ends; dropping it kills all workers as well.
 pub struct Engine {
-    pool: Pool,
+    pub(crate) pool: Pool,
     ffmpeg: Hello,
     binary: PathBuf,
     budget: Arc<Budget>,
@@ -122,7 +123,7 @@ impl Engine {
         }
     }
 
-    fn limits(&self, class: Class) -> Limits {
+    pub(crate) fn limits(&self, class: Class) -> Limits {
         self.pool.queue(class).config.limits
     }
 
@@ -186,6 +187,23 @@ impl Engine {
         }
     }
 
+    /// The text subtitles of a film, or of a file of subtitles, as WebVTT. They lie in the sealed memory file beside the
+    /// reply; every offset is within it.
+    pub async fn subtitles(
+        &self,
+        source: &Source,
+        wanted: &Subtitles,
+        cancel: &CancellationToken,
+        progress: Option<&watch::Sender<Progress>>,
+    ) -> Result<(Subtitled, File), MediaError> {
+        let job = Job::Subtitles(wanted.clone());
+        let limits = self.limits(job.class());
+        match self.run(&job, Some(source), limits, cancel, progress).await? {
+            (Reply::Subtitled(subtitled), Some(file)) => Ok((subtitled, File::from(file))),
+            _ => Err(mismatch()),
+        }
+    }
+
     /// Where a video stream can be cut: the first one's table, or that of the given stream. None if the container has no
     /// index to trust and a scan was not asked for.
     pub async fn keyframes(
@@ -226,7 +244,7 @@ impl Engine {
             cpu_s: 0,
             ..self.limits(job.class())
         };
-        let link = Link::new(head.first(), made, until);
+        let link = Link::new(head.first(), Taker::Segments(made), until);
         let task = Task {
             job: &job,
             source: Some(source),
@@ -321,7 +339,7 @@ impl Engine {
 }
 
 /// Replies were held against their jobs before, so this needs a mistake of ours.
-fn mismatch() -> MediaError {
+pub(crate) fn mismatch() -> MediaError {
     MediaError::Protocol {
         reason: "a reply to another question".to_owned(),
     }

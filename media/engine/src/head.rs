@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
+use media_proto::copy::CopyHead;
 use media_proto::head::{AudioHead, Segment, VideoHead};
 use media_proto::job::{Job, Limits};
 use media_proto::message::Event;
@@ -18,6 +19,10 @@ pub enum HeadJob {
     Video(VideoHead),
     /// Sound.
     Audio(AudioHead),
+    /// Packets as they are.
+    Copy(CopyHead),
+    /// A single keyframe in each segment.
+    Keyframes(VideoHead),
 }
 
 /// What a head made.
@@ -29,10 +34,18 @@ pub enum Made {
     Segment(Segment, Bytes),
 }
 
+/// Where the parts of a result go.
+pub(crate) enum Taker {
+    /// What heads make.
+    Segments(mpsc::Sender<Made>),
+    /// Bytes of a file, and where in it they belong.
+    Pieces(mpsc::Sender<(u64, Bytes)>),
+}
+
 /// Both ends of the line to a head.
 pub(crate) struct Link {
     /// Where what it made goes.
-    pub made: mpsc::Sender<Made>,
+    taker: Taker,
     /// The segment before which it stops.
     pub until: watch::Receiver<u32>,
     /// The next segment that it owes.
@@ -45,11 +58,20 @@ impl HeadJob {
         match self {
             Self::Video(head) => head.first,
             Self::Audio(head) => head.first,
+            Self::Copy(head) => head.first,
+            Self::Keyframes(head) => head.first,
         }
     }
+}
 
-    /// The same from another segment on, allowed to go so far.
-    pub(crate) fn job(&self, first: u32, until: u32) -> Job {
+/// Work whose result comes in parts, and which goes on elsewhere after a crash.
+pub(crate) trait Resumable: Sync {
+    /// The work from this segment on, allowed to go so far.
+    fn job(&self, first: u32, until: u32) -> Job;
+}
+
+impl Resumable for HeadJob {
+    fn job(&self, first: u32, until: u32) -> Job {
         match self {
             Self::Video(head) => Job::VideoHead(Box::new(VideoHead {
                 first,
@@ -63,14 +85,20 @@ impl HeadJob {
                 until,
                 ..head.clone()
             })),
+            Self::Copy(head) => Job::CopyHead(Box::new(head.from_segment(first, until))),
+            Self::Keyframes(head) => Job::KeyframeHead(Box::new(VideoHead {
+                first,
+                until,
+                ..head.clone()
+            })),
         }
     }
 }
 
 impl Link {
-    pub(crate) fn new(first: u32, made: mpsc::Sender<Made>, until: watch::Receiver<u32>) -> Self {
+    pub(crate) fn new(first: u32, taker: Taker, until: watch::Receiver<u32>) -> Self {
         Self {
-            made,
+            taker,
             until,
             next: AtomicU32::new(first),
         }
@@ -84,9 +112,10 @@ impl Link {
     /// Checks an event and passes it on. Waits while its receiver is behind.
     pub(crate) async fn pass(&self, event: Event, len: u64, file: &OwnedFd, limits: &Limits) -> Result<(), String> {
         let bytes = Bytes::from(reply::read_sealed(file, len, limits.out_bytes)?);
-        let made = match event {
-            Event::Header => Made::Header(bytes),
-            Event::Segment(segment) => {
+        // Without a receiver the head is about to be canceled.
+        match (event, &self.taker) {
+            (Event::Header, Taker::Segments(made)) => drop(made.send(Made::Header(bytes)).await),
+            (Event::Segment(segment), Taker::Segments(made)) => {
                 let due = self.next();
                 if segment.index != due {
                     return Err(format!("segment {} where {due} was due", segment.index));
@@ -95,11 +124,12 @@ impl Link {
                     return Err(format!("segment {} with times that make no sense", segment.index));
                 }
                 self.next.store(due + 1, Ordering::Relaxed);
-                Made::Segment(segment, bytes)
+                drop(made.send(Made::Segment(segment, bytes)).await);
             }
-        };
-        // Without a receiver the head is about to be canceled.
-        let _ = self.made.send(made).await;
+            (Event::Piece { offset }, Taker::Pieces(pieces)) => drop(pieces.send((offset, bytes)).await),
+            (Event::Header | Event::Segment(_), Taker::Pieces(_)) => return Err("a segment of a file".to_owned()),
+            (Event::Piece { .. }, Taker::Segments(_)) => return Err("a piece of a head".to_owned()),
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod breaker;
 pub mod budget;
 pub mod calibration;
+pub mod clip;
 mod config;
 pub mod engine;
 pub mod head;
@@ -19,6 +20,7 @@ mod queue;
 mod reply;
 pub mod source;
 pub mod stats;
+pub mod transcode;
 mod watch;
 mod worker;
 mod zygote;

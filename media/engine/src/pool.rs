@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineConfig;
-use crate::head::{HeadJob, Link};
+use crate::head::{Link, Resumable};
 use crate::progress::Progress;
 use crate::quarantine::{Quarantine, Quarantined};
 use crate::queue::Queue;
@@ -47,7 +47,7 @@ pub(crate) struct Task<'a> {
     pub cancel: &'a CancellationToken,
     pub progress: Option<&'a watch::Sender<Progress>>,
     /// For heads: the job again from where the last try stopped, and the line to its owner.
-    pub head: Option<(&'a HeadJob, &'a Link)>,
+    pub head: Option<(&'a dyn Resumable, &'a Link)>,
 }
 
 /// How one try of a job failed, and whether it may be the file's fault.

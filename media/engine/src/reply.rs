@@ -41,6 +41,8 @@ pub(crate) fn open(
         (Reply::Synthesized { .. }, None) => return Err("media without its memory file".to_owned()),
         (Reply::Surveyed(surveyed), Some(file)) => surveyed.check(sealed_size(file, limits.out_bytes)?)?,
         (Reply::Surveyed(surveyed), None) => surveyed.check(0)?,
+        (Reply::Subtitled(subtitled), Some(file)) => subtitled.check(sealed_size(file, limits.out_bytes)?)?,
+        (Reply::Subtitled(_), None) => return Err("subtitles without their memory file".to_owned()),
         (_, Some(_)) => return Err("a descriptor that nobody asked for".to_owned()),
         (_, None) => {}
     }
@@ -51,12 +53,16 @@ pub(crate) fn open(
 pub(crate) fn check(job: &Job, reply: &Reply) -> Result<(), String> {
     match (job, reply) {
         (Job::Ping, Reply::Pong)
-        | (Job::VideoHead(_) | Job::AudioHead(_), Reply::Ended)
+        | (Job::VideoHead(_) | Job::AudioHead(_) | Job::VideoTrack(_) | Job::AudioTrack(_), Reply::Ended)
+        | (Job::CopyHead(_) | Job::KeyframeHead(_), Reply::Ended)
+        | (Job::Subtitles(_), Reply::Subtitled(_))
         | (Job::Escape { .. }, Reply::Escaped(_))
         | (Job::Survey(_), Reply::Surveyed(_))
         | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),
         (Job::Probe { .. }, Reply::Probed(probe)) => probe.check(),
         (Job::Keyframes { .. }, Reply::Keyframes(table)) => table.as_ref().map_or(Ok(()), |table| table.check()),
+        (Job::Clip(clip), Reply::Clipped(clipped)) => clipped.check(clip),
+        (Job::Verify, Reply::Verified(verified)) => verified.check(),
         (Job::Hardware, Reply::Hardware(hardware)) => hardware.check(),
         (Job::Calibrate, Reply::Calibrated(calibration)) => calibration.check(),
         _ => Err(format!("a reply that does not belong to a {} job", job.kind().name())),

@@ -404,6 +404,56 @@ async fn real_media_have_a_poster_or_a_stated_reason() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_drawn_says_what_is_wrong_with_it() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media");
+    if !shared.is_dir() {
+        eprintln!("skipped: {} is not here", shared.display());
+        return;
+    }
+    let engine = engine().await;
+    let locked = "not a supported media file: its content is encrypted, and there is no key";
+    let empty = "the file is damaged: the coded picture does not decode (";
+    for (name, expected) in [
+        (
+            "video/media--sample_vvc.mp4",
+            "not a supported media file: this FFmpeg has no decoder for `vvc1`",
+        ),
+        ("video/media--subsample_encrypted_altref.webm", locked),
+        ("video/media--subsample_encrypted_noaltref.webm", locked),
+        ("video/mp4parse-rust--short-cenc.mp4", locked),
+        (
+            "video/mp4parse-rust--bipbop_480wp_1001kbps-cenc-video-key1-init.mp4",
+            locked,
+        ),
+        ("video/mp4parse-rust--bipbop_cbcs_video_init.mp4", locked),
+        // What they hold of a picture is an empty unit.
+        ("image/mp4parse-rust--imir-missing-essential.avif", empty),
+        ("broken/mp4parse-rust--imir-before-clap.avif", empty),
+        ("broken/mp4parse-rust--transformation-before-ispe.avif", empty),
+        // Its samples lie beyond its end.
+        (
+            "video/mp4parse-rust--bipbop_nonfragment_header.mp4",
+            "the file is damaged: no frame could be decoded",
+        ),
+    ] {
+        let source = Source::new(File::open(shared.join(name)).unwrap()).unwrap();
+        let wanted = poster(&[320], PictureFormat::Webp);
+        let said = match engine.survey(&source, &wanted, &CancellationToken::new(), None).await {
+            Ok((surveyed, _)) => surveyed
+                .failures
+                .into_iter()
+                .map(|failure| failure.1)
+                .collect::<Vec<_>>()
+                .join("; "),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.starts_with(expected), "{name}: {said}");
+        assert!(!said.contains("moov"), "{name}: {said}");
+    }
+    engine.stop().await;
+}
+
+#[tokio::test]
 async fn a_jpeg_that_ends_early_is_cut_or_refused() {
     let engine = engine().await;
     let content = made(&engine, film(17, 1280, 720, 1_000_000)).await;

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clip::Clip;
+use crate::copy::CopyHead;
 use crate::head::{AudioHead, VideoHead};
 use crate::keyframes::KeyframeMode;
+use crate::subtitle::Subtitles;
 use crate::survey::Survey;
 use crate::synthetic::Synthetic;
 
@@ -32,12 +35,26 @@ pub enum Job {
     VideoHead(Box<VideoHead>),
     /// Makes segments of sound, as far as it is allowed to.
     AudioHead(Box<AudioHead>),
+    /// Makes segments of packets as they are, as far as it is allowed to.
+    CopyHead(Box<CopyHead>),
+    /// As [`VideoHead`](Job::VideoHead), with a single keyframe in each segment.
+    KeyframeHead(Box<VideoHead>),
+    /// Reads the subtitles of the one passed descriptor.
+    Subtitles(Subtitles),
     /// Tries encoders and decoders of this machine; needs a worker without the sandbox's ban on devices.
     Hardware,
     /// Makes real media, for demonstrations and tests.
     Synthesize(Synthetic),
     /// Measures how fast this machine decodes and encodes.
     Calibrate,
+    /// Cuts ranges out of the one passed descriptor; what is made goes out as [pieces](crate::message::Event::Piece).
+    Clip(Box<Clip>),
+    /// As [`VideoHead`](Job::VideoHead), for a rendition of the whole file that nobody waits for.
+    VideoTrack(Box<VideoHead>),
+    /// As [`AudioHead`](Job::AudioHead), for a rendition of the whole file that nobody waits for.
+    AudioTrack(Box<AudioHead>),
+    /// Reads a rendition of the one passed descriptor as a player would, to see that all of it is there.
+    Verify,
     /// Tries what the sandbox must forbid and reports the outcomes; refused unless the pool was started with faults.
     Escape {
         /// The class of worker to try it in.
@@ -100,12 +117,26 @@ pub enum JobKind {
     VideoHead,
     /// [`Job::AudioHead`].
     AudioHead,
+    /// [`Job::CopyHead`].
+    CopyHead,
+    /// [`Job::KeyframeHead`].
+    KeyframeHead,
+    /// [`Job::Subtitles`].
+    Subtitles,
     /// [`Job::Hardware`].
     Hardware,
     /// [`Job::Synthesize`].
     Synthesize,
     /// [`Job::Calibrate`].
     Calibrate,
+    /// [`Job::Clip`].
+    Clip,
+    /// [`Job::VideoTrack`].
+    VideoTrack,
+    /// [`Job::AudioTrack`].
+    AudioTrack,
+    /// [`Job::Verify`].
+    Verify,
     /// [`Job::Escape`].
     Escape,
 }
@@ -120,9 +151,16 @@ impl JobKind {
             Self::Survey => "survey",
             Self::VideoHead => "video head",
             Self::AudioHead => "audio head",
+            Self::CopyHead => "copy head",
+            Self::KeyframeHead => "keyframe head",
+            Self::Subtitles => "subtitles",
             Self::Hardware => "hardware",
             Self::Synthesize => "synthesize",
             Self::Calibrate => "calibrate",
+            Self::Clip => "clip",
+            Self::VideoTrack => "video track",
+            Self::AudioTrack => "audio track",
+            Self::Verify => "verify",
             Self::Escape => "escape",
         }
     }
@@ -138,9 +176,16 @@ impl Job {
             Self::Survey(_) => JobKind::Survey,
             Self::VideoHead(_) => JobKind::VideoHead,
             Self::AudioHead(_) => JobKind::AudioHead,
+            Self::CopyHead(_) => JobKind::CopyHead,
+            Self::KeyframeHead(_) => JobKind::KeyframeHead,
+            Self::Subtitles(_) => JobKind::Subtitles,
             Self::Hardware => JobKind::Hardware,
             Self::Synthesize(_) => JobKind::Synthesize,
             Self::Calibrate => JobKind::Calibrate,
+            Self::Clip(_) => JobKind::Clip,
+            Self::VideoTrack(_) => JobKind::VideoTrack,
+            Self::AudioTrack(_) => JobKind::AudioTrack,
+            Self::Verify => JobKind::Verify,
             Self::Escape { .. } => JobKind::Escape,
         }
     }
@@ -156,7 +201,11 @@ impl Job {
             Self::Survey(survey) if survey.is_light() => Class::Quick,
             Self::Survey(_) => Class::Batch,
             // The speed is measured at the priority that streams have.
-            Self::VideoHead(_) | Self::AudioHead(_) | Self::Calibrate => Class::Stream,
+            Self::VideoHead(_) | Self::AudioHead(_) | Self::Calibrate | Self::Clip(_) => Class::Stream,
+            Self::CopyHead(_) | Self::KeyframeHead(_) => Class::Stream,
+            // A film's tracks lie all over it.
+            Self::Subtitles(_) => Class::Batch,
+            Self::VideoTrack(_) | Self::AudioTrack(_) | Self::Verify => Class::Batch,
             Self::Hardware => Class::Hardware,
             Self::Escape { class } => *class,
         }

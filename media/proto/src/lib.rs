@@ -4,7 +4,9 @@
 //! hostile itself: everything it sends is capped and checked here before the server looks at it.
 
 pub mod calibration;
+pub mod clip;
 pub mod control;
+pub mod copy;
 pub mod error;
 pub mod fault;
 pub mod grid;
@@ -15,8 +17,10 @@ pub mod keyframes;
 pub mod message;
 pub mod probe;
 pub mod rendition;
+pub mod subtitle;
 pub mod survey;
 pub mod synthetic;
+pub mod transcode;
 pub mod wire;
 
 /// The protocol spoken; both sides must agree exactly, since the two binaries are always built and shipped together.

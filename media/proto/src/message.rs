@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibration;
+use crate::clip::Clipped;
 use crate::error::MediaError;
 use crate::hardware::Hardware;
 use crate::head::Segment;
 use crate::job::{Class, Job, Limits};
 use crate::keyframes::Keyframes;
 use crate::probe::Probe;
+use crate::subtitle::Subtitled;
 use crate::survey::Surveyed;
+use crate::transcode::Verified;
 
 /// What the server tells the zygote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,6 +203,11 @@ pub enum Event {
     Header,
     /// A segment.
     Segment(Segment),
+    /// Bytes of a file that is being made; a later piece may go over an earlier one.
+    Piece {
+        /// Where in the file they belong.
+        offset: u64,
+    },
 }
 
 /// The result of a job.
@@ -213,8 +221,14 @@ pub enum Reply {
     Keyframes(Option<Box<Keyframes>>),
     /// To [`Job::Survey`]: the artifacts are in the sealed memory file that travels with the message.
     Surveyed(Box<Surveyed>),
-    /// To [`Job::VideoHead`] and [`Job::AudioHead`]: the last segment is made.
+    /// To [`Job::Subtitles`]: the texts are in the sealed memory file that travels with the message.
+    Subtitled(Subtitled),
+    /// To the jobs of heads and tracks: the last segment is made.
     Ended,
+    /// To [`Job::Clip`]: the last piece is made.
+    Clipped(Box<Clipped>),
+    /// To [`Job::Verify`].
+    Verified(Box<Verified>),
     /// To [`Job::Hardware`].
     Hardware(Box<Hardware>),
     /// To [`Job::Synthesize`]: the media is in the sealed memory file that travels with the message.

@@ -40,7 +40,8 @@ pub struct Survey {
 /// A poster: chosen away from black, flat and blurred frames, or the embedded cover, upright and in sRGB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poster {
-    /// Where to take it, in microseconds; none lets the worker choose.
+    /// About where to take it, in microseconds from the file's start; none lets the worker choose. A keyframe at most 2.5 s
+    /// before serves; where there is none, the frame that shows then.
     pub at_us: Option<i64>,
     /// Widths in pixels, largest first; a picture is never enlarged, so a small source gives fewer.
     pub widths: Vec<u32>,

@@ -1,6 +1,7 @@
 //! Heads: segments of one rendition, one after the other, as fragmented mp4 that fits whatever other heads make.
 
 pub mod audio;
+pub mod copy;
 pub mod video;
 
 #[cfg(test)]
@@ -63,6 +64,12 @@ impl<'a> Outlet<'a> {
             self.listen().map_err(io_error)?;
         }
         Ok(true)
+    }
+
+    /// Sends bytes of a file that is being made, which belong there.
+    pub fn piece(&self, offset: u64, bytes: &[u8]) -> Result<(), MediaError> {
+        control::checkpoint()?;
+        self.send(Event::Piece { offset }, bytes).map_err(io_error)
     }
 
     fn send(&self, event: Event, bytes: &[u8]) -> std::io::Result<()> {

@@ -6,6 +6,7 @@
 
 mod alone;
 mod calibrate;
+mod clip;
 mod codec_string;
 mod container;
 mod control;
@@ -21,9 +22,11 @@ mod paint;
 mod probe;
 mod sandbox;
 mod serve;
+mod subtitles;
 mod survey;
 mod synthesize;
 mod sys;
+mod transcode;
 mod zygote;
 
 use std::io::Write;

@@ -14,7 +14,9 @@ use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::head::Outlet;
 use crate::sandbox::Sandbox;
-use crate::{calibrate, control, faults, hardware, head, keyframes, probe, survey, synthesize, sys};
+use crate::{
+    calibrate, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys, transcode,
+};
 
 /// Greets the server and works until it hangs up.
 pub fn run(spawn: &Spawn, sandbox: Sandbox) -> anyhow::Result<()> {
@@ -79,11 +81,7 @@ fn work(
     match job {
         Job::Ping => Ok((Reply::Pong, None)),
         Job::Probe { hints } => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a probe without a descriptor".to_owned(),
-                });
-            };
+            let source = take(&mut descriptors, "a probe")?;
             probe::run(source, &hints, limits).map(|probe| (Reply::Probed(Box::new(probe)), None))
         }
         Job::Keyframes {
@@ -91,43 +89,56 @@ fn work(
             stream,
             mode,
         } => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a keyframe table without a descriptor".to_owned(),
-                });
-            };
+            let source = take(&mut descriptors, "a keyframe table")?;
             let table = keyframes::run(source, extension.as_deref(), stream, mode, limits)?;
             Ok((Reply::Keyframes(table.map(Box::new)), None))
         }
         Job::Survey(wanted) => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a survey without a descriptor".to_owned(),
-                });
-            };
+            let source = take(&mut descriptors, "a survey")?;
             let (surveyed, artifacts) = survey::run(source, &wanted, limits)?;
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
         Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
-        Job::VideoHead(head) => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a head without a descriptor".to_owned(),
-                });
-            };
+        Job::VideoHead(head) | Job::VideoTrack(head) => {
+            let source = take(&mut descriptors, "a head")?;
             outlet.allow(head.until);
             head::video::run(source, &head, limits, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
         }
-        Job::AudioHead(head) => {
-            let Some(source) = descriptors.pop_front() else {
-                return Err(MediaError::Invalid {
-                    reason: "a head without a descriptor".to_owned(),
-                });
-            };
+        Job::AudioHead(head) | Job::AudioTrack(head) => {
+            let source = take(&mut descriptors, "a head")?;
             outlet.allow(head.until);
             head::audio::run(source, &head, limits, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
+        }
+        Job::Clip(wanted) => {
+            let source = take(&mut descriptors, "a clip")?;
+            let clipped = clip::run(source, &wanted, limits, &mut |offset, bytes| {
+                outlet.piece(offset, bytes)
+            })?;
+            Ok((Reply::Clipped(Box::new(clipped)), None))
+        }
+        Job::Verify => {
+            let source = take(&mut descriptors, "a rendition")?;
+            let verified = transcode::verify(source, limits)?;
+            Ok((Reply::Verified(Box::new(verified)), None))
+        }
+        Job::CopyHead(head) => {
+            let source = take(&mut descriptors, "a head")?;
+            outlet.allow(head.until);
+            head::copy::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::KeyframeHead(head) => {
+            let source = take(&mut descriptors, "a head")?;
+            outlet.allow(head.until);
+            head::video::keyframes::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::Subtitles(wanted) => {
+            let source = take(&mut descriptors, "subtitles")?;
+            let (subtitled, texts) = subtitles::run(source, &wanted, limits)?;
+            Ok((Reply::Subtitled(subtitled), Some(texts)))
         }
         Job::Synthesize(spec) => {
             synthesize::run(&spec, limits).map(|(file, len)| (Reply::Synthesized { len }, Some(file)))
@@ -138,6 +149,13 @@ fn work(
             reason: "faults are off in this pool".to_owned(),
         }),
     }
+}
+
+/// The file that a job is about.
+fn take(descriptors: &mut VecDeque<OwnedFd>, what: &str) -> Result<OwnedFd, MediaError> {
+    descriptors.pop_front().ok_or_else(|| MediaError::Invalid {
+        reason: format!("{what} without a descriptor"),
+    })
 }
 
 fn answer(socket: &OwnedFd, id: u64, reply: Reply, attached: Option<OwnedFd>) -> std::io::Result<()> {

@@ -8,7 +8,9 @@ mod keys;
 mod lens;
 mod listen;
 mod phash;
+mod picture;
 mod plan;
+mod planes;
 mod poster;
 mod preview;
 mod raster;
@@ -23,7 +25,7 @@ mod write;
 use std::os::fd::OwnedFd;
 
 use media_av::decode::{Decoder, Rules};
-use media_av::encode::Frame;
+use media_av::encode::{Frame, Packet};
 use media_av::input::Input;
 use media_av::stream::{Kind, SideData, StreamView};
 use media_proto::error::MediaError;
@@ -52,6 +54,8 @@ pub fn run(source: OwnedFd, survey: &Survey, limits: &Limits) -> Result<(Surveye
     if heif_file::name(&source).is_some() {
         match image::survey_heif(&source, survey, limits, &mut surveyed, &mut sheet)? {
             Ok(()) => return seal(surveyed, sheet),
+            // FFmpeg would only complain that it finds no film.
+            Err(error) if !heif_file::holds_film(&source) => return Err(error),
             Err(error) => heif_complaint = Some(error),
         }
     }
@@ -97,13 +101,49 @@ fn survey_by_libav(
     let has = |kind: Kind| input.streams().any(|s| s.kind() == kind && !s.is_attached_picture());
     let name = container::name(format, &input.tags(64), &head);
     let subtitles = has(Kind::Subtitle);
-    match container::kind(format, name, has(Kind::Video), has(Kind::Audio), subtitles) {
-        MediaKind::Image => image::survey(&mut input, copy, &head, survey, limits, surveyed, sheet)?,
-        MediaKind::Video => film::survey(&mut input, survey, limits, surveyed, sheet)?,
-        MediaKind::Audio => sound(&mut input, survey, limits, surveyed, sheet)?,
-        MediaKind::Subtitle | MediaKind::None => {}
+    let done = match container::kind(format, name, has(Kind::Video), has(Kind::Audio), subtitles) {
+        MediaKind::Image => image::survey(&mut input, copy, &head, survey, limits, surveyed, sheet),
+        MediaKind::Video => film::survey(&mut input, &head, survey, limits, surveyed, sheet),
+        MediaKind::Audio => sound(&mut input, survey, limits, surveyed, sheet),
+        MediaKind::Subtitle | MediaKind::None => Ok(()),
+    };
+    match done {
+        Err(error @ MediaError::Corrupt { .. }) => Err(locked(&mut input, None, &head).unwrap_or(error)),
+        done => done.and_then(|()| open::complaint(&input).map_or(Ok(()), Err)),
     }
-    open::complaint(&input).map_or(Ok(()), Err)
+}
+
+/// Packets that are looked at for whether they are encrypted.
+const MAX_LOCKED: u32 = 32;
+
+/// Whether what does not decode is encrypted, of a stream or of any: asked when it is too late, for those that decode pay
+/// nothing then.
+fn locked(input: &mut Input, stream: Option<usize>, head: &[u8]) -> Option<MediaError> {
+    let error = || MediaError::Unsupported {
+        reason: "its content is encrypted, and there is no key".to_owned(),
+    };
+    let is_meant = |index: usize| stream.is_none_or(|stream| stream == index);
+    let is_said = input
+        .streams()
+        .enumerate()
+        .any(|(i, view)| is_meant(i) && view.is_encrypted());
+    // A content encoding of type 1, encryption (RFC 9559, 5.1.4.1.31.4), which libav passes over where it names no key.
+    let is_said_in_matroska =
+        input.demuxer().starts_with("matroska") && head.windows(4).any(|part| part == [0x50, 0x33, 0x81, 1]);
+    if is_said || is_said_in_matroska {
+        return Some(error());
+    }
+    let mut packet = Packet::empty().ok()?;
+    input.rewind().ok()?;
+    for _ in 0..MAX_LOCKED {
+        if !input.read(&mut packet).ok()? {
+            break;
+        }
+        if is_meant(packet.stream()) && packet.is_encrypted() {
+            return Some(error());
+        }
+    }
+    None
 }
 
 /// Whether so little is wanted that looking into the beginning would be the larger part of the work.

@@ -11,11 +11,12 @@ use kernel::{
     objects::{ObjectError, ObjectKey, Objects},
     store::Store,
 };
-use media_engine::{engine::Engine, source::Source};
+use media_engine::{engine::Engine, progress::Progress, source::Source};
 use media_proto::{
     error::MediaError,
     survey::{Artifact, ArtifactKind, Survey, Surveyed},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -151,7 +152,7 @@ impl Subject {
     }
 }
 
-/// Draws a file and keeps what comes of it.
+/// Draws a file and keeps what comes of it. How far it is goes to `progress`.
 pub async fn draw(
     store: &Store,
     objects: &Objects,
@@ -159,6 +160,7 @@ pub async fn draw(
     subject: Subject,
     survey: &Survey,
     cancel: &CancellationToken,
+    progress: Option<&watch::Sender<Progress>>,
 ) -> Result<Drawn, DrawError> {
     let begun = Instant::now();
     let Some(place) = LibraryFile::find(store, subject.file).await? else {
@@ -178,7 +180,7 @@ pub async fn draw(
             source,
         })
     })?;
-    let (surveyed, made) = engine.survey(&source, survey, cancel, None).await?;
+    let (surveyed, made) = engine.survey(&source, survey, cancel, progress).await?;
     let artifacts = surveyed.artifacts.clone();
     let pieces = match made {
         Some(made) => read(made, artifacts).await.map_err(|error| {

@@ -25,6 +25,8 @@ pub enum Scope {
     Library(LibraryId),
     /// The same of some items.
     Media(Vec<MediaId>),
+    /// The same of what rows of `similar_request` name under this number.
+    Request(i64),
 }
 
 impl Scope {
@@ -34,6 +36,10 @@ impl Scope {
             Self::All => String::new(),
             Self::Library(library) => format!(" and file.library_id = {}", library.0),
             Self::Media(media) => format!(" and file.media_id in ({})", sql::ids(media.iter().copied())),
+            Self::Request(request) => format!(
+                " and exists (select 1 from similar_request as request \
+                 where request.request_id = {request} and request.media_id = file.media_id)"
+            ),
         }
     }
 }

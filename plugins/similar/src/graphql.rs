@@ -5,16 +5,13 @@ pub mod groups;
 use std::sync::Arc;
 
 use async_graphql::{Context, Data, ID, InputObject, Object, SimpleObject};
-use entities::id::{LibraryId, MediaId, SimilarMergeId};
-use kernel::{
-    error::{Failure, code},
-    plugin::Kernel,
-};
+use entities::id::{LibraryId, MediaId, SimilarMergeId, UserId};
+use kernel::{error::Failure, plugin::Kernel};
 use schema::{
     caches::Loaders,
     job::types::Job,
     kit::{
-        access::Needs,
+        access::{Needs, require},
         connection::Connection,
         error::ToGraphql,
         id::{id, parse, parse_many},
@@ -22,11 +19,20 @@ use schema::{
         surface::{NoSubscription, Surface},
     },
     limits,
-    media::{contracts, inputs::MediaKind, types::Media},
+    media::{
+        contracts,
+        inputs::{MediaFilter, MediaKind},
+        types::Media,
+    },
 };
 
 use self::groups::DuplicateGroup;
-use crate::{Similar, dismiss, enter::Scope, merge, merge::undo, neighbors::Neighbors};
+use crate::{
+    Similar, dismiss,
+    merge::{self, undo},
+    neighbors::Neighbors,
+    request::{self, Selection},
+};
 
 impl Surface for Similar {
     type Query = SimilarQuery;
@@ -89,15 +95,8 @@ impl SimilarMutation {
         cx: &Context<'_>,
         #[graphql(desc = "What to compare.")] input: IndexSimilarInput,
     ) -> async_graphql::Result<IndexSimilarPayload> {
-        let kernel = cx.data::<Kernel>()?;
-        let scope = input.scope().graphql()?;
-        let job = crate::start(kernel, scope, input.force.unwrap_or(false))
-            .await
-            .graphql()?;
-        let view = kernel.jobs.get(job).await.graphql()?;
-        let view = view
-            .ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no job `{job}`")))
-            .graphql()?;
+        let selection = input.selection(require(cx).graphql()?.user).graphql()?;
+        let view = request::start(cx.data::<Kernel>()?, selection).await.graphql()?;
         Ok(IndexSimilarPayload { job: Job::from(view) })
     }
 
@@ -164,38 +163,40 @@ impl SimilarMutation {
     }
 }
 
-/// What to compare.
+/// What to compare. All that is given holds together; without any it is everything.
 #[derive(InputObject)]
 pub struct IndexSimilarInput {
-    /// Only these items, at most 1000.
+    /// These items, at most a thousand.
     ids: Option<Vec<ID>>,
-    /// Only a library; not together with `ids`.
+    /// Items that fulfill this.
+    filter: Option<MediaFilter>,
+    /// Items of this library.
     library_id: Option<ID>,
     /// Compares also what was compared before. False when omitted.
     force: Option<bool>,
 }
 
 impl IndexSimilarInput {
-    fn scope(&self) -> Result<Scope, Failure> {
-        match (&self.ids, &self.library_id) {
-            (Some(_), Some(_)) => Err(Failure::field("input.libraryId", "give `ids` or `libraryId`, not both")),
-            (Some(ids), None) if ids.len() > limits::PAGE_OF_IDS => Err(Failure::field(
-                "input.ids",
-                format!(
-                    "at most {} at a time; leave it out to compare everything",
-                    limits::PAGE_OF_IDS
-                ),
-            )),
-            (Some(ids), None) => {
-                let mut media: Vec<MediaId> = parse_many(ids, "input.ids")?;
-                // Equal work is one job, in whatever order it is asked for.
-                media.sort_unstable();
-                media.dedup();
-                Ok(Scope::Media(media))
-            }
-            (None, Some(library)) => Ok(Scope::Library(parse::<LibraryId>(library, "input.libraryId")?)),
-            (None, None) => Ok(Scope::All),
+    fn selection(self, viewer: UserId) -> Result<Selection, Failure> {
+        if self.ids.as_ref().is_some_and(|ids| ids.len() > limits::PAGE_OF_IDS) {
+            let message = format!("at most {} at a time", limits::PAGE_OF_IDS);
+            return Err(Failure::field("input.ids", message));
         }
+        let media = self.ids.map(|ids| parse_many(&ids, "input.ids")).transpose()?;
+        let media = media.map(|mut media: Vec<MediaId>| {
+            // Equal work is one job, in whatever order it is asked for.
+            media.sort_unstable();
+            media.dedup();
+            media
+        });
+        let library = self.library_id.map(|id| parse::<LibraryId>(&id, "input.libraryId"));
+        Ok(Selection {
+            viewer,
+            media,
+            library: library.transpose()?,
+            filter: self.filter,
+            is_forced: self.force.unwrap_or(false),
+        })
     }
 }
 

@@ -15,26 +15,22 @@ pub mod keeper;
 pub mod merge;
 pub mod migrations;
 pub mod neighbors;
+pub mod request;
 pub mod state;
 
 use std::sync::Arc;
 
-use entities::{
-    id::{JobId, LibraryId},
-    library,
-};
 use kernel::{
-    error::{Code, Failure},
+    error::Code,
     events::MediaRemoved,
-    jobs::{Enqueue, JobTable, Priority},
+    jobs::JobTable,
     plugin::{Hooks, Kernel, Plugin, Service},
     store::Durability,
 };
-use sea_orm::EntityTrait;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
-use crate::{compare::Near, enter::Scope, jobs::index::IndexSimilar};
+use crate::{compare::Near, jobs::index::IndexSimilar};
 
 /// The `[similar]` section.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -73,7 +69,10 @@ impl Plugin for Similar {
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(migrations::m20261121_000001_similar::Migration)]
+        vec![
+            Box::new(migrations::m20261121_000001_similar::Migration),
+            Box::new(migrations::m20261121_000002_request::Migration),
+        ]
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
@@ -98,34 +97,5 @@ impl Plugin for Similar {
 
     fn codes(&self) -> &'static [&'static Code] {
         code::ALL
-    }
-}
-
-/// Starts a comparison, or gives the one that is live with the same scope.
-///
-/// # Errors
-/// The library does not exist, or the database fails.
-pub async fn start(kernel: &Kernel, scope: Scope, is_forced: bool) -> Result<JobId, Failure> {
-    if let Scope::Library(id) = &scope {
-        must_exist(kernel, *id).await?;
-    }
-    let options = Enqueue {
-        priority: Priority::User,
-        ..Enqueue::default()
-    };
-    let enqueued = kernel
-        .jobs
-        .start_one(&IndexSimilar { scope, is_forced }, options)
-        .await?;
-    Ok(enqueued.job)
-}
-
-async fn must_exist(kernel: &Kernel, library: LibraryId) -> Result<(), Failure> {
-    match library::Entity::find_by_id(library).one(kernel.store.reader()).await? {
-        Some(_) => Ok(()),
-        None => Err(Failure::new(
-            &code::LIBRARY_NOT_FOUND,
-            format!("no library `{library}`"),
-        )),
     }
 }

@@ -17,6 +17,11 @@ pub fn single(file: Arc<File>, span: Span, underway: Underway) -> Body {
     Body::from_stream(counted(pieces(file, span), underway))
 }
 
+/// A body of bytes that are in memory.
+pub fn whole(bytes: Bytes, underway: Underway) -> Body {
+    Body::from_stream(counted(stream::iter([Ok(bytes)]), underway))
+}
+
 /// A body of several parts, each behind its own head, and its length in bytes.
 pub struct Multipart {
     parts: Vec<(Bytes, Span)>,

@@ -1,28 +1,54 @@
-//! Gives clients the bytes of files: direct play, with signed URLs and byte ranges.
+//! Plays files: as they are, by signed URLs and byte ranges, and as HLS and DASH that is made while it is watched.
+//!
+//! `plan` says what can be made of a file, `rendition` what a track of it is, `desk` has heads make what is asked for and
+//! keeps it, `presentation` and `routes` bring it to players, `offer` to GraphQL.
 
 mod body;
 mod code;
+mod desk;
+mod graphql;
+mod header;
 mod kind;
+mod metrics;
+mod offer;
+mod plan;
+mod presentation;
+mod progress;
+mod rendition;
 mod routes;
+mod texts;
 mod urls;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use async_graphql::Data;
 use axum::Router;
+use entities::id::FileId;
 use kernel::{
+    cache::RowCache,
     error::Code,
-    plugin::{Kernel, Plugin},
+    plugin::{Kernel, Plugin, Service},
+    shelf::Shelf,
     signing,
+    telemetry::Metric,
 };
+use media_proto::rendition::Preset;
 use schema::{
     kit::surface::{NoFields, NoSubscription, Surface},
-    media::contracts::FileUrls,
+    media::contracts::{FileUrls, Streaming},
+    system::contracts::StreamReport,
 };
 use serde::Deserialize;
 
-use crate::urls::Urls;
+use crate::{
+    desk::Desk, graphql::StreamMutation, metrics::Report, offer::Offers, plan::Plan, progress::Rules, texts::Texts,
+    urls::Urls,
+};
+
+const MIB: u64 = 1 << 20;
+/// Plans of some thousand films.
+const PLANS: u64 = 32 * MIB;
 
 /// The `[stream]` section.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,17 +56,45 @@ use crate::urls::Urls;
 pub struct Config {
     /// How many hours a URL of a file is valid, at most 6. It is promised for half of them.
     pub url_hours: u32,
+    /// Where clients find this server's media, such as `https://cdn.example`, if a server stands in front of this one that
+    /// keeps what it was given. Paths are the same there.
+    pub media_base_url: Option<String>,
+    /// Bytes of segments in memory.
+    pub memory_bytes: u64,
+    /// Bytes of segments on the disk, in the data directory.
+    pub disk_bytes: u64,
+    /// How much work goes into compression: `ultrafast`, `superfast`, `veryfast` or `medium`.
+    pub preset: String,
+    /// The share of an item that must be watched to count as a view, in percent.
+    pub view_percent: u8,
+    /// The share behind which an item is finished and begins anew the next time, in percent.
+    pub finished_percent: u8,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url_hours: 6 }
+        Self {
+            url_hours: 6,
+            media_base_url: None,
+            memory_bytes: 96 * MIB,
+            disk_bytes: 8192 * MIB,
+            preset: Preset::Veryfast.name().to_owned(),
+            view_percent: 20,
+            finished_percent: 95,
+        }
     }
 }
 
 /// The plugin `stream`.
 pub struct Stream {
+    kernel: Kernel,
     urls: Arc<Urls>,
+    offers: Arc<Offers>,
+    plans: RowCache<FileId, Plan>,
+    desk: Desk,
+    shelf: Shelf,
+    texts: Texts,
+    rules: Rules,
 }
 
 impl Plugin for Stream {
@@ -53,8 +107,40 @@ impl Plugin for Stream {
             "`url_hours` in `[stream]` is {}; it must be from 1 to 6",
             config.url_hours
         );
+        let presets = [Preset::Ultrafast, Preset::Superfast, Preset::Veryfast, Preset::Medium];
+        let preset = presets.into_iter().find(|preset| preset.name() == config.preset);
+        let preset = preset.with_context(|| {
+            let known = presets.map(Preset::name).join("`, `");
+            format!(
+                "`preset` in `[stream]` is `{}`; it must be one of `{known}`",
+                config.preset
+            )
+        })?;
+        for (name, percent) in [("view", config.view_percent), ("finished", config.finished_percent)] {
+            ensure!(
+                percent <= 100,
+                "`{name}_percent` in `[stream]` is {percent}; it must be at most 100"
+            );
+        }
+        let urls = Urls::new(kernel.signer.clone(), valid, config.media_base_url.as_deref());
+        let urls = Arc::new(urls.context("`media_base_url` in `[stream]`")?);
+        let folder = kernel.data_dir.join("cache").join("segments");
+        let shelf = Shelf::in_folder(folder, config.memory_bytes, config.disk_bytes);
         Ok(Arc::new(Self {
-            urls: Arc::new(Urls::new(kernel.signer.clone(), valid)),
+            kernel: kernel.clone(),
+            offers: Arc::new(Offers {
+                urls: Arc::clone(&urls),
+                preset,
+            }),
+            urls,
+            plans: plans(kernel, preset),
+            desk: Desk::new(kernel.clone(), shelf.clone()),
+            shelf,
+            texts: Texts::default(),
+            rules: Rules {
+                view_percent: config.view_percent,
+                finished_percent: config.finished_percent,
+            },
         }))
     }
 
@@ -63,7 +149,21 @@ impl Plugin for Stream {
     }
 
     fn description(&self) -> &'static str {
-        "Plays files directly, with signed URLs and byte ranges."
+        "Plays files directly and as HLS and DASH, with signed URLs."
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        vec![Service::new("stream.heads", move |stop| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = metrics::record(&self.desk, &self.kernel.metrics) => {}
+            }
+            self.desk.close().await;
+        })]
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        metrics::ALL
     }
 
     fn codes(&self) -> &'static [&'static Code] {
@@ -71,16 +171,36 @@ impl Plugin for Stream {
     }
 }
 
+fn plans(kernel: &Kernel, preset: Preset) -> RowCache<FileId, Plan> {
+    let handles = kernel.clone();
+    kernel
+        .caches
+        .rows("stream.plans", PLANS, Plan::weigh, move |files: Vec<FileId>| {
+            let kernel = handles.clone();
+            async move {
+                let mut plans = HashMap::new();
+                for file in files {
+                    if let Some(plan) = plan::load::load(&kernel, file, preset).await? {
+                        plans.insert(file, plan);
+                    }
+                }
+                Ok(plans)
+            }
+        })
+}
+
 impl Surface for Stream {
     type Query = NoFields;
-    type Mutation = NoFields;
+    type Mutation = StreamMutation;
     type Subscription = NoSubscription;
 
     fn loaders(&self, _kernel: &Kernel, data: &mut Data) {
         data.insert(Arc::clone(&self.urls) as Arc<dyn FileUrls>);
+        data.insert(Arc::clone(&self.offers) as Arc<dyn Streaming>);
+        data.insert(Arc::new(Report(self.desk.clone())) as Arc<dyn StreamReport>);
     }
 
     fn routes(self: Arc<Self>, kernel: &Kernel) -> Router {
-        routes::router(kernel.clone())
+        routes::router(self, kernel)
     }
 }

@@ -1,175 +1,30 @@
-//! `GET|HEAD /p/stream/file/{file_id}/{filename}`: the signature is the permission, the name is for people.
+//! The byte routes below `/p/stream`: files as they are, and what is made of them for players.
+
+mod answer;
+mod file;
+mod play;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    response::Response,
-    routing::get,
-};
-use entities::id::FileId;
-use kernel::{
-    error::Failure,
-    library_file::{LibraryFile, OpenError},
-    plugin::Kernel,
-};
-use schema::{
-    kit::{
-        conditional::{Outcome, Validators},
-        range::{Span, Wanted, wanted},
-        refusal::{refusal, refusal_with},
-    },
-    system::traffic::Traffic,
-};
+use axum::{Router, routing::get};
+use kernel::plugin::Kernel;
 
-use crate::{
-    body::{Multipart, single},
-    code,
-    kind::{disposition, kind},
-};
+use crate::Stream;
 
-/// Nothing in the answer may run, load or frame anything; a browser that shows a medium by itself may load that.
-const CONTENT_SECURITY_POLICY: &str =
-    "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-
-/// The routes below `/p/stream`.
-pub fn router(kernel: Kernel) -> Router {
+/// All routes.
+pub fn router(stream: Arc<Stream>, kernel: &Kernel) -> Router {
+    let files = Router::new()
+        .route(
+            "/file/{file_id}/{filename}",
+            get(file::serve).options(answer::preflight),
+        )
+        .with_state(kernel.clone());
     Router::new()
-        .route("/file/{file_id}/{filename}", get(serve))
-        .with_state(kernel)
-}
-
-async fn serve(
-    State(kernel): State<Kernel>,
-    OriginalUri(uri): OriginalUri,
-    Path((id, _)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let answer = async {
-        kernel.signer.verify(uri.path(), uri.query().unwrap_or_default())?;
-        respond(&kernel, &id, &method, &headers).await
-    };
-    answer.await.unwrap_or_else(|failure| refuse(&failure, &headers))
-}
-
-async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Failure> {
-    let unknown = || Failure::new(&code::FILE_UNKNOWN, format!("the server knows no file `{id}` any more"));
-    let id: FileId = id.parse().map_err(|_| unknown())?;
-    let located = LibraryFile::find(&kernel.store, id).await?.ok_or_else(unknown)?;
-    let (file, facts) = located.open().await.map_err(not_opened)?;
-    let size = facts.size.max(0).unsigned_abs();
-    let validators = Validators::of_file(facts.size, facts.mtime_ns);
-    let kind = kind(&located.name, located.container.as_deref());
-
-    let mut response = Response::new(Body::empty());
-    let own = response.headers_mut();
-    own.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    own.insert(header::ETAG, value(&validators.etag)?);
-    if let Some(date) = &validators.last_modified {
-        own.insert(header::LAST_MODIFIED, value(date)?);
-    }
-    // Kept by the browser, and asked about before it is used: the file may have been replaced.
-    own.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    own.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    own.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
-
-    let honors_range = match validators.evaluate(headers) {
-        Outcome::NotModified => {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return Ok(response);
-        }
-        Outcome::Failed => {
-            let message = format!("`{}` is not the file the client expects; load it anew", located.path);
-            return Err(Failure::new(&code::PRECONDITION_FAILED, message));
-        }
-        Outcome::Go { honors_range } => honors_range,
-    };
-    // A range is defined for GET alone.
-    let asks = honors_range && method == Method::GET;
-    let range = headers
-        .get(header::RANGE)
-        .and_then(|range| range.to_str().ok())
-        .filter(|_| asks);
-
-    let own = response.headers_mut();
-    own.insert(header::CONTENT_DISPOSITION, value(&disposition(&kind, &located.name))?);
-    own.insert(header::CONTENT_TYPE, value(&kind.mime)?);
-    let file = Arc::new(file);
-    let underway = || Traffic::of(kernel).stream();
-    let (length, body) = match wanted(range, size) {
-        Wanted::Unsatisfiable => {
-            let message = format!("no asked byte is in `{}`, which has {size}", located.path);
-            let mut refused = refuse(&Failure::new(&code::RANGE_UNSATISFIABLE, message), headers);
-            *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            refused
-                .headers_mut()
-                .insert(header::CONTENT_RANGE, value(&format!("bytes */{size}"))?);
-            return Ok(refused);
-        }
-        Wanted::Whole if size == 0 || method == Method::HEAD => (size, Body::empty()),
-        Wanted::Whole => (
-            size,
-            single(
-                file,
-                Span {
-                    first: 0,
-                    last: size - 1,
-                },
-                underway(),
-            ),
-        ),
-        Wanted::Parts(spans) => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let own = response.headers_mut();
-            if let [span] = spans[..] {
-                own.insert(
-                    header::CONTENT_RANGE,
-                    value(&format!("bytes {}-{}/{size}", span.first, span.last))?,
-                );
-                (span.n_bytes(), single(file, span, underway()))
-            } else {
-                let boundary = format!("vitagraph-{:016x}", rand::random::<u64>());
-                let parts = Multipart::new(&spans, &boundary, &kind.mime, size);
-                own.insert(
-                    header::CONTENT_TYPE,
-                    value(&format!("multipart/byteranges; boundary={boundary}"))?,
-                );
-                (parts.len(), parts.into_body(file, underway()))
-            }
-        }
-    };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    *response.body_mut() = body;
-    Ok(response)
-}
-
-fn value(text: &str) -> Result<HeaderValue, Failure> {
-    HeaderValue::from_str(text).map_err(Failure::internal)
-}
-
-fn refuse(failure: &Failure, headers: &HeaderMap) -> Response {
-    match failure.code {
-        code if code == &code::PRECONDITION_FAILED => refusal_with(StatusCode::PRECONDITION_FAILED, failure, headers),
-        _ => refusal(failure, headers),
-    }
-}
-
-fn not_opened(error: OpenError) -> Failure {
-    let code = match &error {
-        OpenError::Missing { .. } => &code::FILE_MISSING,
-        OpenError::Unreadable { path, source } => {
-            tracing::warn!(path, error = %source, "a file could not be opened");
-            &code::FILE_UNREADABLE
-        }
-    };
-    Failure::new(code, error.to_string())
+        .route(
+            "/play/{file_id}/{part}/{name}",
+            get(play::serve).options(answer::preflight),
+        )
+        .with_state(stream)
+        .merge(files)
+        .layer(axum::middleware::map_response(answer::for_any_origin))
 }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use entities::file;
+use anyhow::{Context, ensure};
+use axum::http::Uri;
+use entities::{file, id::FileId};
 use kernel::signing::Signer;
 use schema::media::contracts::FileUrls;
 
+use crate::{plan::choice::Choice, texts};
+
 /// Where [`crate::routes::router`] is mounted.
-const PREFIX: &str = "/p/stream/file";
+const PREFIX: &str = "/p/stream";
 /// Longer names are cut: the end of a URL is only for reading.
 const NAME_BYTES: usize = 120;
 
@@ -15,19 +19,58 @@ const NAME_BYTES: usize = 120;
 pub struct Urls {
     signer: Signer,
     valid: Duration,
+    /// What stands before each path: empty, or the address of a server in front of this one.
+    base: String,
 }
 
 impl Urls {
-    /// Signs with these keys for this long.
-    pub fn new(signer: Signer, valid: Duration) -> Self {
-        Self { signer, valid }
+    /// Signs with these keys for this long. Clients find the paths at `base`, where it is not this server itself.
+    pub fn new(signer: Signer, valid: Duration, base: Option<&str>) -> anyhow::Result<Self> {
+        let base = base.unwrap_or_default().trim_end_matches('/');
+        if !base.is_empty() {
+            let uri: Uri = base.parse().with_context(|| format!("`{base}` is not a URL"))?;
+            let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+            ensure!(is_web, "`{base}` must begin with http:// or https:// and have no query");
+        }
+        Ok(Self {
+            signer,
+            valid,
+            base: base.to_owned(),
+        })
+    }
+
+    /// Whether clients find the paths at another server.
+    pub fn has_base(&self) -> bool {
+        !self.base.is_empty()
+    }
+
+    /// The HLS playlist of a file.
+    pub fn hls(&self, file: FileId, choice: Choice) -> String {
+        self.play(file, &format!("{choice}/master.m3u8"))
+    }
+
+    /// The DASH manifest of a file.
+    pub fn dash(&self, file: FileId, choice: Choice) -> String {
+        self.play(file, &format!("{choice}/manifest.mpd"))
+    }
+
+    /// The subtitles of a stream of a file, as WebVTT.
+    pub fn text(&self, file: FileId, stream: u32) -> String {
+        self.play(file, &format!("{}/all.vtt", texts::folder(stream)))
+    }
+
+    /// The signature is over the folder, so that it stands for all that the playlist names.
+    fn play(&self, file: FileId, below: &str) -> String {
+        let signed = self.signer.sign(&format!("{PREFIX}/play/{file}"), self.valid);
+        let (folder, query) = signed.split_once('?').unwrap_or((&signed, ""));
+        format!("{}{folder}/{below}?{query}", self.base)
     }
 }
 
 impl FileUrls for Urls {
     fn direct(&self, file: &file::Model) -> String {
-        let path = format!("{PREFIX}/{}/{}", file.id, segment(&file.name));
-        self.signer.sign(&path, self.valid)
+        let path = format!("{PREFIX}/file/{}/{}", file.id, segment(&file.name));
+        format!("{}{}", self.base, self.signer.sign(&path, self.valid))
     }
 }
 

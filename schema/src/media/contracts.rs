@@ -1,16 +1,74 @@
 //! What plugins may add to media by contract. A plugin puts an `Arc<dyn ..>` of its own into the request's or the
 //! schema's data; while nobody does, the fields that ask for it are null.
 
-use async_graphql::{Context, SimpleObject};
-use entities::{file, id::MediaId};
+use async_graphql::{Context, Enum, ID, SimpleObject};
+use entities::{file, id::MediaId, stream};
 use kernel::error::Failure;
 
-use crate::kit::scalar::{Seconds, Url};
+use crate::{
+    kit::scalar::{Seconds, Url},
+    media::playback::{PlaybackCapabilities, PlaybackVariant},
+};
 
 /// Gives signed URLs of a file's own bytes.
 pub trait FileUrls: Send + Sync {
     /// The URL of the file as it is: an absolute path, signed, stable for hours.
     fn direct(&self, file: &file::Model) -> String;
+}
+
+/// Says how files are streamed in other forms than their own.
+pub trait Streaming: Send + Sync {
+    /// What a player with these capabilities is offered of a file; none if nothing can be made of it.
+    fn offer(
+        &self,
+        file: &file::Model,
+        streams: &[stream::Model],
+        capabilities: &PlaybackCapabilities,
+    ) -> Option<Offer>;
+    /// The subtitles of a file that can be shown over it.
+    fn subtitles(&self, file: &file::Model, streams: &[stream::Model]) -> Vec<Subtitles>;
+    /// The subtitles of a stream as WebVTT; none if it has no text.
+    fn subtitle_url(&self, stream: &stream::Model) -> Option<Url>;
+}
+
+/// Text to show over a video.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(name = "Subtitle")]
+pub struct Subtitles {
+    /// Its id, unique among subtitles.
+    pub id: ID,
+    /// The language as the file says, usually after ISO 639-2.
+    pub language: Option<String>,
+    /// What a menu shows, different for each of a video.
+    pub label: String,
+    /// The text as WebVTT.
+    pub url: Url,
+    /// Where it comes from.
+    pub source: SubtitleSource,
+    /// Whether it is shown by default.
+    pub is_default: bool,
+    /// Whether it is shown even when subtitles are off.
+    pub is_forced: bool,
+}
+
+/// Where subtitles come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum SubtitleSource {
+    /// A stream of the video's own file.
+    Embedded,
+}
+
+/// What a player is offered of a file.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The HLS playlist.
+    pub hls_url: Url,
+    /// The DASH manifest.
+    pub dash_url: Url,
+    /// The qualities that both offer.
+    pub variants: Vec<PlaybackVariant>,
+    /// Whether they hold the file's own streams in another container.
+    pub remuxes: bool,
 }
 
 /// Gives the pictures that were made of an item.

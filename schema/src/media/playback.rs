@@ -98,7 +98,7 @@ pub fn decide(
         return (PlaybackMethod::Transcode, Some(reason));
     }
     if let Some(audio) = first(StreamKind::Audio)
-        && !accepts(&capabilities.audio_codecs, AUDIO_CODECS, audio)
+        && !accepts_sound(audio, capabilities)
     {
         return (
             PlaybackMethod::Transcode,
@@ -129,7 +129,8 @@ pub fn decide(
     (PlaybackMethod::Direct, None)
 }
 
-fn refuse_video(video: &stream::Model, capabilities: &PlaybackCapabilities) -> Option<String> {
+/// Why a player does not show pictures as they are, if it does not.
+pub fn refuse_video(video: &stream::Model, capabilities: &PlaybackCapabilities) -> Option<String> {
     if !accepts(&capabilities.video_codecs, VIDEO_CODECS, video) {
         return Some(format!("the player does not decode {} video", video.codec));
     }
@@ -147,6 +148,11 @@ fn refuse_video(video: &stream::Model, capabilities: &PlaybackCapabilities) -> O
         (Some(hdr), Some(false)) => Some(format!("the player does not show {hdr}")),
         _ => None,
     }
+}
+
+/// Whether a player decodes sound as it is.
+pub fn accepts_sound(sound: &stream::Model, capabilities: &PlaybackCapabilities) -> bool {
+    accepts(&capabilities.audio_codecs, AUDIO_CODECS, sound)
 }
 
 /// Whether a list has a codec, by its usual name or by how its RFC 6381 string begins.

@@ -1,11 +1,20 @@
 //! The streams and chapters of a file, as clients see them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entities::{chapter, stream};
 
 use crate::{
-    kit::{error::ToGraphql, id, scalar::Seconds},
-    media::{contracts::Thumbnail, file::MediaFile},
+    kit::{
+        error::ToGraphql,
+        id,
+        scalar::{Seconds, Url},
+    },
+    media::{
+        contracts::{Streaming, Thumbnail},
+        file::MediaFile,
+    },
 };
 
 /// A tag as a container or a stream has it.
@@ -319,9 +328,9 @@ stream_object! {
             self.row.is_text
         }
 
-        /// The subtitles as WebVTT, once a plugin offers them.
-        async fn url(&self) -> Option<crate::kit::scalar::Url> {
-            None
+        /// The subtitles as WebVTT; null for pictures, or while no plugin reads them.
+        async fn url(&self, cx: &Context<'_>) -> Option<Url> {
+            cx.data_opt::<Arc<dyn Streaming>>()?.subtitle_url(&self.row)
         }
 
         /// Width of the canvas in pixels, for pictures.

@@ -23,11 +23,11 @@ use crate::{
     marker::types::{self as marker, Marker},
     media::{
         card::Card,
-        contracts::{FileUrls, Pictures, Similar, Sprite, Thumbnail, Waveform},
+        contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
         file::{MediaFile, playable},
         highlights::{self, MediaHighlight},
         inputs::MediaKind,
-        playback::{self, Playback, PlaybackCapabilities},
+        playback::{self, Playback, PlaybackCapabilities, PlaybackMethod},
         stream::ratio,
     },
     person::types::Person,
@@ -368,6 +368,11 @@ media_object! {
             waveform(cx, &self.card).await.graphql()
         }
 
+        /// Text to show over it; none while no plugin reads it.
+        async fn subtitles(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Subtitles>> {
+            subtitles(cx, &self.card).await.graphql()
+        }
+
         /// How a player with these capabilities plays it best; null while no file of it is present.
         async fn playback(
             &self,
@@ -521,6 +526,20 @@ async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connec
         .await
 }
 
+async fn subtitles(cx: &Context<'_>, card: &Card) -> Result<Vec<Subtitles>, Failure> {
+    let Some(streaming) = cx.data_opt::<Arc<dyn Streaming>>() else {
+        return Ok(Vec::new());
+    };
+    let loaders = Loaders::of(cx);
+    let files = loaders.files.get(card.id).await?;
+    let Some(file) = files.as_ref().and_then(|files| playable(files, card.primary_file_id)) else {
+        return Ok(Vec::new());
+    };
+    let streams = loaders.streams.get(card.id).await?;
+    let streams = streams.as_ref().and_then(|streams| streams.get(&file.id));
+    Ok(streams.map_or_else(Vec::new, |streams| streaming.subtitles(file, streams)))
+}
+
 async fn playback(
     cx: &Context<'_>,
     card: &Card,
@@ -538,12 +557,18 @@ async fn playback(
         .map_or(&[][..], Vec::as_slice);
     let (method, reason) = playback::decide(file, streams, &capabilities);
     let direct_url = cx.data_opt::<Arc<dyn FileUrls>>().map(|urls| Url(urls.direct(file)));
+    let streaming = cx.data_opt::<Arc<dyn Streaming>>();
+    let offer = streaming.and_then(|streaming| streaming.offer(file, streams, &capabilities));
+    let remuxes = offer.as_ref().is_none_or(|offer| offer.remuxes);
     Ok(Some(Playback {
-        method,
+        method: match method {
+            PlaybackMethod::Remux if !remuxes => PlaybackMethod::Transcode,
+            method => method,
+        },
         reason,
-        hls_url: None,
-        dash_url: None,
+        hls_url: offer.as_ref().map(|offer| offer.hls_url.clone()),
+        dash_url: offer.as_ref().map(|offer| offer.dash_url.clone()),
         direct_url,
-        variants: Vec::new(),
+        variants: offer.map(|offer| offer.variants).unwrap_or_default(),
     }))
 }

@@ -1,11 +1,12 @@
 //! What plugins and the server may add to `system` by contract: an `Arc<dyn ..>` in the data of the schema or of the
 //! request. While nobody does, the fields that ask for it are null.
 
+use async_graphql::SimpleObject;
 use entities::id::MediaId;
 use kernel::error::Failure;
 
 use crate::{
-    kit::scalar::{DateTime, Seconds},
+    kit::scalar::{Bytes, DateTime, Seconds},
     system::hardware::Hardware,
 };
 
@@ -55,4 +56,33 @@ pub struct PictureError {
     pub attempts: i32,
     /// When it was last tried.
     pub at: DateTime,
+}
+
+/// Says how streaming goes.
+pub trait StreamReport: Send + Sync {
+    /// The figures of this moment.
+    fn read(&self) -> StreamingStats;
+}
+
+/// How the making of segments for players goes. Counts begin with the process.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct StreamingStats {
+    /// Makers of segments that are at work, or wait until somebody wants more of theirs.
+    pub active_heads: i64,
+    /// Segments that somebody waits for now.
+    pub awaited_segments: i64,
+    /// Segments that were made.
+    pub made_segments: i64,
+    /// Seconds of media that are made in a second of work, on average; null before the first was measured.
+    pub speed: Option<f64>,
+    /// Segments that were found in memory.
+    pub memory_hits: i64,
+    /// Segments that were found on the disk.
+    pub disk_hits: i64,
+    /// Segments that had to be made or waited for.
+    pub misses: i64,
+    /// Segments in memory.
+    pub memory_size: Bytes,
+    /// Segments on the disk.
+    pub disk_size: Bytes,
 }

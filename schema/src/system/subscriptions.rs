@@ -16,6 +16,7 @@ use crate::{
         scalar::{Bytes, DateTime},
     },
     system::{
+        contracts::StreamReport,
         process::{CpuMeter, resident_memory},
         traffic::Traffic,
         types::SystemStats,
@@ -44,6 +45,7 @@ impl SystemSubscription {
         period.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let watch = Watch {
             traffic: Traffic::of(&kernel),
+            streaming: cx.data_opt::<Arc<dyn StreamReport>>().map(Arc::clone),
             kernel,
             meter: CpuMeter::start(),
             period,
@@ -58,6 +60,7 @@ impl SystemSubscription {
 struct Watch {
     kernel: Kernel,
     traffic: Arc<Traffic>,
+    streaming: Option<Arc<dyn StreamReport>>,
     meter: CpuMeter,
     period: Interval,
 }
@@ -74,6 +77,7 @@ impl Watch {
             active_streams: self.traffic.n_streams(),
             active_jobs: running.count(self.kernel.store.reader()).await? as i64,
             subscribers: self.traffic.n_subscriptions(),
+            streaming: self.streaming.as_ref().map(|report| report.read()),
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         scalar::{Bytes, DateTime},
     },
     system::{
-        contracts::{HardwareReport, PictureReport},
+        contracts::{HardwareReport, PictureReport, StreamingStats},
         hardware::Hardware,
         storage,
         thumbnails::Thumbnails,
@@ -202,6 +202,8 @@ pub struct SystemStats {
     pub active_jobs: i64,
     /// Subscriptions under way, this one included.
     pub subscribers: i64,
+    /// How streaming goes; null while no plugin makes streams.
+    pub streaming: Option<StreamingStats>,
 }
 
 fn clamp(bytes: u64) -> i64 {

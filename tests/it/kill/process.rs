@@ -151,7 +151,8 @@ impl World {
         })
     }
 
-    async fn connect(&self) -> anyhow::Result<DatabaseConnection> {
+    /// A connection of its own to the database.
+    pub async fn connect(&self) -> anyhow::Result<DatabaseConnection> {
         let file = || format!("sqlite://{}?mode=rw", self.home.join("data/vitagraph.db").display());
         let mut options = ConnectOptions::new(self.database.clone().unwrap_or_else(file));
         options.max_connections(1).sqlx_logging(false);

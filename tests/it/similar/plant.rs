@@ -81,15 +81,28 @@ pub fn flipped(hash: u64, bits: u32) -> u64 {
     (0..bits).fold(hash, |hash, n| hash ^ 1 << ((n * 7 + 3) % 64))
 }
 
-/// Plants items in a library, in their order.
+/// Plants items in a library, in their order, and tells the server.
 pub async fn plant(server: &TestServer, library: &str, plants: &[Plant]) -> anyhow::Result<Vec<Planted>> {
     let kernel = &server.server().kernel;
-    let library: LibraryId = library.parse()?;
-    let now = kernel.clock.now_ms();
     let tx = kernel.store.begin(Durability::Normal).await?;
+    let planted = plant_rows(&*tx, library.parse()?, kernel.clock.now_ms(), plants).await?;
+    tx.publish(MediaAnalyzed {
+        media: planted.iter().map(|planted| planted.media).collect(),
+    });
+    tx.commit().await?;
+    Ok(planted)
+}
+
+/// Plants items in a library, in their order.
+pub async fn plant_rows<C: ConnectionTrait>(
+    db: &C,
+    library: LibraryId,
+    now: i64,
+    plants: &[Plant],
+) -> anyhow::Result<Vec<Planted>> {
     let path = library_path::Entity::find().filter(library_path::Column::LibraryId.eq(library));
     let path = path
-        .one(&*tx)
+        .one(db)
         .await?
         .ok_or_else(|| anyhow::anyhow!("the library has no path"))?;
     let folder = FolderId::new();
@@ -100,7 +113,7 @@ pub async fn plant(server: &TestServer, library: &str, plants: &[Plant]) -> anyh
         digest: None,
     };
     folder::Entity::insert(row.into_active_model())
-        .exec_without_returning(&*tx)
+        .exec_without_returning(db)
         .await?;
     let mut planted = Vec::new();
     for chunk in plants.chunks(250) {
@@ -119,15 +132,13 @@ pub async fn plant(server: &TestServer, library: &str, plants: &[Plant]) -> anyh
             analyses.push(analysis(plant, ids.file, now));
             planted.push(ids);
         }
-        media::Entity::insert_many(items).exec_without_returning(&*tx).await?;
-        file::Entity::insert_many(files).exec_without_returning(&*tx).await?;
+        media::Entity::insert_many(items).exec_without_returning(db).await?;
+        file::Entity::insert_many(files).exec_without_returning(db).await?;
         if !streams.is_empty() {
-            stream::Entity::insert_many(streams)
-                .exec_without_returning(&*tx)
-                .await?;
+            stream::Entity::insert_many(streams).exec_without_returning(db).await?;
         }
         file_analysis::Entity::insert_many(analyses)
-            .exec_without_returning(&*tx)
+            .exec_without_returning(db)
             .await?;
     }
     let totals = format!(
@@ -137,11 +148,7 @@ pub async fn plant(server: &TestServer, library: &str, plants: &[Plant]) -> anyh
         plants.iter().map(|plant| plant.seconds * 1_000_000).sum::<i64>(),
         library.0
     );
-    tx.execute_unprepared(&totals).await?;
-    tx.publish(MediaAnalyzed {
-        media: planted.iter().map(|planted| planted.media).collect(),
-    });
-    tx.commit().await?;
+    db.execute_unprepared(&totals).await?;
     Ok(planted)
 }
 

@@ -1,13 +1,29 @@
-//! The one list of features; navigation and routes come out of it.
+//! The one list of features; navigation, routes and palette come out of it.
 
 import type { Feature } from "@/components/feature";
+import { adminFeature } from "@/features/admin/feature";
+import { duplicatesFeature } from "@/features/duplicates/feature";
 import { entryFeature } from "@/features/entry/feature";
 import { jobsFeature } from "@/features/jobs/feature";
+import { librariesFeature } from "@/features/libraries/feature";
 import { libraryFeature } from "@/features/library/feature";
 import { mediaFeature } from "@/features/media/feature";
+import { organizeFeature } from "@/features/organize/feature";
+import { settingsFeature } from "@/features/settings/feature";
+import { trashFeature } from "@/features/trash/feature";
 
 /** Pages for people who are signed in. */
-export const features: readonly Feature[] = [libraryFeature, mediaFeature, jobsFeature];
+export const features: readonly Feature[] = [
+  libraryFeature,
+  mediaFeature,
+  organizeFeature,
+  duplicatesFeature,
+  trashFeature,
+  jobsFeature,
+  librariesFeature,
+  adminFeature,
+  settingsFeature,
+];
 
 /** Pages for everyone else. */
 export const entry: Feature = entryFeature;

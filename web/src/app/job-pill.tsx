@@ -1,10 +1,13 @@
-//! The pill in the header: how many jobs are active, and the first one's percent and time left. It also owns the subscription to
+//! The pill in the header: how many jobs are active, the first one's percent and time left, and all of them in its tray. It owns the subscription to
 //! `jobChanges`, which keeps every job on every page up to date through the cache.
 
-import { useEffect } from "react";
+import "@/lib/page-messages";
+import { useEffect, useId } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
-import { JobRowFragment } from "@/components/job-row";
+import { useNow } from "@/components/clock";
+import { JobRowFragment } from "@/components/job-fragment";
+import { JobRow } from "@/components/job-row";
 import { useConnection } from "@/data/connection";
 import { graphql, readFragment } from "@/data/graphql";
 import { useIsVisible } from "@/data/visibility";
@@ -44,21 +47,36 @@ export function JobPill() {
     return client.subscription(JobChanges, {}).subscribe(() => {}).unsubscribe;
   }, [client, isVisible, epoch, refetch]);
 
+  const id = useId();
+  const now = useNow();
   const jobs = (data?.jobs.nodes ?? [])
-    .map((node) => readFragment(JobRowFragment, node))
-    .filter((job) => !isTerminal(job.status) && job.parent === null);
-  const [first] = jobs.toSorted((left, right) => Number(right.status === "RUNNING") - Number(left.status === "RUNNING"));
+    .map((node) => ({ node, job: readFragment(JobRowFragment, node) }))
+    .filter(({ job }) => !isTerminal(job.status) && job.parent === null)
+    .toSorted((left, right) => Number(right.job.status === "RUNNING") - Number(left.job.status === "RUNNING"));
+  const first = jobs[0]?.job;
   if (!first) return null;
   const locale = currentLocale();
   const eta = etaText(first.progress, locale);
   return (
-    <Link href={paths.jobs()} className={styles.pill} title={first.title}>
-      <span className={styles.words}>
-        <span>{t("jobs.pill", { count: jobs.length })}</span>
-        <span>{percentText(first.progress, locale)}</span>
-        {eta !== "" && <span className={styles.eta}>{t("jobs.left", { time: eta })}</span>}
-      </span>
-      <ProgressBar label={t("jobs.progressOf", { title: first.title })} fraction={fractionOf(first.progress)} />
-    </Link>
+    <>
+      <button type="button" className={styles.pill} title={first.title} popoverTarget={id} data-job-pill="">
+        <span className={styles.words}>
+          <span>{t("jobs.pill", { count: jobs.length })}</span>
+          <span>{percentText(first.progress, locale)}</span>
+          {eta !== "" && <span className={styles.eta}>{t("jobs.left", { time: eta })}</span>}
+        </span>
+        <ProgressBar label={t("jobs.progressOf", { title: first.title })} fraction={fractionOf(first.progress)} />
+      </button>
+      <div id={id} popover="auto" className={styles.tray} role="region" aria-label={t("jobs.active")}>
+        <ul className={styles.list}>
+          {jobs.map(({ node }) => (
+            <JobRow key={node.id} job={node} now={now} />
+          ))}
+        </ul>
+        <Link href={paths.jobs()} className={styles.all}>
+          {t("jobs.all")}
+        </Link>
+      </div>
+    </>
   );
 }

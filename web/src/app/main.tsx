@@ -3,7 +3,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { refreshSession } from "@/data/session";
-import { chooseLocale } from "@/lib/messages";
+import { chooseLocale, chosenLanguage } from "@/lib/messages";
 import "@/ui/tokens.css";
 import { App } from "./app";
 import { ErrorBoundary } from "./error-boundary";
@@ -12,7 +12,7 @@ import { prefetchWhenIdle } from "./routes";
 
 history.scrollRestoration = "manual";
 void refreshSession();
-document.documentElement.lang = await chooseLocale(navigator.languages);
+document.documentElement.lang = await chooseLocale([chosenLanguage() ?? [], navigator.languages].flat());
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");

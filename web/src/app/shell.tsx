@@ -1,75 +1,113 @@
-//! The frame around every page: navigation, job pill, account, and the word on lost connections.
+//! The frame around every page: navigation, job tray, account, the word on lost connections, and what is open over it.
 
-import { type ReactNode, useState } from "react";
-import { Link, useRoute } from "wouter";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Link, useLocation, useRoute } from "wouter";
+import type { NavEntry } from "@/components/feature";
 import { useConnection } from "@/data/connection";
-import { signOut, useSession } from "@/data/session";
+import { useCanEdit, useIsAdmin } from "@/data/session";
+import { actionFor, takesText } from "@/lib/keys";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
-import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
-import { applyTheme, storedTheme, themes } from "@/ui/theme";
+import { MoreIcon, SearchIcon } from "@/ui/icons";
+import { Toasts } from "@/ui/toast";
 import { features } from "./features";
-import { JobPill } from "./job-pill";
 import styles from "./shell.module.css";
 
+const JobPill = lazy(async () => ({ default: (await import("./job-pill")).JobPill }));
+const Palette = lazy(async () => ({ default: (await import("./palette")).Palette }));
+const KeyHelp = lazy(async () => ({ default: (await import("./key-help")).KeyHelp }));
+const AccountMenu = lazy(async () => ({ default: (await import("./account-menu")).AccountMenu }));
+
+export type Overlay = "palette" | "help" | null;
+
+/** The navigation as this account sees it. */
+export function useNav(): readonly NavEntry[] {
+  const isAdmin = useIsAdmin();
+  const canEdit = useCanEdit();
+  return features.flatMap((feature) => feature.nav).filter(({ isFor }) => isFor === undefined || isAdmin || (isFor === "editor" && canEdit));
+}
+
 export function Shell({ children }: { readonly children: ReactNode }) {
+  const nav = useNav();
+  const [overlay, setOverlay] = useState<Overlay>(null);
+  const [isMoreOpen, setIsMoreOpen] = useState(false);
+  const [location] = useLocation();
+  // Going somewhere closes the phone's menu.
+  const [seen, setSeen] = useState(location);
+  if (seen !== location) {
+    setSeen(location);
+    setIsMoreOpen(false);
+  }
+
+  // Shortcuts belong to the document.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const action = actionFor("global", event);
+      if (action === "palette" || (action === "help" && !takesText(event.target))) {
+        event.preventDefault();
+        setOverlay(action);
+      }
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+
   return (
-    <>
+    <div className={styles.frame}>
       <a className={styles.skip} href="#content">
         {t("app.skip")}
       </a>
       <header className={styles.header}>
         <Link href={paths.library()} className={styles.logo}>
-          {t("app.name")}
+          <img src="/icon.svg" alt="" width="28" height="28" />
+          <span>{t("app.name")}</span>
         </Link>
-        <nav className={styles.nav} aria-label={t("nav.main")}>
-          {features
-            .flatMap((feature) => feature.nav)
-            .map(({ path, label, icon: Icon }) => (
-              <NavLink key={path} path={path}>
-                <Icon />
-                <span>{t(label)}</span>
-              </NavLink>
-            ))}
-        </nav>
-        <JobPill />
-        <Account />
+        <Suspense>
+          <JobPill />
+        </Suspense>
+        <button type="button" className={styles.palette} onClick={() => setOverlay("palette")} aria-keyshortcuts="Control+Shift+P">
+          <SearchIcon />
+          <span>{t("nav.palette")}</span>
+        </button>
+        <Suspense fallback={<span className={styles.account} />}>
+          <AccountMenu onHelp={() => setOverlay("help")} />
+        </Suspense>
       </header>
+      <nav className={classNames(styles.nav, isMoreOpen && styles.open)} aria-label={t("nav.main")}>
+        {nav.map((entry) => (
+          <NavLink key={entry.path} entry={entry} />
+        ))}
+        <button type="button" className={classNames(styles.link, styles.more)} aria-expanded={isMoreOpen} onClick={() => setIsMoreOpen(!isMoreOpen)}>
+          <MoreIcon />
+          <span>{t("nav.more")}</span>
+        </button>
+      </nav>
       <ConnectionWord />
       <main id="content" className={styles.main} tabIndex={-1}>
         {children}
       </main>
-      <footer className={styles.footer}>
-        {/* Another document: the router must not take it. */}
-        <a href={paths.playground()}>{t("nav.playground")}</a>
-        <ThemeChoice />
-      </footer>
-    </>
-  );
-}
-
-function NavLink({ path, children }: { readonly path: string; readonly children: ReactNode }) {
-  const [isHere] = useRoute(path);
-  return (
-    <Link href={path} className={classNames(styles.link, isHere && styles.here)} aria-current={isHere ? "page" : undefined}>
-      {children}
-    </Link>
-  );
-}
-
-function Account() {
-  const session = useSession();
-  if (session.kind !== "known" || session.viewer === null) return null;
-  return (
-    <div className={styles.account}>
-      <span className={styles.name} title={t("nav.account", { name: session.viewer.name })}>
-        {session.viewer.name}
-      </span>
-      <Button look="quiet" onClick={() => void signOut()}>
-        {t("nav.signOut")}
-      </Button>
+      <Toasts />
+      <Suspense>
+        {overlay === "palette" && <Palette nav={nav} onClose={() => setOverlay(null)} onHelp={() => setOverlay("help")} />}
+        {overlay === "help" && <KeyHelp onClose={() => setOverlay(null)} />}
+      </Suspense>
     </div>
+  );
+}
+
+function NavLink({ entry: { path, label, icon: Icon, isMain } }: { readonly entry: NavEntry }) {
+  const [isHere] = useRoute(path === "/" ? path : `${path}/*?`);
+  return (
+    <Link
+      href={path}
+      className={classNames(styles.link, isHere && styles.here, !isMain && styles.minor)}
+      aria-current={isHere ? "page" : undefined}
+      title={t(label)}
+    >
+      <Icon />
+      <span>{t(label)}</span>
+    </Link>
   );
 }
 
@@ -77,33 +115,10 @@ function Account() {
 function ConnectionWord() {
   const { status } = useConnection();
   return (
-    <div role="status">
+    <div role="status" className={styles.word}>
       {(status === "offline" || status === "paused") && (
         <p className={styles.connection}>{t(status === "offline" ? "connection.offline" : "connection.paused")}</p>
       )}
     </div>
-  );
-}
-
-function ThemeChoice() {
-  const [theme, setTheme] = useState(storedTheme);
-  return (
-    <label className={styles.theme}>
-      {t("theme.label")}
-      <select
-        value={theme}
-        onChange={(event) => {
-          const chosen = themes.find((candidate) => candidate === event.target.value) ?? "system";
-          applyTheme(chosen);
-          setTheme(chosen);
-        }}
-      >
-        {themes.map((candidate) => (
-          <option key={candidate} value={candidate}>
-            {t(`theme.${candidate}`)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

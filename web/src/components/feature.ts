@@ -14,11 +14,22 @@ export type FeatureRoute = { readonly pattern: string } & (
   | { readonly load: () => Promise<{ readonly Page: ComponentType<PageProps> }> }
 );
 
-/** One feature: its routes and its place in the navigation. */
+/** A place in the navigation. */
+export interface NavEntry {
+  readonly path: string;
+  readonly label: MessageKey;
+  readonly icon: ComponentType;
+  /** Shown to these accounts only; the server decides again on every request. */
+  readonly isFor?: "admin" | "editor";
+  /** On a phone's short bar; the others are behind "more". */
+  readonly isMain?: boolean;
+}
+
+/** One feature: its routes and its places in the navigation. */
 export interface Feature {
   readonly id: string;
   readonly routes: readonly FeatureRoute[];
-  readonly nav: readonly { readonly path: string; readonly label: MessageKey; readonly icon: ComponentType }[];
+  readonly nav: readonly NavEntry[];
 }
 
 /** Checks a declaration where it is written. */

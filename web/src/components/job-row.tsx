@@ -1,6 +1,6 @@
 //! A job with its live progress. The cache's normalized job is the only copy, so every row and the pill move together.
 
-import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
+import { type FragmentOf, readFragment } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { countText, etaText, fractionOf, isTerminal, percentText, rateText } from "@/lib/progress";
@@ -8,25 +8,8 @@ import { classNames } from "@/ui/class-names";
 import { Notice } from "@/ui/notice";
 import { ProgressBar } from "@/ui/progress-bar";
 import { JobActions } from "./job-actions";
+import { JobRowFragment } from "./job-fragment";
 import styles from "./job-row.module.css";
-
-export const JobRowFragment = graphql(`
-  fragment JobRow on Job {
-    id
-    kind
-    status
-    title
-    priority
-    queue
-    progress { step stepIndex stepCount done total unit fraction ratePerSecond etaSeconds message }
-    error { code message }
-    attempts
-    createdAt
-    startedAt
-    finishedAt
-    parent { id }
-  }
-`);
 
 interface JobRowProps {
   readonly job: FragmentOf<typeof JobRowFragment>;

@@ -8,7 +8,7 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
-import { JobRowFragment } from "./job-row";
+import { JobRowFragment } from "./job-fragment";
 import styles from "./library-form.module.css";
 import { problemText } from "./states";
 

@@ -1,6 +1,6 @@
 //! The states every page shares: loading, failed, denied, missing.
 
-import type { CombinedError } from "urql";
+import { CombinedError } from "urql";
 import { Link } from "wouter";
 import { problemOf } from "@/data/errors";
 import { t } from "@/lib/messages";
@@ -22,13 +22,13 @@ export function Loading() {
 }
 
 interface FailedProps {
-  readonly error: CombinedError;
+  readonly error: unknown;
   readonly onRetry: () => void;
 }
 
 /** What failed, with its code, and a way to try again; a refusal and a missing item say so instead. */
 export function Failed({ error, onRetry }: FailedProps) {
-  const problem = problemOf(error);
+  const problem = problemOf(error instanceof CombinedError ? error : new CombinedError({ networkError: new Error(String(error)) }));
   if (problem.kind === "denied") return <Denied />;
   if (problem.kind === "missing") return <Missing />;
   return (

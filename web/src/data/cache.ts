@@ -13,6 +13,12 @@ const keys: NonNullable<CacheExchangeOpts["keys"]> = Object.fromEntries(keylessT
 export const cacheRules: CacheExchangeOpts = {
   keys,
   possibleTypes,
+  optimistic: {
+    updateMedia: ({ input }, cache) => {
+      const media = expectedMedia(cache, input);
+      return media === null ? null : { __typename: "UpdateMediaPayload", media };
+    },
+  },
   updates: {
     Subscription: {
       jobChanges: (result, _arguments, cache) => jobChanged(cache, entityKey(cache, result.jobChanges)),
@@ -28,6 +34,16 @@ export const cacheRules: CacheExchangeOpts = {
 
 /** The exchange itself. */
 export const normalizedCache = () => cacheExchange(cacheRules);
+
+/** The item as it will be when the server agrees: only plain facts, since an id alone does not tell a tag's name. */
+function expectedMedia(cache: Cache, input: unknown): { __typename: string; id: string } | null {
+  const id: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "id") : null;
+  if (typeof input !== "object" || input === null || typeof id !== "string") return null;
+  const __typename = (possibleTypes.Media ?? []).find((type) => cache.resolve({ __typename: type, id }, "id") === id);
+  if (__typename === undefined) return null;
+  const facts = ["title", "description", "date", "rating", "isFavorite"].filter((field) => Reflect.get(input, field) !== undefined);
+  return { __typename, id, ...Object.fromEntries(facts.map((field) => [field, Reflect.get(input, field)])) };
+}
 
 /** Puts a job at the head of every first page it belongs to and is not on yet; the end of a scan makes counts stale. */
 function jobChanged(cache: Cache, key: string | null): void {

@@ -3,32 +3,37 @@
 import { matchRoute } from "wouter";
 import { parse as parsePattern } from "regexparam";
 import { describe, expect, it } from "vitest";
-import { formatLibrarySearch, isNarrowed, type LibrarySearch, mediaPageVariables, parseLibrarySearch } from "./library-search";
+import { parseFilter } from "./filter";
+import { formatLibrarySearch, isNarrowed, type LibrarySearch, mediaArguments, parseLibrarySearch, wholeLibrary } from "./library-search";
 import { nextPath, paths, patterns } from "./paths";
 
 describe("library search", () => {
   const searches: LibrarySearch[] = [
-    { kind: null, text: "", order: "added" },
-    { kind: "video", text: "", order: "title" },
-    { kind: null, text: 'tom & "jerry" #1 100% +ü ?', order: "size" },
-    { kind: "image", text: "a=b&kind=audio", order: "added" },
+    wholeLibrary,
+    { ...wholeLibrary, kind: "video", order: "title", isReversed: true },
+    { ...wholeLibrary, text: 'tom & "jerry" #1 100% +ü ?', order: "relevance" },
+    { ...wholeLibrary, kind: "image", text: "a=b&kind=audio", view: "wall", zoom: 5 },
+    { ...wholeLibrary, order: "random", seed: 77 },
+    { ...wholeLibrary, filter: parseFilter("rating.gte(80),any(isFavorite.eq(true),title.contains(a%2C%20%26%28b%29))") },
   ];
   it.each(searches)("%j survives the address", (search) => {
     expect(parseLibrarySearch(formatLibrarySearch(search))).toEqual(search);
   });
 
-  it("leaves out what is standard", () => expect(formatLibrarySearch(parseLibrarySearch("?sort=added&q=+"))).toBe(""));
+  it("leaves out what is standard", () => expect(formatLibrarySearch(parseLibrarySearch("?q=+&zoom=9"))).toBe(""));
   it("ignores what it does not know", () => {
-    expect(parseLibrarySearch("?kind=toString&sort=__proto__&x=1")).toEqual(searches[0]);
+    expect(parseLibrarySearch("?kind=toString&sort=__proto__&x=1&filter=nonsense(&view=2")).toEqual(searches[0]);
   });
-  it("knows when the list is narrowed", () => expect(searches.map(isNarrowed)).toEqual([false, true, true, true]));
+  it("knows when the list is narrowed", () => expect(searches.map(isNarrowed)).toEqual([false, true, true, true, false, true]));
   it("asks the server for what the address says", () => {
-    expect(mediaPageVariables(parseLibrarySearch("?kind=audio&q=rain&sort=duration"))).toEqual({
+    expect(mediaArguments(parseLibrarySearch("?kind=audio&q=rain&sort=duration"))).toEqual({
       sort: [{ field: "DURATION", direction: "DESC" }],
       search: "rain",
       filter: { kind: { in: ["AUDIO"] } },
     });
-    expect(mediaPageVariables(parseLibrarySearch(""))).toEqual({ sort: [{ field: "ADDED_AT", direction: "DESC" }] });
+    expect(mediaArguments(parseLibrarySearch("?q=rain")).sort).toEqual([{ field: "RELEVANCE", direction: "DESC" }]);
+    expect(mediaArguments(parseLibrarySearch("?sort=title&reverse=1")).sort).toEqual([{ field: "TITLE", direction: "DESC" }]);
+    expect(mediaArguments(parseLibrarySearch(""))).toEqual({ sort: [{ field: "ADDED_AT", direction: "DESC" }] });
   });
 });
 
@@ -41,7 +46,7 @@ describe("paths", () => {
   });
 
   it("are each matched by one pattern only", () => {
-    const samples = [paths.library(), paths.media("med_1"), paths.failures("lib_1"), paths.jobs(), paths.login(), paths.setup()];
+    const samples = [paths.library(), paths.media("med_1"), paths.libraries(), paths.failures("lib_1"), paths.jobs(), paths.tags(), paths.trash(), paths.admin(), paths.admin("users"), paths.settings(), paths.login(), paths.setup()];
     for (const path of samples) {
       const hits = Object.values(patterns).filter((pattern) => matchRoute(parsePattern, pattern, path)[0]);
       expect(hits).toHaveLength(1);

@@ -1,7 +1,9 @@
 //! Texts: filled in, plural, and the same keys in every language.
 
 import { describe, expect, it } from "vitest";
+import germanPages from "../locales/de-pages.json";
 import german from "../locales/de.json";
+import englishPages from "../locales/en-pages.json";
 import english from "../locales/en.json";
 import { fill } from "./messages";
 
@@ -20,11 +22,18 @@ describe("fill", () => {
 });
 
 describe("languages", () => {
-  it("have the same keys, forms and placeholders as English", () => {
-    expect(Object.keys(german)).toEqual(Object.keys(english));
-    for (const [key, entry] of Object.entries(english)) {
-      const translated: unknown = Reflect.get(german, key);
+  it.each([
+    ["first page", english, german],
+    ["other pages", englishPages, germanPages],
+  ])("have the same keys, forms and placeholders as English: %s", (_name, source, translation) => {
+    expect(Object.keys(translation)).toEqual(Object.keys(source));
+    for (const [key, entry] of Object.entries(source)) {
+      const translated: unknown = Reflect.get(translation, key);
       expect([key, typeof translated, placeholders(translated)]).toEqual([key, typeof entry, placeholders(entry)]);
     }
+  });
+
+  it("say no key twice", () => {
+    expect(Object.keys(englishPages).filter((key) => key in english)).toEqual([]);
   });
 });

@@ -1,20 +1,49 @@
-//! Texts of the app: looked up by key, filled in, plural by the browser's own rules. English is the source.
+//! Texts of the app: looked up by key, filled in, plural by the browser's own rules. English is the source. What the first page needs is in
+//! one catalog, the rest in a second one that comes with the other pages.
 
+import type englishPages from "../locales/en-pages.json";
 import english from "../locales/en.json";
 
 type Entry = string | { readonly one: string; readonly other: string };
-type Catalog = typeof english;
 
-/** Keys of the English catalog; other languages have the same ones. */
-export type MessageKey = keyof Catalog;
+/** Keys of the English catalogs; other languages have the same ones. */
+export type MessageKey = keyof typeof english | keyof typeof englishPages;
 
+type Entries = Readonly<Partial<Record<MessageKey, Entry>>>;
 type Values = Readonly<Record<string, string | number>>;
 
-const loaders: Record<string, () => Promise<{ default: Record<MessageKey, Entry> }>> = {
-  de: () => import("../locales/de.json"),
+/** Languages besides English, whole. */
+const loaders: Record<string, () => Promise<readonly Entries[]>> = {
+  de: async () => [(await import("../locales/de.json")).default, (await import("../locales/de-pages.json")).default],
 };
 
-let catalog: Readonly<Record<MessageKey, Entry>> = english;
+/** The languages to choose from, in their own words. */
+export const languages: Readonly<Record<string, string>> = { en: "English", de: "Deutsch" };
+
+const languageKey = "vitagraph.language";
+
+/** The language chosen in this browser, or null where the browser's own are followed. */
+export function chosenLanguage(): string | null {
+  try {
+    const stored = localStorage.getItem(languageKey);
+    return stored !== null && Object.hasOwn(languages, stored) ? stored : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps a choice for the next load. */
+export function keepLanguage(language: string | null): void {
+  try {
+    if (language === null) localStorage.removeItem(languageKey);
+    else localStorage.setItem(languageKey, language);
+  } catch {
+    // Without storage the browser's languages are followed.
+  }
+}
+
+let fallback: Entries = english;
+let chosen: Entries = {};
 let locale = "en";
 
 /** The language of texts, numbers and dates. */
@@ -26,8 +55,8 @@ export function currentLocale(): string {
 export async function chooseLocale(wanted: readonly string[]): Promise<string> {
   for (const tag of wanted) {
     const language = tag.split("-")[0] ?? "";
-    const load = loaders[language];
-    if (load) catalog = (await load()).default;
+    const load = Object.hasOwn(loaders, language) ? loaders[language] : undefined;
+    if (load) chosen = Object.assign({}, ...(await load()));
     if (load || language === "en") {
       locale = tag;
       return tag;
@@ -36,9 +65,15 @@ export async function chooseLocale(wanted: readonly string[]): Promise<string> {
   return locale;
 }
 
+/** Adds English texts that came with a page. */
+export function addMessages(entries: Entries): void {
+  fallback = { ...fallback, ...entries };
+}
+
 /** The text of a key; `{name}` is replaced by its value, and `count` chooses the plural form. */
 export function t(key: MessageKey, values: Values = {}): string {
-  return fill(catalog[key], values, locale);
+  // A key that no catalog has can only be a page without its messages; its name is better than nothing.
+  return fill(chosen[key] ?? fallback[key] ?? key, values, locale);
 }
 
 /** Fills one entry; apart from `t` so that plural rules can be tested for any language. */

@@ -3,19 +3,39 @@
 /** Patterns as the router reads them. */
 export const patterns = {
   library: "/",
+  libraries: "/libraries",
   failures: "/libraries/:id/problems",
   media: "/media/:id",
   jobs: "/jobs",
+  tags: "/tags",
+  people: "/people",
+  studios: "/studios",
+  duplicates: "/duplicates",
+  trash: "/trash",
+  admin: "/admin/:section?",
+  settings: "/settings",
   login: "/login",
   setup: "/setup",
 } as const;
 
+/** The parts of the administration. */
+export const adminSections = ["overview", "users", "hardware", "thumbnails"] as const;
+export type AdminSection = (typeof adminSections)[number];
+
 /** Addresses to link to. */
 export const paths = {
-  library: () => patterns.library,
+  library: (query = "") => `${patterns.library}${query}`,
+  libraries: () => patterns.libraries,
   failures: (libraryId: string) => `/libraries/${encodeURIComponent(libraryId)}/problems`,
   media: (mediaId: string) => `/media/${encodeURIComponent(mediaId)}`,
   jobs: () => patterns.jobs,
+  tags: () => patterns.tags,
+  people: () => patterns.people,
+  studios: () => patterns.studios,
+  duplicates: () => patterns.duplicates,
+  trash: () => patterns.trash,
+  admin: (section?: AdminSection) => (section === undefined || section === "overview" ? "/admin" : `/admin/${section}`),
+  settings: () => patterns.settings,
   login: (next?: string) => (next && next !== "/" ? `${patterns.login}?next=${encodeURIComponent(next)}` : patterns.login),
   setup: () => patterns.setup,
   playground: () => "/playground/",

@@ -1,8 +1,9 @@
-//! The few pictures the app needs, drawn on a 24 grid in the text's color. They are decoration: the words are beside them.
+//! The pictures of the first page, drawn on a 24 grid in the text's color. They are decoration: the words are beside them.
 
 import type { ReactNode } from "react";
 
-function Icon({ children }: { readonly children: ReactNode }) {
+/** The frame of every icon. */
+export function Icon({ children }: { readonly children: ReactNode }) {
   return (
     <svg
       viewBox="0 0 24 24"
@@ -56,13 +57,6 @@ export const PlusIcon = () => (
   </Icon>
 );
 
-export const ScanIcon = () => (
-  <Icon>
-    <path d="M20 12a8 8 0 1 1-2.6-5.9" />
-    <path d="M20.5 3v4.5H16" />
-  </Icon>
-);
-
 export const SearchIcon = () => (
   <Icon>
     <circle cx="11" cy="11" r="6.5" />
@@ -89,14 +83,89 @@ export const JobsIcon = () => (
   </Icon>
 );
 
-export const BackIcon = () => (
+export const CheckIcon = () => (
   <Icon>
-    <path d="M14.5 5.5L8 12l6.5 6.5" />
+    <path d="M5 12.5l4.5 4.5L19 7.5" />
   </Icon>
 );
 
-export const DownloadIcon = () => (
+export const HeartIcon = () => (
   <Icon>
-    <path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14" />
+    <path d="M12 20s-7.5-4.6-7.5-10A4.3 4.3 0 0 1 12 7.2 4.3 4.3 0 0 1 19.5 10c0 5.4-7.5 10-7.5 10z" />
+  </Icon>
+);
+
+export const TagIcon = () => (
+  <Icon>
+    <path d="M4 4h7l9 9-7 7-9-9z" />
+    <circle cx="8.2" cy="8.2" r="1.2" />
+  </Icon>
+);
+
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="12" cy="8" r="3.5" />
+    <path d="M5 20c.6-3.9 3.4-6 7-6s6.4 2.1 7 6" />
+  </Icon>
+);
+
+export const StudioIcon = () => (
+  <Icon>
+    <path d="M4 20V8l8-4 8 4v12M4 20h16M9 20v-5h6v5" />
+  </Icon>
+);
+
+export const TrashIcon = () => (
+  <Icon>
+    <path d="M5 7h14M9.5 7V4.5h5V7M7 7l.8 13h8.4L17 7" />
+  </Icon>
+);
+
+export const TwinsIcon = () => (
+  <Icon>
+    <rect x="4" y="8" width="11" height="12" rx="2" />
+    <path d="M9 8V6a2 2 0 0 1 2-2h7a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2h-3" />
+  </Icon>
+);
+
+export const GridIcon = () => (
+  <Icon>
+    <path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z" />
+  </Icon>
+);
+
+export const WallIcon = () => (
+  <Icon>
+    <path d="M3 4h18v16H3zM3 12h18M9 4v8M15 12v8" />
+  </Icon>
+);
+
+export const TableIcon = () => (
+  <Icon>
+    <path d="M3 6h18M3 12h18M3 18h18" />
+  </Icon>
+);
+
+export const FilterIcon = () => (
+  <Icon>
+    <path d="M3 5h18l-7 8.5V20l-4-2v-4.5z" />
+  </Icon>
+);
+
+export const AdminIcon = () => (
+  <Icon>
+    <path d="M4 19V11M10 19V5M16 19v-6M21 19H3" />
+  </Icon>
+);
+
+export const MoreIcon = () => (
+  <Icon>
+    <path d="M5 12h.01M12 12h.01M19 12h.01" strokeWidth="3" />
+  </Icon>
+);
+
+export const SortIcon = () => (
+  <Icon>
+    <path d="M7 5v14M7 19l-3-3M7 19l3-3M17 19V5M17 5l-3 3M17 5l3 3" />
   </Icon>
 );

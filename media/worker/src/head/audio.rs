@@ -31,50 +31,11 @@ const MAX_DAMAGED: u64 = 200;
 /// Makes segments from the first wanted one to the last, or until nobody takes them.
 pub fn run(source: OwnedFd, head: &AudioHead, limits: &Limits, give: &mut Give<'_>) -> Result<(), MediaError> {
     check(head)?;
-    let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;
-    opened.input.find_stream_info().map_err(open::explain)?;
-    let stream = head.rendition.stream as usize;
-    if stream >= opened.input.n_streams() {
-        return Err(invalid("the file has no such stream"));
-    }
-    for other in 0..opened.input.n_streams() {
-        let wanted = if other == stream { Wanted::All } else { Wanted::Nothing };
-        opened.input.want(other, wanted);
-    }
-    let rules = decode::Rules {
-        codecs: container::DECODERS,
-        max_pixels: limits.max_pixels,
-        n_threads: 1,
-    };
-    let (decoder, stream_start_us, tick_us) = {
-        let view = opened
-            .input
-            .streams()
-            .nth(stream)
-            .ok_or_else(|| invalid("the file has no such stream"))?;
-        let (num, den) = view.time_base();
-        let tick_us = i64::from(num) * 1_000_000 / i64::from(den.max(1)) + 1;
-        let decoder = Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })?;
-        (decoder, view.start_us().unwrap_or(head.start_us), tick_us)
-    };
     let first_frame = head
         .grid
         .audio_frames(head.first, head.rendition.sample_rate, AAC_FRAME)
         .start as i64;
-    let mut tape = Tape {
-        head,
-        opened,
-        decoder,
-        stream_start_us,
-        tick_us,
-        resampler: None,
-        planes: vec![Vec::new(); head.rendition.channels as usize],
-        at: (first_frame - LEAD) * i64::from(AAC_FRAME),
-        n_packets: 0,
-        n_damaged: 0,
-        has_ended: false,
-    };
-    tape.seek(stream)?;
+    let mut tape = Tape::open(source, head, (first_frame - LEAD) * i64::from(AAC_FRAME), limits)?;
     Writer::new(head, give)?.run(&mut tape, first_frame)
 }
 
@@ -93,8 +54,8 @@ fn check(head: &AudioHead) -> Result<(), MediaError> {
 }
 
 /// The decoded sound as one line of samples, counted from the start of the presentation.
-struct Tape<'a> {
-    head: &'a AudioHead,
+pub struct Tape {
+    head: AudioHead,
     opened: Opened,
     decoder: Decoder,
     /// When the stream begins, on the file's own clock.
@@ -110,7 +71,52 @@ struct Tape<'a> {
     has_ended: bool,
 }
 
-impl Tape<'_> {
+impl Tape {
+    /// Of the stream and in the shape that a head wants, from this sample on.
+    pub fn open(source: OwnedFd, head: &AudioHead, at: i64, limits: &Limits) -> Result<Self, MediaError> {
+        let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;
+        opened.input.find_stream_info().map_err(open::explain)?;
+        let stream = head.rendition.stream as usize;
+        if stream >= opened.input.n_streams() {
+            return Err(invalid("the file has no such stream"));
+        }
+        for other in 0..opened.input.n_streams() {
+            let wanted = if other == stream { Wanted::All } else { Wanted::Nothing };
+            opened.input.want(other, wanted);
+        }
+        let rules = decode::Rules {
+            codecs: container::DECODERS,
+            max_pixels: limits.max_pixels,
+            n_threads: 1,
+        };
+        let (decoder, stream_start_us, tick_us) = {
+            let view = opened
+                .input
+                .streams()
+                .nth(stream)
+                .ok_or_else(|| invalid("the file has no such stream"))?;
+            let (num, den) = view.time_base();
+            let tick_us = i64::from(num) * 1_000_000 / i64::from(den.max(1)) + 1;
+            let decoder = Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })?;
+            (decoder, view.start_us().unwrap_or(head.start_us), tick_us)
+        };
+        let mut tape = Self {
+            head: head.clone(),
+            opened,
+            decoder,
+            stream_start_us,
+            tick_us,
+            resampler: None,
+            planes: vec![Vec::new(); head.rendition.channels as usize],
+            at,
+            n_packets: 0,
+            n_damaged: 0,
+            has_ended: false,
+        };
+        tape.seek(stream)?;
+        Ok(tape)
+    }
+
     fn seek(&mut self, stream: usize) -> Result<(), MediaError> {
         let at_us = self.at * 1_000_000 / i64::from(self.head.rendition.sample_rate);
         let target_us = self.head.start_us.saturating_add(at_us).saturating_sub(EARLY_US);
@@ -125,7 +131,7 @@ impl Tape<'_> {
     }
 
     /// The next samples, one buffer for each channel; silence where the file has none.
-    fn take(&mut self, n: usize) -> Result<Vec<Vec<f32>>, MediaError> {
+    pub fn take(&mut self, n: usize) -> Result<Vec<Vec<f32>>, MediaError> {
         while self.planes[0].len() < n && !self.has_ended {
             self.read()?;
         }
@@ -285,7 +291,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         })
     }
 
-    fn run(mut self, tape: &mut Tape<'_>, first_frame: i64) -> Result<(), MediaError> {
+    fn run(mut self, tape: &mut Tape, first_frame: i64) -> Result<(), MediaError> {
         let mut next = first_frame - LEAD;
         let end = self.head.n_frames as i64 + TRAIL;
         let channels = self.head.rendition.channels;

@@ -1,5 +1,8 @@
 //! Heads against their sources: whatever is made where, all of it fits.
 
+mod copy;
+mod keyframes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;

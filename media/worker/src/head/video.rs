@@ -1,8 +1,9 @@
 //! The video head: decodes from the keyframe before the first segment, converts, encodes and cuts.
 
 mod cutter;
-mod painter;
-mod reader;
+pub mod keyframes;
+pub mod painter;
+pub mod reader;
 
 use std::os::fd::OwnedFd;
 
@@ -24,6 +25,31 @@ use crate::{container, control};
 pub fn run(source: OwnedFd, head: &VideoHead, limits: &Limits, give: &mut Give<'_>) -> Result<(), MediaError> {
     check(head)?;
     let n_threads = threads(limits);
+    let mut reader = reader(source, head, limits, n_threads)?;
+    reader.go_to(head)?;
+    let mut cutter = Cutter::new(head, n_threads, give)?;
+    let mut painter = Painter::new(head);
+    let mut frame = Frame::empty().map_err(av_error)?;
+    let mut painted = Frame::empty().map_err(av_error)?;
+    while reader.next(&mut frame)? {
+        control::checkpoint()?;
+        painter.push(Some(&frame))?;
+        while painter.pull(&mut painted)? {
+            if !cutter.frame(&mut painted, painter.time_base())? {
+                return Ok(());
+            }
+        }
+    }
+    painter.push(None)?;
+    while painter.pull(&mut painted)? {
+        if !cutter.frame(&mut painted, painter.time_base())? {
+            return Ok(());
+        }
+    }
+    cutter.finish()
+}
+/// A reader of the head's stream, at the beginning of the file.
+pub fn reader(source: OwnedFd, head: &VideoHead, limits: &Limits, n_threads: u32) -> Result<Reader, MediaError> {
     let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;
     // Only these two say everything in their header.
     if !matches!(opened.format.name, "mp4" | "matroska") {
@@ -53,28 +79,7 @@ pub fn run(source: OwnedFd, head: &VideoHead, limits: &Limits, give: &mut Give<'
         }
         Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })?
     };
-    let mut reader = Reader::new(opened, stream, decoder);
-    reader.go_to(head)?;
-    let mut cutter = Cutter::new(head, n_threads, give)?;
-    let mut painter = Painter::new(head);
-    let mut frame = Frame::empty().map_err(av_error)?;
-    let mut painted = Frame::empty().map_err(av_error)?;
-    while reader.next(&mut frame)? {
-        control::checkpoint()?;
-        painter.push(Some(&frame))?;
-        while painter.pull(&mut painted)? {
-            if !cutter.frame(&mut painted, painter.time_base())? {
-                return Ok(());
-            }
-        }
-    }
-    painter.push(None)?;
-    while painter.pull(&mut painted)? {
-        if !cutter.frame(&mut painted, painter.time_base())? {
-            return Ok(());
-        }
-    }
-    cutter.finish()
+    Ok(Reader::new(opened, stream, decoder))
 }
 
 fn check(head: &VideoHead) -> Result<(), MediaError> {
@@ -96,7 +101,7 @@ fn check(head: &VideoHead) -> Result<(), MediaError> {
 }
 
 /// How many threads decoder and encoder have each.
-fn threads(limits: &Limits) -> u32 {
+pub fn threads(limits: &Limits) -> u32 {
     match limits.threads {
         0 => std::thread::available_parallelism()
             .map_or(1, |n| n.get() as u32)

@@ -186,6 +186,11 @@ impl Profile {
         self.stated.as_deref() == stated && self.colors == colors
     }
 
+    /// Whether the pictures are in sRGB's colors already.
+    pub fn is_plain(&self) -> bool {
+        self.transform.is_none()
+    }
+
     /// Brings the picture to sRGB.
     pub fn apply(&self, raster: &mut Raster) {
         let Some(transform) = &self.transform else { return };

@@ -210,8 +210,8 @@ impl Drawing {
     fn still(&mut self, index: usize, frame: &Frame, sheet: &mut Sheet) -> Result<(), MediaError> {
         let Some(stills) = &self.stills else { return Ok(()) };
         let size = self.lens.fitted(frame, stills.width.clamp(16, 4096));
-        let raster = self.lens.take(frame, size, Look::Fine)?;
-        let bytes = write::picture(&raster, stills.format)?;
+        let picture = self.lens.picture(frame, size)?;
+        let bytes = write::picture(&picture, stills.format)?;
         let kind = ArtifactKind::Still(index as u32);
         sheet.add(kind, Some(stills.format), size, &bytes)
     }
@@ -254,25 +254,30 @@ impl Drawing {
         self.choice.as_ref().is_some_and(|choice| !choice.is_made())
     }
 
+    /// Whether a part is wanted for which there is no frame at all.
+    pub fn has_gaps(&self) -> bool {
+        self.lacks_poster()
+            || self.sprite.as_ref().is_some_and(Sprite::is_empty)
+            || self
+                .hash
+                .as_ref()
+                .is_some_and(|frames| frames.iter().all(Option::is_none))
+    }
+
     /// Leaves the poster out: it came from elsewhere.
     pub fn forgo_poster(&mut self) {
         self.choice = None;
     }
 
-    /// Writes everything; a part of which no frame came fails for the given reason.
-    pub fn finish(mut self, reason: &str, duration_us: i64, surveyed: &mut Surveyed, sheet: &mut Sheet) {
+    /// Writes everything; a part of which no frame came fails with the given complaint.
+    pub fn finish(mut self, complaint: &MediaError, duration_us: i64, surveyed: &mut Surveyed, sheet: &mut Sheet) {
         if let Some(scenes) = self.scenes {
             scenes.finish(duration_us, surveyed);
         }
         let mut failures = std::mem::take(&mut self.pending);
         let mut note = |part: &str, result: Result<bool, MediaError>| match result {
             Ok(true) => {}
-            Ok(false) => failures.push((
-                part.to_owned(),
-                MediaError::Corrupt {
-                    reason: reason.to_owned(),
-                },
-            )),
+            Ok(false) => failures.push((part.to_owned(), complaint.clone())),
             Err(error) => failures.push((part.to_owned(), error)),
         };
         if let Some(choice) = self.choice {

@@ -15,7 +15,7 @@ use crate::survey::listen::{self, Track};
 use crate::survey::plan::{Pick, Plan, Use};
 use crate::survey::sheet::Sheet;
 use crate::survey::walk::Walk;
-use crate::survey::{MAX_READ_ERRORS, checkpoint, cover, decoder, known, main_pictures};
+use crate::survey::{MAX_READ_ERRORS, checkpoint, cover, decoder, known, locked, main_pictures};
 
 /// A file from this size up is not read whole for its pictures alone.
 const LONG: i64 = 24 << 20;
@@ -23,6 +23,7 @@ const LONG: i64 = 24 << 20;
 /// A file with moving pictures.
 pub fn survey(
     input: &mut Input,
+    head: &[u8],
     survey: &Survey,
     limits: &Limits,
     surveyed: &mut Surveyed,
@@ -71,11 +72,16 @@ pub fn survey(
         }
         track.sound.finish(surveyed, sheet)?;
     }
-    let mut reason = "no frame could be decoded".to_owned();
+    let mut complaint = MediaError::Corrupt {
+        reason: "no frame could be decoded".to_owned(),
+    };
     match walked {
         Ok(()) => {}
-        Err(MediaError::Corrupt { reason: stated } | MediaError::Unsupported { reason: stated }) => reason = stated,
+        Err(error @ (MediaError::Corrupt { .. } | MediaError::Unsupported { .. })) => complaint = error,
         Err(error) => return Err(error),
+    }
+    if drawing.has_gaps() && matches!(complaint, MediaError::Corrupt { .. }) {
+        complaint = locked(input, Some(stream), head).unwrap_or(complaint);
     }
     if drawing.lacks_poster() && survey.poster.is_some() {
         // A film that cannot be decoded may still bring its own poster.
@@ -83,7 +89,7 @@ pub fn survey(
             drawing.forgo_poster();
         }
     }
-    drawing.finish(&reason, duration_us, surveyed, sheet);
+    drawing.finish(&complaint, duration_us, surveyed, sheet);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ const MAX_PACKETS: u32 = 64;
 /// The share of a picture's rows, in hundredths, that must be there.
 const MIN_PRESENT: usize = 50;
 
-/// Surveys a HEIF file by libheif; false if it is none, or libheif cannot read it and FFmpeg may try.
+/// Surveys a HEIF file by libheif; gives what it complains of, where it cannot read it and FFmpeg may try.
 pub fn survey_heif(
     source: &OwnedFd,
     survey: &Survey,
@@ -37,7 +37,7 @@ pub fn survey_heif(
         Ok(picture) => picture,
         Err(HeifError::NoMemory) => return Err(MediaError::Memory),
         Err(HeifError::TooLarge(pixels)) => return Err(too_large(pixels, limits)),
-        Err(HeifError::Invalid(reason)) => return Ok(Err(MediaError::Corrupt { reason })),
+        Err(complaint) => return Ok(Err(heif_file::error(complaint))),
     };
     drop(whole);
     let known = Known {

@@ -7,6 +7,8 @@ use media_proto::error::MediaError;
 
 use crate::open::av_error;
 use crate::survey::color::{Profile, Tone};
+use crate::survey::picture::Picture;
+use crate::survey::planes::Planes;
 use crate::survey::raster::{Orientation, Raster};
 
 /// No picture is higher than so many times its width: a long strip becomes narrow instead.
@@ -130,7 +132,7 @@ impl Lens {
         } else {
             let mut raster = Raster::from_frame(&scaled);
             if look != Look::Plain {
-                self.correct(frame, &mut raster, colors);
+                self.profile(frame, colors).apply(&mut raster);
             }
             raster
         };
@@ -138,6 +140,25 @@ impl Lens {
             raster = raster.laid_on_ground();
         }
         Ok(raster.upright(orientation))
+    }
+
+    /// The frame as a picture of that upright size for people, in the planes that it came in where nothing else is to be done
+    /// to it.
+    pub fn picture(&mut self, frame: &Frame, size: (u32, u32)) -> Result<Picture, MediaError> {
+        let colors = frame.colors();
+        let mix = source_mix(frame, Look::Fine);
+        let is_planes = frame
+            .layout()
+            .is_some_and(|layout| !layout.is_rgb && !layout.is_gray && !layout.has_alpha && layout.is_planar);
+        let is_as_shown = self.known.orientation == Orientation::default() && !Tone::is_needed(colors);
+        if !is_planes || !is_as_shown || !Planes::know(mix) || !self.profile(frame, colors).is_plain() {
+            return self.take(frame, size, Look::Fine).map(Picture::Raster);
+        }
+        let mut scaled = Frame::picture(PixelFormat::Yuv420p, size.0, size.1).map_err(av_error)?;
+        self.scaler(size.0, size.1, Filter::Even)
+            .scale(frame, mix, &mut scaled, mix)
+            .map_err(av_error)?;
+        Ok(Picture::Planes(Planes::new(scaled, mix)))
     }
 
     /// A glance at a frame: the luma of a few hundred places, in full range, as stored. Cheap enough for every frame.
@@ -171,19 +192,12 @@ impl Lens {
         Ok(luma)
     }
 
-    /// Brings stated colors to sRGB: by the profile, or by the primaries where they are wide.
-    fn correct(&mut self, frame: &Frame, raster: &mut Raster, colors: Colors) {
+    /// What brings stated colors to sRGB: the profile, or the primaries where they are wide.
+    fn profile(&mut self, frame: &Frame, colors: Colors) -> &Profile {
         let stated = frame.icc_profile().or(self.known.icc_profile.as_deref());
-        let is_current = self
-            .profile
-            .as_ref()
-            .is_some_and(|profile| profile.is_for(stated, colors));
-        if !is_current {
-            self.profile = Some(Profile::new(stated, colors));
-        }
-        if let Some(profile) = &self.profile {
-            profile.apply(raster);
-        }
+        let current = self.profile.take().filter(|profile| profile.is_for(stated, colors));
+        let profile = current.unwrap_or_else(|| Profile::new(stated, colors));
+        self.profile.insert(profile)
     }
 
     fn scaler(&mut self, width: u32, height: u32, filter: Filter) -> &mut Scaler {

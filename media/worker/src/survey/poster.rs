@@ -71,30 +71,31 @@ impl Choice {
                 reason: "a poster without a width".to_owned(),
             });
         };
-        let mut raster = lens.take(&frame, lens.fitted(&frame, widest), Look::Fine)?;
+        let mut picture = lens.picture(&frame, lens.fitted(&frame, widest))?;
         drop(frame);
-        let full = (raster.width, raster.height);
+        let full = picture.size();
         for (i, &width) in widths.iter().enumerate() {
             // A size that the picture does not reach is left out, unless it is the first: that is the picture's own.
             let is_reached = width as usize <= full.0;
             if !is_reached && i > 0 {
                 continue;
             }
-            if is_reached && raster.width > width as usize {
+            if is_reached && picture.size().0 > width as usize {
                 let width = width as usize;
                 let height = (full.1 as f64 * width as f64 / full.0 as f64).round().max(1.0) as usize;
-                raster = raster.shrunk(width, height);
+                picture = picture.shrunk(width, height)?;
             } else if i > 0 {
                 // The picture's own size, which is written already.
                 continue;
             }
-            let size = (raster.width as u32, raster.height as u32);
+            let (width, height) = picture.size();
+            let size = (width as u32, height as u32);
             for &format in &self.poster.formats {
-                let bytes = write::picture(&raster, format)?;
+                let bytes = write::picture(&picture, format)?;
                 sheet.add(ArtifactKind::Poster, Some(format), size, &bytes)?;
             }
         }
-        surveyed.thumbhash = Some(thumbhash::of(&raster));
+        surveyed.thumbhash = Some(thumbhash::of(&picture.into_raster()?));
         surveyed.poster = Some(source);
         Ok(true)
     }

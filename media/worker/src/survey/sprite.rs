@@ -5,6 +5,7 @@ use media_proto::error::MediaError;
 use media_proto::survey::{ArtifactKind, PictureFormat, SpriteLayout, SpriteSheet, Surveyed};
 
 use crate::survey::lens::{Lens, Look};
+use crate::survey::picture::Picture;
 use crate::survey::raster::{PIXEL, Raster};
 use crate::survey::sheet::Sheet;
 use crate::survey::write;
@@ -45,6 +46,11 @@ impl Sprite {
             canvas: None,
             is_filled: vec![false; count as usize],
         })
+    }
+
+    /// Whether no still was drawn.
+    pub fn is_empty(&self) -> bool {
+        self.canvas.is_none()
     }
 
     /// When the stills are, in microseconds from the start: in the middle of the stretch that each stands for.
@@ -94,8 +100,8 @@ impl Sprite {
             return Ok(false);
         };
         self.repeat_missing(&mut canvas);
-        let bytes = write::picture(&canvas, self.format)?;
         let size = (canvas.width as u32, canvas.height as u32);
+        let bytes = write::picture(&Picture::Raster(canvas), self.format)?;
         sheet.add(ArtifactKind::Sprite, Some(self.format), size, &bytes)?;
         surveyed.sprite = Some(self.layout);
         Ok(true)

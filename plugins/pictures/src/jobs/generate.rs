@@ -13,9 +13,10 @@ use kernel::{
     sql,
     store::Durability,
 };
-use media_engine::engine::Engine;
+use media_engine::{engine::Engine, progress::Progress};
 use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::{
     Pictures, code,
@@ -186,16 +187,32 @@ impl Run<'_> {
             size: task.size,
             mtime_ns: task.mtime_ns,
         };
-        let store = &self.cx.kernel().store;
-        draw(
-            store,
+        let (progress, mut done) = watch::channel(Progress::default());
+        let drawing = draw(
+            &self.cx.kernel().store,
             &self.pictures.objects,
             self.engine,
             subject,
             &survey,
             self.cx.canceled(),
-        )
-        .await
+            Some(&progress),
+        );
+        let mut drawing = std::pin::pin!(drawing);
+        let mut shown = 0;
+        loop {
+            tokio::select! {
+                drawn = &mut drawing => return drawn,
+                Ok(()) = done.changed() => {
+                    let fraction = done.borrow_and_update().fraction().unwrap_or(0.0);
+                    let percent = (fraction * 100.0) as u8;
+                    // Some jump back for a moment, to look up an index.
+                    if percent > shown {
+                        shown = percent;
+                        self.cx.message(format!("{} ({percent} %)", task.path));
+                    }
+                }
+            }
+        }
     }
 
     async fn write(&self, task: &Task, drawn: Result<Drawn, DrawError>) -> anyhow::Result<()> {

@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use kernel::jobs::{Job, JobCx, Lane};
+use kernel::{
+    jobs::{Job, JobCx, Lane},
+    sql,
+    store::Durability,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,6 +57,7 @@ impl Job for IndexSimilar {
             Scope::Library(_) => "Find similar media of a library".to_owned(),
             Scope::Media(media) if media.len() == 1 => "Find what is similar to an item".to_owned(),
             Scope::Media(media) => format!("Find what is similar to {} items", media.len()),
+            Scope::Request(_) => "Find what is similar to selected items".to_owned(),
         }
     }
 
@@ -71,6 +76,12 @@ impl Job for IndexSimilar {
         let n_waiting = compare::n_waiting(cx.kernel().store.reader(), &self.scope).await?;
         cx.step(IndexStep::Compare, Some(n_waiting));
         compare::compare(cx, similar.near(), &self.scope).await?;
+        if let Scope::Request(request) = &self.scope {
+            let tx = cx.begin(Durability::Normal).await?;
+            let text = "delete from similar_request where request_id = $1";
+            sql::execute(&*tx, text, [(*request).into()]).await?;
+            tx.commit().await?;
+        }
         let (bytes, n_entries) = similar.near().size();
         tracing::debug!(bytes, n_entries, "the index of similar media");
         Ok(())

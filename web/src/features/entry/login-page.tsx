@@ -1,5 +1,6 @@
 //! Signing in with name and password; goes on to where the reader wanted to be.
 
+import "@/lib/page-messages";
 import { useState, type FormEvent } from "react";
 import { useLocation, useSearch } from "wouter";
 import { usePageTitle } from "@/components/page-title";

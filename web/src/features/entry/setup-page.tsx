@@ -1,5 +1,6 @@
 //! The first run: the administrator's account by one-time code, then the first library, whose scan starts at once.
 
+import "@/lib/page-messages";
 import { useState, type FormEvent } from "react";
 import { Redirect, useLocation, useSearch } from "wouter";
 import { LibraryForm } from "@/components/library-form";

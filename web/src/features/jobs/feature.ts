@@ -7,5 +7,5 @@ import { JobsIcon } from "@/ui/icons";
 export const jobsFeature = defineFeature({
   id: "jobs",
   routes: [{ pattern: patterns.jobs, load: () => import("./jobs-page") }],
-  nav: [{ path: paths.jobs(), label: "nav.jobs", icon: JobsIcon }],
+  nav: [{ path: paths.jobs(), label: "nav.jobs", icon: JobsIcon, isMain: true }],
 });

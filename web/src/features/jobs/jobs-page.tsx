@@ -1,10 +1,12 @@
 //! All jobs, the active ones first, newest first, older ones on demand. Progress arrives through the cache.
 
+import "@/lib/page-messages";
 import { useEffect, useState } from "react";
 import { useQuery } from "urql";
 import { useNow } from "@/components/clock";
 import { usePageTitle } from "@/components/page-title";
-import { JobRow, JobRowFragment } from "@/components/job-row";
+import { JobRowFragment } from "@/components/job-fragment";
+import { JobRow } from "@/components/job-row";
 import { Failed, Loading } from "@/components/states";
 import { useConnection } from "@/data/connection";
 import { graphql, readFragment } from "@/data/graphql";

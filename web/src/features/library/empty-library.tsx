@@ -1,17 +1,21 @@
 //! The grid's two kinds of nothing: no media at all, and none that fits the search.
 
-import { useLocation } from "wouter";
+import { useQuery } from "urql";
+import { Link, useLocation } from "wouter";
+import { graphql } from "@/data/graphql";
 import { useIsAdmin } from "@/data/session";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { FolderIcon, SearchIcon } from "@/ui/icons";
-import { useHasLibraries } from "./library-list";
+
+const AnyLibrary = graphql(`query AnyLibrary { libraries(first: 1) { nodes { id } } }`);
 
 export function EmptyLibrary({ isNarrowed }: { readonly isNarrowed: boolean }) {
   const isAdmin = useIsAdmin();
-  const hasLibraries = useHasLibraries();
+  const [{ data }] = useQuery({ query: AnyLibrary, requestPolicy: "cache-and-network" });
+  const hasLibraries = (data?.libraries.nodes.length ?? 0) > 0;
   const [, navigate] = useLocation();
   if (isNarrowed) {
     return (
@@ -24,6 +28,7 @@ export function EmptyLibrary({ isNarrowed }: { readonly isNarrowed: boolean }) {
   return (
     <Empty title={t("library.empty.title")} icon={<FolderIcon />}>
       <p>{t(hasLibraries ? "library.empty.filling" : isAdmin ? "library.empty.admin" : "library.empty.viewer")}</p>
+      {isAdmin && <Link href={paths.libraries()}>{t("nav.libraries")}</Link>}
     </Empty>
   );
 }

@@ -1,15 +1,12 @@
-//! The library: home of the app, and the problems that scans met.
+//! The library: home of the app.
 
 import { defineFeature } from "@/components/feature";
 import { paths, patterns } from "@/lib/paths";
-import { VideoIcon } from "@/ui/icons";
+import { GridIcon } from "@/ui/icons";
 import { Page } from "./library-page";
 
 export const libraryFeature = defineFeature({
   id: "library",
-  routes: [
-    { pattern: patterns.library, Page },
-    { pattern: patterns.failures, load: () => import("./problems-page") },
-  ],
-  nav: [{ path: paths.library(), label: "nav.library", icon: VideoIcon }],
+  routes: [{ pattern: patterns.library, Page }],
+  nav: [{ path: paths.library(), label: "nav.library", icon: GridIcon, isMain: true }],
 });

@@ -1,69 +1,135 @@
-//! Search, kind and order of the list. Every change is an address, so reload, back and a copied link keep it.
+//! Search, kind, filter, order and look of the list. Every change is an address, so reload, back and a copied link keep it.
 
-import { useEffect, useRef, useState } from "react";
-import { useLocation } from "wouter";
-import { formatLibrarySearch, isNarrowed, kinds, type LibrarySearch, orders } from "@/lib/library-search";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { countConditions } from "@/lib/filter";
+import { actionFor, takesText } from "@/lib/keys";
+import { isNarrowed, kinds, type LibrarySearch, orderOf, orders, type View, views, type Zoom, zooms } from "@/lib/library-search";
 import { t } from "@/lib/messages";
-import { paths } from "@/lib/paths";
+import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
-import { SearchIcon } from "@/ui/icons";
+import { FilterIcon, GridIcon, SearchIcon, SortIcon, TableIcon, WallIcon } from "@/ui/icons";
 import styles from "./library-bar.module.css";
+import type { Go } from "./library-page";
+
+const FilterBuilder = lazy(async () => ({ default: (await import("./filter-builder")).FilterBuilder }));
+const Suggestions = lazy(async () => ({ default: (await import("./suggestions")).Suggestions }));
 
 interface LibraryBarProps {
   readonly search: LibrarySearch;
   readonly total: number | null;
+  readonly look: { readonly view: View; readonly zoom: Zoom };
+  readonly onGo: Go;
 }
 
-const typingMs = 300;
+const typingMs = 250;
+const viewIcons = { grid: GridIcon, wall: WallIcon, table: TableIcon };
 
-export function LibraryBar({ search, total }: LibraryBarProps) {
-  const [, navigate] = useLocation();
-  const go = (change: Partial<LibrarySearch>, isReplacing = false) =>
-    navigate(paths.library() + formatLibrarySearch({ ...search, ...change }), { replace: isReplacing });
+export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
+  const [isFiltering, setIsFiltering] = useState(false);
+  const n = countConditions(search.filter);
   return (
     <search className={styles.bar} aria-label={t("library.search")}>
-      <SearchBox text={search.text} onSearch={(text) => go({ text }, true)} />
-      <div className={styles.kinds} role="group" aria-label={t("library.kind")}>
+      <SearchBox search={search} onGo={onGo} />
+      <div className={styles.group} role="group" aria-label={t("library.kind")}>
         {[null, ...kinds].map((kind) => (
           <button
             key={kind ?? "all"}
             type="button"
-            className={classNames(styles.kind, search.kind === kind && styles.chosen)}
+            className={classNames(styles.choice, search.kind === kind && styles.chosen)}
             aria-pressed={search.kind === kind}
-            onClick={() => go({ kind })}
+            onClick={() => onGo({ kind })}
           >
             {t(kind === null ? "library.kind.all" : `library.kind.${kind}`)}
           </button>
         ))}
       </div>
-      <p className={styles.total}>
+      <Button icon={<FilterIcon />} aria-haspopup="dialog" onClick={() => setIsFiltering(true)}>
+        {n === 0 ? t("filter.open") : t("filter.openCount", { count: n })}
+      </Button>
+      <p className={styles.total} role="status">
         {total === null ? "" : t(isNarrowed(search) ? "library.matches" : "library.total", { count: total })}
       </p>
-      <label className={styles.sort}>
-        <span>{t("library.sort")}</span>
-        <select
-          value={search.order}
-          onChange={(event) => go({ order: orders.find((order) => order === event.target.value) ?? search.order })}
-        >
-          {orders.map((order) => (
-            <option key={order} value={order}>
-              {t(`library.sort.${order}`)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <OrderChoice search={search} onGo={onGo} />
+      <div className={styles.group} role="group" aria-label={t("library.view")}>
+        {views.map((view) => {
+          const Icon = viewIcons[view];
+          return (
+            <button
+              key={view}
+              type="button"
+              className={classNames(styles.choice, styles.square, look.view === view && styles.chosen)}
+              aria-pressed={look.view === view}
+              aria-label={t(`library.view.${view}`)}
+              title={t(`library.view.${view}`)}
+              onClick={() => onGo({ view }, true)}
+            >
+              <Icon />
+            </button>
+          );
+        })}
+      </div>
+      <input
+        className={styles.zoom}
+        type="range"
+        min={1}
+        max={zooms.length}
+        step={1}
+        aria-label={t("library.zoom")}
+        title={t("library.zoom")}
+        value={look.zoom}
+        onChange={(event) => onGo({ zoom: zooms.find((zoom) => zoom === Number(event.target.value)) ?? look.zoom }, true)}
+      />
+      {isFiltering && (
+        <Suspense>
+          <FilterBuilder search={search} onGo={onGo} onClose={() => setIsFiltering(false)} />
+        </Suspense>
+      )}
     </search>
   );
 }
 
-interface SearchBoxProps {
-  readonly text: string;
-  readonly onSearch: (text: string) => void;
+function OrderChoice({ search, onGo }: { readonly search: LibrarySearch; readonly onGo: Go }) {
+  const offered = orders.filter((order) => order !== "relevance" || search.text !== "");
+  return (
+    <div className={styles.sort}>
+      <select
+        aria-label={t("library.sort")}
+        value={orderOf(search)}
+        onChange={(event) => {
+          const order = offered.find((known) => known === event.target.value) ?? null;
+          onGo({ order, isReversed: false, ...(order === "random" ? { seed: freshSeed() } : {}) });
+        }}
+      >
+        {offered.map((order) => (
+          <option key={order} value={order}>
+            {t(`library.sort.${order}`)}
+          </option>
+        ))}
+      </select>
+      <button
+        type="button"
+        className={classNames(styles.choice, styles.square, search.isReversed && styles.chosen)}
+        aria-pressed={search.isReversed}
+        aria-label={t("library.reverse")}
+        title={t("library.reverse")}
+        onClick={() => onGo({ isReversed: !search.isReversed, order: orderOf(search) })}
+      >
+        <SortIcon />
+      </button>
+    </div>
+  );
+}
+
+/** Another shuffle each time "random" is chosen. */
+function freshSeed(): number {
+  return 1 + Math.floor(Math.random() * 1_000_000);
 }
 
 /** Keeps what is being typed, which the address follows a moment later; `/` focuses it from anywhere on the page. */
-function SearchBox({ text, onSearch }: SearchBoxProps) {
+function SearchBox({ search, onGo }: { readonly search: LibrarySearch; readonly onGo: Go }) {
+  const { text } = search;
   const [typed, setTyped] = useState(text);
+  const [isTyping, setIsTyping] = useState(false);
   const input = useRef<HTMLInputElement>(null);
 
   // The address changed from outside, as by "show everything" or going back.
@@ -75,23 +141,28 @@ function SearchBox({ text, onSearch }: SearchBoxProps) {
 
   useEffect(() => {
     if (typed.trim() === text) return;
-    const timer = setTimeout(() => onSearch(typed.trim()), typingMs);
+    const timer = setTimeout(() => onGo({ text: typed.trim() }, true), typingMs);
     return () => clearTimeout(timer);
   });
 
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]")) return;
+      if (actionFor("global", event) !== "search" || takesText(event.target)) return;
       event.preventDefault();
       input.current?.focus();
+      input.current?.select();
     };
     document.addEventListener("keydown", focus);
     return () => document.removeEventListener("keydown", focus);
   }, []);
 
   return (
-    <label className={styles.search}>
+    <div
+      className={styles.search}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setIsTyping(false);
+      }}
+    >
       <SearchIcon />
       <input
         ref={input}
@@ -99,9 +170,21 @@ function SearchBox({ text, onSearch }: SearchBoxProps) {
         aria-label={t("library.searchHint")}
         placeholder={t("library.searchHint")}
         aria-keyshortcuts="/"
+        autoComplete="off"
         value={typed}
-        onChange={(event) => setTyped(event.target.value)}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setIsTyping(true);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") setIsTyping(false);
+        }}
       />
-    </label>
+      {isTyping && typed.trim().length >= 2 && (
+        <Suspense>
+          <Suggestions text={typed.trim()} input={input} onGo={onGo} search={search} onDone={() => setIsTyping(false)} />
+        </Suspense>
+      )}
+    </div>
   );
 }

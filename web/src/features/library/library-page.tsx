@@ -1,98 +1,123 @@
-//! Home: the libraries with their counts, and all media as a grid that grows while a scan runs.
+//! The library: all media as a grid, a wall or a table, of any length.
 
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useClient } from "urql";
-import { useSearch } from "wouter";
+import { useLocation, useSearch } from "wouter";
+import { listArguments, type ListArguments, refreshItems, tileList, type TileItem, tileWindow } from "@/components/media-lists";
 import { usePageTitle } from "@/components/page-title";
-import { formatLibrarySearch, isNarrowed, mediaPageVariables, parseLibrarySearch } from "@/lib/library-search";
+import { forgetAnchor, useSelection } from "@/components/selection";
+import { Failed } from "@/components/states";
+import { type FeedBundle, useLibraryFeed } from "@/components/use-library-feed";
+import { useWindowList } from "@/data/list-cache";
+import type { WindowList } from "@/data/window-list";
+import { formatLibrarySearch, isNarrowed, type LibrarySearch, listKey, mediaArguments, parseLibrarySearch } from "@/lib/library-search";
 import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
-import { gridFocusTarget } from "./grid-focus";
+import { useMedia } from "@/ui/use-media";
 import { LibraryBar } from "./library-bar";
-import { LibraryList, refreshLibraries } from "./library-list";
 import styles from "./library-page.module.css";
-import { EmptyLibrary } from "./empty-library";
-import { MediaWindow, refreshFirstWindow, refreshItems, type WindowFacts } from "./media-window";
-import { keepPlace, readPlace } from "./place";
-import { type FeedBundle, useLibraryFeed } from "./use-library-feed";
+import { MediaGrid } from "./media-grid";
+import { readPlace } from "./place";
+import { chosenLook, keepLook, shapeOf } from "./view-choice";
 
 /** Nearer to the top than this, new items may move the grid; further down they would move it under the reader's eyes. */
 const topPx = 160;
 
+const EmptyLibrary = lazy(async () => ({ default: (await import("./empty-library")).EmptyLibrary }));
+const FilterChips = lazy(async () => ({ default: (await import("./filter-chips")).FilterChips }));
+const SelectionBar = lazy(async () => ({ default: (await import("./selection-bar")).SelectionBar }));
+const MediaTable = lazy(async () => ({ default: (await import("./media-table")).MediaTable }));
+
+/** Changes the address, and with it the list. */
+export type Go = (change: Partial<LibrarySearch>, isReplacing?: boolean) => void;
+
 export function Page() {
-  // A different search is a different list: nothing of the old one may stay.
-  const search = useSearch();
-  usePageTitle(t("library.title"));
-  return <Library key={formatLibrarySearch(parseLibrarySearch(search))} query={search} />;
-}
-
-function Library({ query }: { readonly query: string }) {
   const client = useClient();
+  const query = useSearch();
+  const [, navigate] = useLocation();
   const search = useMemo(() => parseLibrarySearch(query), [query]);
-  const variables = useMemo(() => mediaPageVariables(search), [search]);
-  const [place] = useState(readPlace);
-  const [count, setCount] = useState(place.windows);
-  const [windows, setWindows] = useState<readonly WindowFacts[]>([]);
-  const [pending, setPending] = useState(0);
-  const [tabStop, setTabStop] = useState<string | null>(place.focused);
-  const grid = useRef<HTMLUListElement>(null);
-
-  const onLoaded = useCallback((index: number, facts: WindowFacts) => {
-    setWindows((known) => [...known.slice(0, index), facts, ...known.slice(index + 1)]);
-  }, []);
-
-  const refresh = () => {
-    setPending(0);
-    setCount(1);
-    setWindows((known) => known.slice(0, 1));
-    void refreshFirstWindow(client, variables);
+  const key = listKey(search);
+  const list = useMemo(() => {
+    const made = listArguments(mediaArguments(parseLibrarySearch(key)));
+    return { arguments: made, tiles: tileList(client, key, made) };
+  }, [client, key]);
+  const { total, error } = useWindowList(list.tiles);
+  usePageTitle(search.text === "" ? t("library.title") : `${search.text} · ${t("library.title")}`);
+  const look = chosenLook(search);
+  const go: Go = (change, isReplacing = false) => {
+    const { view, zoom } = { ...look, ...change };
+    if (change.view || change.zoom) keepLook({ view: view ?? look.view, zoom: zoom ?? look.zoom });
+    navigate(paths.library() + formatLibrarySearch({ ...search, ...change }), { replace: isReplacing });
   };
-
-  useLibraryFeed((bundle: FeedBundle) => {
-    if (bundle.moved > 0 || bundle.isGap) void refreshLibraries(client);
-    const shown = new Set(windows.flatMap((facts) => facts.ids));
-    const updated = bundle.updated.filter((id) => shown.has(id)).slice(0, 200);
-    if (updated.length > 0) void refreshItems(client, updated);
-    if (bundle.isGap) void refreshFirstWindow(client, variables);
-    if (bundle.moved === 0) return;
-    if (window.scrollY < topPx) refresh();
-    else setPending((known) => known + bundle.moved);
-  });
-
-  const loaded = windows.length;
-  const hasMore = loaded === count && windows[count - 1]?.next != null;
-  const total = windows[0]?.total ?? null;
-
-  // Coming back shows the same place, once as many windows are there as before.
-  const isRestored = useRef(place.focused === null);
-  useLayoutEffect(() => {
-    if (isRestored.current || loaded < place.windows) return;
-    isRestored.current = true;
-    const tile = grid.current?.querySelector<HTMLElement>(`[data-media="${CSS.escape(place.focused ?? "")}"]`);
-    if (!tile) return;
-    window.scrollBy(0, tile.getBoundingClientRect().top - place.top);
-    tile.focus({ preventScroll: true });
-  }, [loaded, place]);
-
-  // The browser tells when the end of the grid comes near.
-  const end = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!hasMore || end.current === null) return;
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        if (entry?.isIntersecting) setCount((known) => known + 1);
-      },
-      { rootMargin: "1200px" },
-    );
-    observer.observe(end.current);
-    return () => observer.disconnect();
-  }, [hasMore]);
-
   return (
     <div className={styles.page}>
       <h1 className={styles.heading}>{t("library.title")}</h1>
-      <LibraryList />
-      <LibraryBar search={search} total={total} />
+      <LibraryBar search={search} total={total} look={look} onGo={go} />
+      {search.filter.items.length > 0 && (
+        <Suspense fallback={<div className={styles.chips} />}>
+          <FilterChips search={search} onGo={go} />
+        </Suspense>
+      )}
+      {error !== null && total === null ? (
+        <Failed error={error} onRetry={() => void list.tiles.refresh()} />
+      ) : (
+        // A different search is a different list: nothing of the old one may stay.
+        <Library key={key} list={list.arguments} tiles={list.tiles} search={search} look={look} onGo={go} />
+      )}
+    </div>
+  );
+}
+
+interface LibraryProps {
+  readonly list: ListArguments;
+  readonly tiles: WindowList<TileItem>;
+  readonly search: LibrarySearch;
+  readonly look: ReturnType<typeof chosenLook>;
+  readonly onGo: Go;
+}
+
+function Library({ list, tiles, search, look, onGo }: LibraryProps) {
+  const client = useClient();
+  const isNarrow = useMedia("(width < 44rem)");
+  const shape = useMemo(() => shapeOf(look.view, look.zoom, isNarrow), [look.view, look.zoom, isNarrow]);
+  const [place] = useState(readPlace);
+  const [pending, setPending] = useState(0);
+  const { ids: selected } = useSelection();
+  const visible = useRef({ first: 0, end: tileWindow });
+  const { total } = tiles;
+
+  // Places of another list mean other items.
+  useEffect(() => forgetAnchor, []);
+
+  const refresh = () => {
+    setPending(0);
+    void tiles.refresh();
+  };
+  useLibraryFeed((bundle: FeedBundle) => {
+    const shown = new Set<string>();
+    for (let index = visible.current.first; index < visible.current.end; index += 1) shown.add(tiles.item(index)?.id ?? "");
+    const updated = bundle.updated.filter((id) => shown.has(id));
+    if (updated.length > 0) void refreshItems(client, updated);
+    // What arrived before the first answer is in it.
+    if (tiles.total === null || (bundle.moved === 0 && !bundle.isGap)) return;
+    if (window.scrollY < topPx) refresh();
+    else if (bundle.moved > 0) setPending((known) => known + bundle.moved);
+  });
+
+  if (total === 0) {
+    return (
+      <Suspense>
+        <EmptyLibrary isNarrowed={isNarrowed(search)} />
+      </Suspense>
+    );
+  }
+  const onVisible = (first: number, end: number) => {
+    visible.current = { first, end };
+  };
+  const body = { list, tiles, address: listKey(search), shape, place, onVisible };
+  return (
+    <>
       {pending > 0 && (
         <div className={styles.changes}>
           <Button
@@ -106,41 +131,18 @@ function Library({ query }: { readonly query: string }) {
           </Button>
         </div>
       )}
-      {total === 0 && <EmptyLibrary isNarrowed={isNarrowed(search)} />}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the events come from the links inside */}
-      <ul
-        ref={grid}
-        className={styles.grid}
-        aria-label={t("library.grid")}
-        onClickCapture={(event) => keepPlace(count, event.target)}
-        onFocus={(event) => {
-          const id = event.target.closest<HTMLElement>("[data-media]")?.dataset.media;
-          if (id !== undefined) setTabStop(id);
-        }}
-        onKeyDown={(event) => {
-          const target = gridFocusTarget(event.currentTarget, event.target, event.key);
-          if (target === null) return;
-          event.preventDefault();
-          target.focus();
-        }}
-      >
-        {Array.from({ length: count }, (_, index) => {
-          const after = index === 0 ? null : windows[index - 1]?.next;
-          if (after === undefined || (after === null && index > 0)) return null;
-          return (
-            <MediaWindow
-              // oxlint-disable-next-line react/no-array-index-key -- a window is its place in the chain
-              key={index}
-              variables={variables}
-              index={index}
-              after={after}
-              tabStop={tabStop}
-              onLoaded={onLoaded}
-            />
-          );
-        })}
-      </ul>
-      <div ref={end} className={styles.end} />
-    </div>
+      {look.view === "table" ? (
+        <Suspense>
+          <MediaTable {...body} search={search} onGo={onGo} />
+        </Suspense>
+      ) : (
+        <MediaGrid {...body} look={look.view === "wall" ? "bare" : "card"} />
+      )}
+      {selected.size > 0 && (
+        <Suspense>
+          <SelectionBar list={list} total={total} onChanged={refresh} />
+        </Suspense>
+      )}
+    </>
   );
 }

@@ -4,7 +4,7 @@ import { type FragmentOf, graphql, readFragment, type ResultOf } from "@/data/gr
 import { formatBitRate, formatBytes, formatCount, formatDateTime, formatDuration, formatFrameRate } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { fileName } from "@/lib/playability";
-import { DownloadIcon } from "@/ui/icons";
+import { DownloadIcon } from "@/ui/more-icons";
 import styles from "./file-facts.module.css";
 
 export const FileFactsFragment = graphql(`

@@ -1,59 +1,125 @@
-//! The page of one item: stage above, facts of the item and its files below.
+//! The page of one item: stage above; what it is, its files and what is like it below.
 
-import { useCallback, useRef } from "react";
-import { useQuery } from "urql";
-import { Link } from "wouter";
+import "@/lib/page-messages";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useClient, useQuery } from "urql";
+import { Link, useLocation } from "wouter";
 import type { PageProps } from "@/components/feature";
 import { kindText } from "@/components/kind-icon";
 import { usePageTitle } from "@/components/page-title";
 import { Failed, Loading, Missing } from "@/components/states";
 import { graphql } from "@/data/graphql";
-import { formatBytes, formatDateTime, formatDuration, formatResolution } from "@/lib/format";
+import { browserCapabilities } from "@/lib/capabilities";
+import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
-import { BackIcon } from "@/ui/icons";
+import { isShowableImage } from "@/lib/playability";
+import { Button } from "@/ui/button";
+import { BackIcon, NextIcon } from "@/ui/more-icons";
 import { Chapters, ChaptersFragment } from "./chapters";
 import { FileFacts, FileFactsFragment } from "./file-facts";
+import { ImageViewer } from "./image-viewer";
+import { MediaInfo, MediaInfoFragment } from "./media-info";
 import styles from "./media-page.module.css";
-import { Stage, StageFileFragment } from "./stage";
+import { type CaptionTrack, Player, type PlayerHandle } from "./player/player";
+import type { Range } from "./player/timeline";
+import { Similar } from "./similar";
+import { useNeighbors } from "./use-neighbors";
 
 const MediaDetails = graphql(
   `
-    query MediaDetails($id: ID!) {
+    query MediaDetails($id: ID!, $capabilities: PlaybackCapabilities) {
       node(id: $id) {
         __typename
         id
         ... on Media {
           title
-          description
-          date
-          addedAt
-          tags(first: 20) { nodes { id name } }
-          people(first: 20) { nodes { id name } }
-          studio { id name }
-          files { id size ...StageFile ...FileFacts ...Chapters }
+          thumbnail { url srcset { url width } }
+          files { id path size container streams { __typename id codec ... on SubtitleStream { isText url language title } } chapters { id title start } ...FileFacts ...Chapters }
+          ...MediaInfo
         }
-        ... on Video { duration width height }
-        ... on Audio { duration }
-        ... on Image { width height }
+        ... on Video {
+          duration width height frameRate resumePosition codecs
+          sprite { url columns rows interval tileWidth tileHeight }
+          playback(capabilities: $capabilities) { method reason hlsUrl directUrl }
+        }
+        ... on Audio { duration resumePosition codecs waveform { url } playback(capabilities: $capabilities) { method reason hlsUrl directUrl } }
+        ... on Image { width height files { id url } }
       }
     }
   `,
-  [StageFileFragment, FileFactsFragment, ChaptersFragment],
+  [FileFactsFragment, ChaptersFragment, MediaInfoFragment],
 );
 
+const SaveProgress = graphql(`
+  mutation SaveProgress($input: SaveProgressInput!) {
+    saveProgress(input: $input) { media { id ... on Video { resumePosition } ... on Audio { resumePosition } viewCount lastViewedAt } }
+  }
+`);
+
+const RecordView = graphql(`
+  mutation RecordView($input: RecordViewInput!) { recordView(input: $input) { media { id viewCount lastViewedAt } } }
+`);
+
+/** Nearer to the beginning or the end than this, a film starts at its beginning. */
+const resumeFrom = 10;
+const resumeUntil = 0.95;
+
 export function Page({ params }: PageProps) {
-  const [{ data, error }, retry] = useQuery({ query: MediaDetails, variables: { id: params.id ?? "" } });
-  const player = useRef<HTMLMediaElement>(null);
-  const onPlayer = useCallback((element: HTMLMediaElement | null) => {
-    player.current = element;
-  }, []);
-  const seek = (seconds: number) => {
-    if (player.current !== null) player.current.currentTime = seconds;
-  };
+  // Another item is another page: player, range and renewals begin anew.
+  return <MediaPage key={params.id} id={params.id ?? ""} />;
+}
+
+function MediaPage({ id }: { readonly id: string }) {
+  const client = useClient();
+  const [, navigate] = useLocation();
+  const [capabilities] = useState(browserCapabilities);
+  const variables = useMemo(() => ({ id, capabilities }), [id, capabilities]);
+  const [{ data, error }, retry] = useQuery({ query: MediaDetails, variables, requestPolicy: "cache-and-network" });
+  const player = useRef<PlayerHandle>(null);
+  const [range, setRange] = useState<Range>({ start: null, end: null });
+  const [isTheater, setIsTheater] = useState(false);
+  // A reload means new addresses, which a running player takes only when it is made anew.
+  const [attempt, setAttempt] = useState(0);
+  const neighbors = useNeighbors();
   const media = data?.node;
   const isMedia = media?.__typename === "Video" || media?.__typename === "Audio" || media?.__typename === "Image";
   usePageTitle(isMedia ? media.title : null);
+
+  const open = useCallback(
+    (neighbor: { readonly id: string; readonly index: number } | null) => {
+      if (neighbor) navigate(paths.media(neighbor.id), { replace: true, state: { list: neighbors.list, index: neighbor.index } });
+    },
+    [navigate, neighbors.list],
+  );
+  // Paging through the list by keys, which belong to the document.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!event.shiftKey || (event.key !== "ArrowRight" && event.key !== "ArrowLeft")) return;
+      if (event.target instanceof Element && event.target.closest("input, textarea, select, dialog")) return;
+      event.preventDefault();
+      open(event.key === "ArrowRight" ? neighbors.next : neighbors.previous);
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [neighbors, open]);
+
+  const onProgress = useCallback(
+    (position: number) => {
+      // The place is kept in the background; the player never waits for it, and a lost one costs ten seconds.
+      void client.mutation(SaveProgress, { input: { id, position } }).toPromise();
+    },
+    [client, id],
+  );
+
+  const onWatched = useCallback(
+    (watched: number) => {
+      // The server decides from which share on it counts.
+      void client.mutation(RecordView, { input: { id, watched } }).toPromise();
+    },
+    [client, id],
+  );
+
   const reload = () => retry({ requestPolicy: "network-only" });
   if (error && !data) return <Failed error={error} onRetry={reload} />;
   if (!data) return <Loading />;
@@ -64,46 +130,100 @@ export function Page({ params }: PageProps) {
   const resolution = media.__typename === "Audio" ? "" : formatResolution(media.width, media.height);
   const size = media.files.reduce((sum, file) => sum + file.size, 0);
   const [first] = media.files;
-  const facts: readonly (readonly [string, string])[] = [
-    [t("media.date"), media.date ?? ""],
-    [t("media.added"), formatDateTime(media.addedAt, locale)],
-    [t("media.studio"), media.studio?.name ?? ""],
-    [t("media.people"), media.people.nodes.map((person) => person.name).join(", ")],
-    [t("media.tags"), media.tags.nodes.map((tag) => tag.name).join(", ")],
-  ];
+  const codecs = media.__typename === "Image" ? "" : [first?.container, ...media.codecs].filter(Boolean).join(", ");
+  const chapters = (first?.chapters ?? []).map((chapter, index) => ({ ...chapter, title: chapter.title || t("media.chapter", { number: index + 1 }) }));
+  const captions = (first?.streams ?? []).flatMap((stream): CaptionTrack[] => {
+    if (stream.__typename !== "SubtitleStream" || !stream.isText || stream.url === null) return [];
+    const label = [stream.language, stream.title].filter(Boolean).join(" · ") || t("media.stream.subtitle");
+    return [{ id: stream.id, url: stream.url, language: stream.language ?? "und", label }];
+  });
+  const stored = media.__typename === "Image" ? null : media.resumePosition;
+  const resumeAt = stored != null && stored > resumeFrom && duration && stored < duration * resumeUntil ? stored : null;
+  const picture = media.thumbnail?.srcset.at(-1)?.url ?? media.thumbnail?.url ?? null;
+
   return (
-    <article className={styles.page}>
-      <Link className={styles.back} href={paths.library()}>
-        <BackIcon />
-        {t("media.back")}
-      </Link>
-      {first && <Stage key={media.id} type={media.__typename} title={media.title} file={first} onPlayer={onPlayer} onReload={reload} />}
-      <header className={styles.head}>
-        <h1 className={styles.title}>{media.title}</h1>
-        <p className={styles.summary}>
-          {[kindText(media.__typename), formatDuration(duration), resolution, formatBytes(size, locale)].filter(Boolean).join(" · ")}
-        </p>
-        {media.description && <p className={styles.description}>{media.description}</p>}
-      </header>
-      <div className={styles.columns}>
-        <dl className={styles.facts}>
-          {facts
-            .filter(([, value]) => value !== "")
-            .map(([label, value]) => (
-              <div key={label}>
-                <dt>{label}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-        </dl>
-        {first && <Chapters file={first} onSeek={seek} />}
-        <section aria-label={t("media.files", { count: media.files.length })} className={styles.files}>
-          <h2>{t("media.files", { count: media.files.length })}</h2>
-          {media.files.map((file) => (
-            <FileFacts key={file.id} file={file} />
-          ))}
-        </section>
+    <article className={styles.page} data-theater={isTheater}>
+      <div className={styles.top}>
+        <button type="button" className={styles.back} onClick={() => (neighbors.list === null ? navigate(paths.library()) : history.back())}>
+          <BackIcon />
+          {t("media.back")}
+        </button>
+        {neighbors.list !== null && (
+          <span className={styles.pager}>
+            <Button look="quiet" icon={<BackIcon />} aria-label={t("media.previous")} aria-disabled={neighbors.previous === null} onClick={() => open(neighbors.previous)} />
+            <Button look="quiet" icon={<NextIcon />} aria-label={t("media.next")} aria-disabled={neighbors.next === null} onClick={() => open(neighbors.next)} />
+          </span>
+        )}
       </div>
+      {media.__typename === "Image" ? (
+        <ImageViewer
+          title={media.title}
+          originalUrl={first && isShowableImage(first) ? (media.files[0]?.url ?? null) : null}
+          pictureUrl={picture}
+          width={media.width}
+          height={media.height}
+          {...(neighbors.list === null ? {} : { onStep: (direction: 1 | -1) => open(direction === 1 ? neighbors.next : neighbors.previous) })}
+        />
+      ) : media.playback === null ? (
+        <div className={styles.nothing}>{t("media.noUrl")}</div>
+      ) : (
+        <Player
+          key={attempt}
+          handle={player}
+          title={media.title}
+          kind={media.__typename}
+          source={{ directUrl: media.playback.directUrl, hlsUrl: media.playback.hlsUrl, isDirect: media.playback.method === "DIRECT" }}
+          method={media.playback.method}
+          reason={media.playback.reason}
+          codecs={codecs}
+          posterUrl={picture}
+          sprite={media.__typename === "Video" ? media.sprite : null}
+          waveformUrl={media.__typename === "Audio" ? (media.waveform?.url ?? null) : null}
+          frameRate={media.__typename === "Video" ? media.frameRate : null}
+          chapters={chapters}
+          markers={[]}
+          captions={captions}
+          resumeAt={resumeAt}
+          range={range}
+          onRange={setRange}
+          onReload={() => {
+            reload();
+            setAttempt(attempt + 1);
+          }}
+          onProgress={onProgress}
+          onWatched={onWatched}
+          isTheater={isTheater}
+          onTheater={() => setIsTheater(!isTheater)}
+          atEnd={
+            neighbors.next && (
+              <div className={styles.end}>
+                <Button look="primary" onClick={() => open(neighbors.next)}>
+                  {t("media.playNext")}
+                </Button>
+              </div>
+            )
+          }
+        />
+      )}
+      <div className={styles.columns}>
+        <MediaInfo
+          media={media}
+          summary={[kindText(media.__typename), formatDuration(duration), resolution, formatBytes(size, locale)].filter(Boolean).join(" · ")}
+        />
+        <div className={styles.side}>
+          {first && <Chapters file={first} onSeek={(seconds) => player.current?.seek(seconds)} />}
+          <section aria-label={t("media.files", { count: media.files.length })} className={styles.files}>
+            <h2>{t("media.files", { count: media.files.length })}</h2>
+            {media.files.map((file) => (
+              <FileFacts key={file.id} file={file} />
+            ))}
+          </section>
+        </div>
+      </div>
+      <Similar id={media.id} />
+      <p className={styles.foot}>
+        <Link href={paths.duplicates()}>{t("nav.duplicates")}</Link>
+      </p>
     </article>
   );
 }

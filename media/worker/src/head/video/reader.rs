@@ -4,6 +4,7 @@ use media_av::decode::Decoder;
 use media_av::encode::{Frame, Packet};
 use media_av::error::AvError;
 use media_proto::error::MediaError;
+use media_proto::grid::TimeBase;
 use media_proto::head::VideoHead;
 
 use crate::open::{self, Opened, av_error};
@@ -46,8 +47,19 @@ impl Reader {
         let boundary = head
             .start_pts
             .saturating_add(head.grid.first_tick(head.first, head.time_base));
-        let mut target = head.keyframe_pts.filter(|&pts| pts <= boundary).unwrap_or(boundary);
-        let second = i64::from(head.time_base.1 / head.time_base.0).max(1);
+        let target = head.keyframe_pts.filter(|&pts| pts <= boundary).unwrap_or(boundary);
+        self.go_before(boundary, target, head.start_pts, head.time_base)
+    }
+
+    /// The same for any tick of the stream, by a seek to `target` at first.
+    pub fn go_before(
+        &mut self,
+        boundary: i64,
+        mut target: i64,
+        start_pts: i64,
+        time_base: TimeBase,
+    ) -> Result<(), MediaError> {
+        let second = i64::from(time_base.1 / time_base.0).max(1);
         let mut step = STEP_BACK_S * second;
         for _ in 0..MAX_STEPS {
             if self.opened.input.seek_back_to(self.stream, target).is_err() {
@@ -60,7 +72,7 @@ impl Reader {
             }
             target = target.saturating_sub(step);
             step = step.saturating_mul(2);
-            if target <= head.start_pts {
+            if target <= start_pts {
                 break;
             }
         }
@@ -79,6 +91,43 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+
+    /// Decodes the next keyframe alone and gives its time; the frame stays as it is if that is the one it holds already.
+    pub fn keyframe(&mut self, frame: &mut Frame, held: Option<i64>) -> Result<i64, MediaError> {
+        let mut packet = Packet::empty().map_err(av_error)?;
+        let mut n_errors = 0;
+        loop {
+            match self.opened.input.read(&mut packet) {
+                Ok(true) if packet.stream() == self.stream && packet.is_key() => {}
+                Ok(true) => continue,
+                Ok(false) => break,
+                Err(_) if n_errors < MAX_DAMAGED => {
+                    n_errors += 1;
+                    continue;
+                }
+                Err(error) => return Err(open::complaint(&self.opened.input).unwrap_or_else(|| av_error(error))),
+            }
+            self.n_packets += 1;
+            let pts = packet.pts().or(packet.dts()).unwrap_or(i64::MIN);
+            if held == Some(pts) {
+                return Ok(pts);
+            }
+            self.decoder.flush();
+            let decoded = self.decoder.send(Some(&packet)).and_then(|()| self.decoder.send(None));
+            let decoded = decoded.and_then(|()| self.decoder.receive(frame));
+            self.decoder.flush();
+            match decoded {
+                Ok(true) => return Ok(pts),
+                Ok(false) => {}
+                Err(error) => self.count_damage(error)?,
+            }
+        }
+        Err(
+            open::complaint(&self.opened.input).unwrap_or_else(|| MediaError::Corrupt {
+                reason: "no picture decodes from there on".to_owned(),
+            }),
+        )
     }
 
     /// The next frame in order of presentation; false at the end.

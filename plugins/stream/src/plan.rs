@@ -1,0 +1,81 @@
+//! What can be made of a file for players: its renditions, as a function of what the database says of it.
+
+pub mod choice;
+pub mod copies;
+pub mod load;
+pub mod shape;
+
+use std::sync::Arc;
+
+use self::choice::Choice;
+use crate::{
+    rendition::{FileState, Rendition, RenditionId},
+    texts::Text,
+};
+
+/// The renditions of one state of a file.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file.
+    pub file: FileState,
+    /// Width and height of its pictures as they are stored, for what decoding them takes.
+    pub source: (u32, u32),
+    /// Frames per second, where they are known.
+    pub frame_rate: Option<(i32, i32)>,
+    /// Pictures, best first.
+    pub video: Vec<Arc<Rendition>>,
+    /// Sound, the default first.
+    pub audio: Vec<Arc<Rendition>>,
+    /// Pictures as the file has them, if they can be cut.
+    pub copied_video: Option<Arc<Rendition>>,
+    /// For each track of sound the same as the file has it, where players take that.
+    pub copied_audio: Vec<Option<Arc<Rendition>>>,
+    /// Subtitles of text.
+    pub texts: Vec<Text>,
+    /// The file name's extension.
+    pub extension: Option<String>,
+    /// Where the presentation begins, in microseconds on the file's own clock.
+    pub start_us: i64,
+    /// The bytes of the tables it holds.
+    weight: u32,
+}
+
+impl Plan {
+    /// The rendition with this name.
+    pub fn find(&self, id: RenditionId) -> Option<&Arc<Rendition>> {
+        let copied = self.copied_video.iter().chain(self.copied_audio.iter().flatten());
+        let mut all = self.video.iter().chain(&self.audio).chain(copied);
+        all.find(|track| track.id == id)
+    }
+
+    /// The renditions that a player is offered. Where pictures cannot be copied, they are encoded.
+    pub fn chosen(&self, choice: Choice) -> Vec<&Arc<Rendition>> {
+        match (choice, &self.copied_video) {
+            (Choice::Copy, Some(video)) => {
+                let sound = self.audio.iter().zip(&self.copied_audio);
+                let sound = sound.map(|(encoded, copied)| copied.as_ref().unwrap_or(encoded));
+                std::iter::once(video).chain(sound).collect()
+            }
+            (Choice::CopyPictures, Some(video)) => std::iter::once(video).chain(&self.audio).collect(),
+            (choice, _) => {
+                let video = choice
+                    .ceiling()
+                    .among(&self.video, |track| track.as_video().map(|head| &head.rendition));
+                video.iter().chain(&self.audio).collect()
+            }
+        }
+    }
+
+    /// How long the presentation is, in microseconds.
+    pub fn duration_us(&self) -> i64 {
+        let ends = self.video.iter().chain(&self.audio).map(|track| track.end_us);
+        ends.max().unwrap_or(0)
+    }
+
+    /// The bytes it takes in a cache.
+    pub fn weigh(&self) -> u32 {
+        // Headers come to it later: about a kilobyte each.
+        let n = (self.video.len() + self.audio.len() * 2 + 1) as u32;
+        self.weight + n * (size_of::<Rendition>() as u32 + 1500)
+    }
+}

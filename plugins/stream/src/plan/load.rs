@@ -1,0 +1,470 @@
+//! Reads what the database knows of a file and makes its plan; the container's index is asked where no table of keyframes
+//! was made yet.
+
+use std::sync::Arc;
+
+use entities::{
+    file,
+    id::FileId,
+    keyframe_table,
+    stream::{self, StreamKind},
+};
+use kernel::{library_file::LibraryFile, plugin::Kernel};
+use media_engine::{engine::Engine, source::Source};
+use media_proto::{
+    grid::{Grid, TimeBase},
+    head::{AAC_FRAME, AudioHead, VideoHead},
+    keyframes::{KeyframeMode, Keyframes},
+    rendition::{AudioRendition, Preset},
+};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use tokio_util::sync::CancellationToken;
+
+use super::{Plan, copies, shape};
+use crate::{
+    rendition::{FileState, Label, Rendition},
+    texts::Text,
+};
+
+/// How long a segment is meant to be.
+const SEGMENT_MS: u32 = 4000;
+/// Nothing that is longer is believed: a container's nonsense would become a playlist of millions of lines.
+const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
+
+/// How much longer than its pictures a file may seem, for the sound of the last of them.
+const TAIL_US: i64 = 500_000;
+
+/// What is known of where pictures begin, end, and can be cut.
+struct Cuts {
+    start_pts: i64,
+    end_pts: Option<i64>,
+    reorder_depth: u32,
+    keyframes: Vec<i64>,
+    /// The whole table, if there is one.
+    table: Option<Keyframes>,
+}
+
+/// The plan of a file, if anything can be made of it.
+pub async fn load(kernel: &Kernel, id: FileId, preset: Preset) -> Result<Option<Plan>, DbErr> {
+    let db = kernel.store.reader();
+    let Some(engine) = kernel.parts.get::<Engine>() else {
+        return Ok(None);
+    };
+    let Some(file) = file::Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    let streams = stream::Entity::find()
+        .filter(stream::Column::FileId.eq(id))
+        .order_by_asc(stream::Column::Index)
+        .all(db)
+        .await?;
+    let state = FileState {
+        id,
+        size: file.size,
+        mtime_ns: file.mtime_ns,
+    };
+    let maker = Maker {
+        file: &file,
+        state,
+        extension: extension(&file.name),
+        ffmpeg: &engine.ffmpeg().ffmpeg_hash,
+        preset,
+    };
+    let video = shape::main_video(&streams);
+    let cuts = match video {
+        Some(video) => Some(cuts(kernel, &engine, &file, video).await?),
+        None => None,
+    };
+    Ok(maker.plan(&streams, video.zip(cuts)))
+}
+
+struct Maker<'a> {
+    file: &'a file::Model,
+    state: FileState,
+    extension: Option<String>,
+    ffmpeg: &'a str,
+    preset: Preset,
+}
+
+impl Maker<'_> {
+    fn plan(&self, streams: &[stream::Model], video: Option<(&stream::Model, Cuts)>) -> Option<Plan> {
+        let (mut source, mut frame_rate, mut weight) = ((0, 0), None, 0);
+        let mut film = None;
+        if let Some((stream, cuts)) = video {
+            source = (stream.width.unwrap_or(0) as u32, stream.height.unwrap_or(0) as u32);
+            frame_rate = shape::frame_rate(stream);
+            weight = (cuts.keyframes.len() * size_of::<i64>() * 4) as u32;
+            film = self.film(stream, cuts);
+        }
+        // Pictures whose length nobody knows cannot be listed; sound beside them would be half a film.
+        if film.is_none() && shape::main_video(streams).is_some() {
+            return None;
+        }
+        let grid = Grid::new(frame_rate, SEGMENT_MS);
+        let (audio, copied_audio) = self.sounds(streams, grid, film.as_ref());
+        let video: Vec<_> = film.as_ref().map_or_else(Vec::new, |film| self.rungs(film, grid));
+        let copied_video = film.as_ref().and_then(|film| {
+            let rate = film
+                .stream
+                .bit_rate
+                .or(self.file.bit_rate)
+                .and_then(|rate| u64::try_from(rate).ok());
+            let name = video.first().map_or_else(String::new, |rung| rung.name.clone());
+            let label = Label {
+                name,
+                ..Label::default()
+            };
+            self.copies(film)?
+                .pictures(film.stream, rate.unwrap_or(USUAL_BIT_RATE), label)
+        });
+        let start_us = film
+            .as_ref()
+            .map_or_else(|| self.file.start_us.unwrap_or(0), |film| film.start_us);
+        (!video.is_empty() || !audio.is_empty()).then_some(Plan {
+            file: self.state,
+            source,
+            frame_rate,
+            video,
+            audio,
+            copied_video,
+            copied_audio,
+            texts: Text::all(streams),
+            extension: self.extension.clone(),
+            start_us,
+            weight,
+        })
+    }
+
+    fn film<'s>(&self, stream: &'s stream::Model, cuts: Cuts) -> Option<Film<'s>> {
+        let time_base = (stream.time_base_num, stream.time_base_den);
+        if time_base.0 <= 0 || time_base.1 <= 0 {
+            return None;
+        }
+        let start_us = to_us(cuts.start_pts, time_base);
+        let by_table = cuts
+            .end_pts
+            .map(|end| to_us(end.saturating_sub(cuts.start_pts), time_base));
+        let own_us = by_table
+            .filter(|us| *us > 0)
+            .or(stream.duration_us)
+            .or_else(|| tagged_end_us(&stream.tags).map(|end| end.saturating_sub(start_us)))
+            .filter(|us| *us > 0);
+        let end_us = own_us
+            .or_else(|| self.rest_us(start_us))
+            .filter(|us| (1..=LONGEST_US).contains(us))?;
+        // The file may go on a little longer than its pictures: then no segment is listed for that alone.
+        let listed_us = match own_us {
+            // Clocks of milliseconds round: what is less than half a frame is none.
+            Some(us) => us - half_frame_us(stream),
+            None => end_us - TAIL_US,
+        };
+        let listed_us = listed_us.max(1);
+        Some(Film {
+            stream,
+            time_base,
+            start_us,
+            end_us,
+            listed_us,
+            cuts,
+        })
+    }
+
+    /// How long the file goes on from a time on its clock.
+    fn rest_us(&self, from_us: i64) -> Option<i64> {
+        let end_us = self.file.duration_us?.saturating_add(self.file.start_us.unwrap_or(0));
+        Some(end_us.saturating_sub(from_us))
+    }
+
+    fn rungs(&self, film: &Film<'_>, grid: Grid) -> Vec<Arc<Rendition>> {
+        let keyframes = Arc::new(film.cuts.keyframes.clone());
+        let rung = |rendition: media_proto::rendition::VideoRendition| {
+            let name = format!("{}p", rendition.width.min(rendition.height));
+            let head = VideoHead {
+                extension: self.extension.clone(),
+                stream: film.stream.index.unsigned_abs(),
+                time_base: film.time_base,
+                start_pts: film.cuts.start_pts,
+                reorder_depth: film.cuts.reorder_depth,
+                keyframe_pts: None,
+                rotation: u16::try_from(film.stream.rotation).unwrap_or(0),
+                rendition,
+                grid,
+                first: 0,
+                until: 0,
+                n_segments: grid.n_segments(film.listed_us, (1, 1_000_000)).max(1),
+            };
+            let label = Label {
+                name,
+                ..Label::default()
+            };
+            let made = Rendition::video(
+                self.state,
+                head,
+                film.end_us,
+                Arc::clone(&keyframes),
+                label,
+                self.ffmpeg,
+            );
+            Arc::new(made)
+        };
+        let rungs = shape::rungs(self.file, film.stream, self.preset);
+        rungs.into_iter().map(rung).collect()
+    }
+
+    fn copies<'s>(&'s self, film: &'s Film<'_>) -> Option<copies::Source<'s>> {
+        Some(copies::Source {
+            file: self.state,
+            extension: self.extension.as_deref(),
+            table: film.cuts.table.as_ref()?,
+            end_us: film.end_us,
+            ffmpeg: self.ffmpeg,
+        })
+    }
+
+    /// The tracks of sound, encoded, and each as the file has it where that goes into segments.
+    fn sounds(&self, streams: &[stream::Model], grid: Grid, film: Option<&Film<'_>>) -> (Sounds, Vec<Option<Sound>>) {
+        let (begun_us, film_us) = (film.map(|film| film.start_us), film.map_or(0, |film| film.end_us));
+        let mut names = Vec::new();
+        let mut made: Vec<_> = shape::sounds(streams)
+            .filter_map(|stream| {
+                let start_us = begun_us.unwrap_or_else(|| stream.start_us.or(self.file.start_us).unwrap_or(0));
+                let late_us = stream.start_us.map_or(0, |own| (own - start_us).max(0));
+                let own_us = stream
+                    .duration_us
+                    .map(|us| us + late_us)
+                    .or_else(|| self.rest_us(start_us));
+                // Silence fills up to the end of the pictures, so that no player stops for sound that will not come.
+                let end_us = own_us.unwrap_or(0).max(film_us);
+                if !(1..=LONGEST_US).contains(&end_us) {
+                    return None;
+                }
+                let label = label(stream, &mut names);
+                let rendition = sound_settings(stream);
+                let samples = i128::from(end_us) * i128::from(rendition.sample_rate);
+                let n_frames = (samples + FRAME_US - 1) / FRAME_US;
+                let head = AudioHead {
+                    extension: self.extension.clone(),
+                    start_us,
+                    rendition,
+                    grid,
+                    first: 0,
+                    until: 0,
+                    n_frames: u64::try_from(n_frames).ok()?.max(1),
+                };
+                let copied = film.and_then(|film| self.copies(film)?.sound(stream, own_us?, label.clone()));
+                Some((Rendition::audio(self.state, head, label, self.ffmpeg), copied))
+            })
+            .collect();
+        // One is the default, and stands first.
+        let default = made.iter().position(|(track, _)| track.is_default).unwrap_or(0);
+        for (index, (track, _)) in made.iter_mut().enumerate() {
+            track.is_default = index == default;
+        }
+        made.sort_by_key(|(track, _)| !track.is_default);
+        made.into_iter()
+            .map(|(track, copied)| (Arc::new(track), copied))
+            .unzip()
+    }
+}
+
+type Sound = Arc<Rendition>;
+type Sounds = Vec<Sound>;
+
+/// The bit rate that is told of pictures whose own nobody knows.
+const USUAL_BIT_RATE: u64 = 8_000_000;
+/// A frame of sound in samples times a million.
+const FRAME_US: i128 = AAC_FRAME as i128 * 1_000_000;
+
+struct Film<'a> {
+    stream: &'a stream::Model,
+    time_base: TimeBase,
+    start_us: i64,
+    end_us: i64,
+    /// Segments begin before this.
+    listed_us: i64,
+    cuts: Cuts,
+}
+
+fn half_frame_us(video: &stream::Model) -> i64 {
+    match shape::frame_rate(video) {
+        Some((num, den)) => i64::from(den) * 500_000 / i64::from(num),
+        None => 5_000,
+    }
+}
+
+/// What Matroska files say of a stream's end in a tag that common muxers write, such as `00:01:02.345000000`.
+fn tagged_end_us(tags: &str) -> Option<i64> {
+    let tags: Vec<(String, String)> = serde_json::from_str(tags).ok()?;
+    let (_, text) = tags.iter().find(|(name, _)| name.eq_ignore_ascii_case("DURATION"))?;
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let whole: i64 = hours.parse::<u16>().ok()?.into();
+    let minutes: i64 = minutes.parse::<u8>().ok()?.into();
+    let seconds: f64 = seconds.parse().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
+    parts
+        .next()
+        .is_none()
+        .then_some((whole * 60 + minutes) * 60_000_000 + (seconds * 1e6).round() as i64)
+}
+
+fn sound_settings(stream: &stream::Model) -> AudioRendition {
+    // More than two channels are mixed down: what every player has speakers for.
+    let channels = stream.channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
+    let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
+    AudioRendition {
+        stream: stream.index.unsigned_abs(),
+        channels,
+        sample_rate: if stream.sample_rate.is_some_and(is_of_44) {
+            44_100
+        } else {
+            48_000
+        },
+        bit_rate: if channels == 1 { 96_000 } else { 160_000 },
+    }
+}
+
+/// A name that no other track has, for playlists demand that.
+fn label(stream: &stream::Model, names: &mut Vec<String>) -> Label {
+    let language = stream.language.clone().filter(|language| language != "und");
+    let wanted = stream.title.clone().or_else(|| language.clone());
+    let wanted = wanted.unwrap_or_else(|| format!("Audio {}", names.len() + 1));
+    let mut name = wanted.clone();
+    let mut n = 2;
+    while names.contains(&name) {
+        name = format!("{wanted} ({n})");
+        n += 1;
+    }
+    names.push(name.clone());
+    Label {
+        name,
+        language,
+        is_default: stream.is_default,
+    }
+}
+
+async fn cuts(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
+    let row = keyframe_table::Entity::find_by_id(file.id)
+        .one(kernel.store.reader())
+        .await?;
+    let is_current = |row: &keyframe_table::Model| {
+        row.size == file.size
+            && row.mtime_ns == file.mtime_ns
+            && row.version == keyframe_table::VERSION
+            && row.stream_index == video.index
+            && row.n_keyframes > 0
+            && (row.time_base_num, row.time_base_den) == (video.time_base_num, video.time_base_den)
+    };
+    if let Some(row) = row.filter(is_current) {
+        let table = Keyframes {
+            stream: row.stream_index.unsigned_abs(),
+            time_base: (row.time_base_num, row.time_base_den),
+            start_pts: row.start_pts,
+            end_pts: row.end_pts,
+            deltas: keyframe_table::unpack(&row.deltas).unwrap_or_default(),
+            is_from_index: row.is_from_index,
+            reorder_depth: row.reorder_depth.unsigned_abs(),
+        };
+        let of_table = Cuts::of(table);
+        return Ok(match row.is_from_index {
+            true => of_table,
+            // A scan may end after players got their playlists, so it may not change what these say.
+            false => Cuts {
+                keyframes: of_table.keyframes,
+                table: of_table.table,
+                ..by_row(video, file)
+            },
+        });
+    }
+    Ok(by_index(kernel, engine, file, video)
+        .await
+        .unwrap_or_else(|| by_row(video, file)))
+}
+
+/// What the container's own index says: the same that a table in the database will say.
+async fn by_index(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Option<Cuts> {
+    let located = LibraryFile::find(&kernel.store, file.id).await.ok()??;
+    let (opened, facts) = located.open().await.ok()?;
+    if (facts.size, facts.mtime_ns) != (file.size, file.mtime_ns) {
+        return None;
+    }
+    let source = Source::new(opened).ok()?;
+    let stream = Some(video.index.unsigned_abs());
+    let cancel = CancellationToken::new();
+    let asked = engine.keyframes(&source, extension(&file.name), stream, KeyframeMode::Index, &cancel);
+    let table = asked.await.ok()??;
+    let is_of_it = table.time_base == (video.time_base_num, video.time_base_den);
+    (is_of_it && !table.deltas.is_empty()).then(|| Cuts::of(table))
+}
+
+impl Cuts {
+    fn of(table: Keyframes) -> Self {
+        Self {
+            start_pts: table.start_pts,
+            end_pts: table.end_pts,
+            reorder_depth: table.reorder_depth,
+            keyframes: table.pts().collect(),
+            table: Some(table),
+        }
+    }
+}
+
+/// What the probe found, where there is no index.
+fn by_row(video: &stream::Model, file: &file::Model) -> Cuts {
+    let start_us = video.start_us.or(file.start_us).unwrap_or(0);
+    let (num, den) = (i128::from(video.time_base_num), i128::from(video.time_base_den));
+    let ticks = match num {
+        ..=0 => 0,
+        num => (i128::from(start_us) * den * 2 + num * 1_000_000).div_euclid(num * 2_000_000),
+    };
+    Cuts {
+        start_pts: i64::try_from(ticks).unwrap_or(0),
+        end_pts: None,
+        reorder_depth: 0,
+        keyframes: Vec::new(),
+        table: None,
+    }
+}
+
+fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
+    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den));
+    i64::try_from((2 * dividend + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
+}
+
+/// The extension of a name, as probes are told it.
+fn extension(name: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(name);
+    let (_, extension) = text.rsplit_once('.')?;
+    (extension.len() <= 8).then(|| extension.to_ascii_lowercase())
+}
+
+/// Whether a file has anything that could be played: what a plan needs at least.
+pub fn is_playable(streams: &[stream::Model]) -> bool {
+    streams
+        .iter()
+        .any(|stream| !stream.is_cover && matches!(stream.kind, StreamKind::Video | StreamKind::Audio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tagged_end_us;
+
+    #[test]
+    fn the_end_of_a_stream_is_read_from_its_tag() {
+        let tags = |text: &str| format!(r#"[["title","x"],["DURATION","{text}"]]"#);
+        assert_eq!(tagged_end_us(&tags("00:01:02.345000000")), Some(62_345_000));
+        assert_eq!(tagged_end_us(&tags("10:00:00.000000000")), Some(36_000_000_000));
+        for bad in [
+            "",
+            "1",
+            "1:2",
+            "1:2:3:4",
+            "x:00:01",
+            "00:00:-1",
+            "00:00:61",
+            "00:00:NaN",
+        ] {
+            assert_eq!(tagged_end_us(&tags(bad)), None, "{bad}");
+        }
+        assert_eq!(tagged_end_us("[]"), None);
+    }
+}

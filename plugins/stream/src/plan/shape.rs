@@ -1,0 +1,200 @@
+//! From rows to the shape of a source, and from that to the ladder: no file is opened for it.
+
+use entities::{
+    file,
+    stream::{self, StreamKind},
+};
+use media_proto::rendition::{Preset, Source, VideoRendition, ladder};
+use schema::media::playback::PlaybackCapabilities;
+
+/// The rate beyond which a number of frames a second is a container's nonsense.
+const FASTEST: f64 = 240.0;
+
+/// The stream of pictures that is played.
+pub fn main_video(streams: &[stream::Model]) -> Option<&stream::Model> {
+    let is_film = |stream: &&stream::Model| stream.kind == StreamKind::Video && !stream.is_cover;
+    streams
+        .iter()
+        .filter(is_film)
+        .find(|stream| stream.width.is_some_and(|width| width > 0) && stream.height.is_some_and(|height| height > 0))
+}
+
+/// The streams of sound.
+pub fn sounds(streams: &[stream::Model]) -> impl Iterator<Item = &stream::Model> {
+    let is_sound = |stream: &&stream::Model| {
+        stream.kind == StreamKind::Audio && stream.codec != "unknown" && stream.channels.is_none_or(|n| n > 0)
+    };
+    streams.iter().filter(is_sound)
+}
+
+/// Frames per second, if they can be believed.
+pub fn frame_rate(video: &stream::Model) -> Option<(i32, i32)> {
+    let (num, den) = (video.frame_rate_num?, video.frame_rate_den?);
+    let is_possible = num > 0 && den > 0 && (0.5..=FASTEST).contains(&(f64::from(num) / f64::from(den)));
+    is_possible.then_some((num, den))
+}
+
+/// What a ladder is built for.
+pub fn source(file: &file::Model, video: &stream::Model) -> Source {
+    let side = |side: Option<i32>| side.unwrap_or(0).max(2) as u32;
+    let (mut width, mut height) = (side(video.width), side(video.height));
+    if let (Some(num), Some(den)) = (video.sample_aspect_num, video.sample_aspect_den)
+        && num > 0
+        && den > 0
+        && num != den
+    {
+        // Pixels are made square by widening: no line is lost.
+        let wide = u64::from(width) * num.unsigned_abs() as u64 / den.unsigned_abs() as u64;
+        width = u32::try_from(wide).unwrap_or(width).clamp(2, 8192);
+    }
+    if matches!(video.rotation, 90 | 270) {
+        (width, height) = (height, width);
+    }
+    let is_hdr_transfer = |transfer: &str| matches!(transfer, "smpte2084" | "arib-std-b67");
+    height = height.max(2);
+    Source {
+        width,
+        height,
+        frame_rate: frame_rate(video),
+        bit_rate: video
+            .bit_rate
+            .or(file.bit_rate)
+            .and_then(|rate| u64::try_from(rate).ok()),
+        is_hdr: video.hdr.is_some() || video.color_transfer.as_deref().is_some_and(is_hdr_transfer),
+        is_interlaced: video.field_order.as_deref().is_some_and(|order| order != "progressive"),
+    }
+}
+
+/// The rungs for a file's pictures, best first.
+pub fn rungs(file: &file::Model, video: &stream::Model, preset: Preset) -> Vec<VideoRendition> {
+    ladder(&source(file, video), preset)
+}
+
+/// What of a ladder a player is offered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    /// The greatest height in pixels.
+    pub max_height: Option<u32>,
+    /// The highest bit rate in bits per second.
+    pub max_bit_rate: Option<u64>,
+}
+
+impl Ceiling {
+    /// The ceiling of a player.
+    pub fn of(capabilities: &PlaybackCapabilities) -> Self {
+        Self {
+            max_height: capabilities.max_height.and_then(|height| u32::try_from(height).ok()),
+            max_bit_rate: capabilities.max_bit_rate.and_then(|rate| u64::try_from(rate).ok()),
+        }
+    }
+
+    /// Whether a rung is below it.
+    pub fn admits(self, rung: &VideoRendition) -> bool {
+        self.max_height.is_none_or(|most| rung.height <= most)
+            && self.max_bit_rate.is_none_or(|most| rung.bit_rate <= most)
+    }
+
+    /// The rungs below it; the smallest if none is, for a player that gets nothing plays nothing.
+    pub fn among<'a, T>(self, rungs: &'a [T], settings: impl Fn(&T) -> Option<&VideoRendition>) -> &'a [T] {
+        let first = rungs
+            .iter()
+            .position(|rung| settings(rung).is_some_and(|rung| self.admits(rung)));
+        &rungs[first.unwrap_or(rungs.len().saturating_sub(1))..]
+    }
+}
+
+impl std::fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.max_height, self.max_bit_rate) {
+            (None, None) => f.write_str("all"),
+            (height, rate) => {
+                height.map_or(Ok(()), |height| write!(f, "h{height}"))?;
+                rate.map_or(Ok(()), |rate| write!(f, "b{rate}"))
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Ceiling {
+    type Err = crate::rendition::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" {
+            return Ok(Self::default());
+        }
+        let (height, rate) = text
+            .split_once('b')
+            .map_or((text, None), |(height, rate)| (height, Some(rate)));
+        let height = height.strip_prefix('h').or((height.is_empty()).then_some(""));
+        let height = height.ok_or(crate::rendition::Malformed)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| crate::rendition::Malformed);
+        let parsed = Self {
+            max_height: match height {
+                "" => None,
+                text => Some(u32::try_from(number(text)?).map_err(|_| crate::rendition::Malformed)?),
+            },
+            max_bit_rate: rate.map(number).transpose()?,
+        };
+        // One text for each ceiling, so that there is one URL for each.
+        (parsed.to_string() == text)
+            .then_some(parsed)
+            .ok_or(crate::rendition::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ceiling_comes_back_from_its_text() {
+        for (max_height, max_bit_rate, text) in [
+            (None, None, "all"),
+            (Some(720), None, "h720"),
+            (None, Some(3_000_000), "b3000000"),
+            (Some(0), Some(1), "h0b1"),
+        ] {
+            let ceiling = Ceiling {
+                max_height,
+                max_bit_rate,
+            };
+            assert_eq!(ceiling.to_string(), text);
+            assert_eq!(text.parse(), Ok(ceiling));
+        }
+        for bad in ["", "h", "b", "h07", "h7b", "x1", "h-1", "b1h1", "h99999999999"] {
+            assert!(bad.parse::<Ceiling>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_ceiling_leaves_at_least_the_smallest_rung() {
+        let film = Source {
+            width: 1920,
+            height: 1080,
+            frame_rate: Some((24, 1)),
+            bit_rate: None,
+            is_hdr: false,
+            is_interlaced: false,
+        };
+        let rungs = ladder(&film, Preset::Veryfast);
+        let heights = |ceiling: Ceiling| -> Vec<u32> {
+            ceiling
+                .among(&rungs, |rung| Some(rung))
+                .iter()
+                .map(|rung| rung.height)
+                .collect()
+        };
+        assert_eq!(heights(Ceiling::default()), [1080, 720, 480, 360, 240]);
+        let height = |most| Ceiling {
+            max_height: Some(most),
+            max_bit_rate: None,
+        };
+        assert_eq!(heights(height(720)), [720, 480, 360, 240]);
+        assert_eq!(heights(height(100)), [240]);
+        let slow = Ceiling {
+            max_bit_rate: Some(1_100_000),
+            ..Ceiling::default()
+        };
+        assert_eq!(heights(slow), [480, 360, 240]);
+    }
+}

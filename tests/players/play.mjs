@@ -1,0 +1,138 @@
+//! Plays films in Chromium by players that none of us wrote: `node play.mjs` with a list of
+//! `{ name, player, url, hasPictures }` on its standard input. Prints what each saw as JSON.
+//!
+//! The page has another origin than the media, as that of an embedding site, so it needs what CORS allows.
+
+import { createReadStream } from "node:fs";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { chromium } from "playwright-core";
+
+const SEEKS = 20;
+const flags = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--mute-audio",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+];
+
+const module = (path) => new URL(`node_modules/${path}`, import.meta.url);
+const scripts = {
+  "/hls.js": module("hls.js/dist/hls.min.js"),
+  "/shaka.js": module("shaka-player/dist/shaka-player.compiled.js"),
+  "/dash.js": module("dashjs/dist/modern/umd/dash.all.min.js"),
+};
+const pageServer = createServer((request, response) => {
+  const script = scripts[request.url];
+  response.setHeader("content-type", script ? "text/javascript" : "text/html; charset=utf-8");
+  if (script) createReadStream(script).pipe(response);
+  else response.end("<!doctype html><title>player</title><video playsinline muted></video>");
+});
+await new Promise((done) => pageServer.listen(0, "127.0.0.1", done));
+const origin = `http://127.0.0.1:${pageServer.address().port}`;
+
+/** Runs in the page: attaches a player with a short buffer, so that seeks leave it, and remembers every complaint. */
+async function attach({ player, url }) {
+  const video = document.querySelector("video");
+  const problems = (window.problems = []);
+  const note = (what) => problems.push(typeof what === "string" ? what : JSON.stringify(what));
+  video.addEventListener("error", () => note(`video: ${video.error?.code} ${video.error?.message}`));
+  await new Promise((done, fail) => {
+    const script = Object.assign(document.createElement("script"), { src: `/${player.split("-")[0]}.js` });
+    script.onload = done;
+    script.onerror = () => fail(new Error(`${player} did not load`));
+    document.head.append(script);
+  });
+  if (player === "hls") {
+    const hls = new window.Hls({ maxBufferLength: 6, maxMaxBufferLength: 6, backBufferLength: Infinity });
+    hls.on(window.Hls.Events.ERROR, (_, error) => {
+      // What the player itself gave up because of a seek is no complaint.
+      if (error.details !== "aborted" || error.fatal) note(`hls.js: ${error.type} ${error.details} ${error.error ?? ""}`);
+    });
+    hls.loadSource(url);
+    hls.attachMedia(video);
+  } else if (player.startsWith("shaka")) {
+    window.shaka.polyfill.installAll();
+    const shaka = new window.shaka.Player();
+    await shaka.attach(video);
+    shaka.configure({ streaming: { bufferingGoal: 6, bufferBehind: 600 } });
+    shaka.addEventListener("error", ({ detail }) => note(`shaka: ${detail.code} ${detail.data}`));
+    await shaka.load(url).catch((error) => note(`shaka: ${error.code} ${error.data}`));
+  } else {
+    const dash = window.dashjs.MediaPlayer().create();
+    dash.updateSettings({ streaming: { buffer: { bufferToKeep: 600, bufferTimeDefault: 6 } } });
+    dash.on("error", ({ error }) => note(`dash.js: ${error?.code} ${error?.message}`));
+    dash.initialize(video, url, false);
+  }
+}
+
+/** Runs in the page: seeks at random, then plays to the end, and says what was seen. */
+async function watch({ seeks, hasPictures }) {
+  const video = document.querySelector("video");
+  const when = (what, isSo, seconds = 45) =>
+    new Promise((done) => {
+      const begun = performance.now();
+      const look = () => {
+        if (isSo()) return done(true);
+        if (performance.now() - begun < seconds * 1000) return setTimeout(look, 20);
+        const at = `at ${video.currentTime} of ${video.duration}, state ${video.readyState}`;
+        window.problems.push(`waited in vain: ${what} ${at}`);
+        done(false);
+      };
+      look();
+    });
+  const ranges = () => Array.from(video.buffered, (_, n) => [video.buffered.start(n), video.buffered.end(n)]);
+  if (!(await when("for the first frame", () => video.readyState >= 3))) return { problems: window.problems };
+  // The numbers of a seed, so that a failure can be seen again.
+  let seed = 12345;
+  const random = () => (seed = (seed * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
+  let found = 0;
+  const waits = [];
+  for (let n = 0; n < seeks; n++) {
+    const at = random() * (video.duration - 0.3);
+    const begun = performance.now();
+    video.currentTime = at;
+    const isThere = () => !video.seeking && video.readyState >= 2 && Math.abs(video.currentTime - at) < 1;
+    if (await when(`for ${at}`, isThere)) found++;
+    waits.push(Math.round(performance.now() - begun));
+  }
+  video.currentTime = 0;
+  await when("for the beginning", () => !video.seeking && video.readyState >= 3);
+  video.playbackRate = 3;
+  await video.play();
+  await when("for the end", () => video.ended, 90);
+  const played = { ended: video.ended, duration: video.duration, buffered: ranges() };
+  const frames = video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
+  const size = hasPictures ? [video.videoWidth, video.videoHeight] : null;
+  return { ...played, frames, found, waits, size, problems: window.problems };
+}
+
+const wishes = JSON.parse(await text(process.stdin));
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+const seen = [];
+for (const wish of wishes) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const refused = [];
+  page.on("response", (response) => {
+    if (response.status() >= 400 && !response.url().endsWith("/favicon.ico")) {
+      refused.push(`${response.status()} ${response.url().split("?")[0]}`);
+    }
+  });
+  page.on("pageerror", (error) => refused.push(`uncaught: ${error.message}`));
+  const begun = Date.now();
+  await page.goto(origin);
+  await page.evaluate(attach, wish);
+  const saw = await page.evaluate(watch, { seeks: SEEKS, hasPictures: wish.hasPictures });
+  seen.push({ name: wish.name, player: wish.player, refused, ms: Date.now() - begun, ...saw });
+  await context.close();
+}
+await browser.close();
+pageServer.close();
+console.log(JSON.stringify(seen));

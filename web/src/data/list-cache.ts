@@ -1,0 +1,40 @@
+//! Long lists that outlive their pages, per client: going back finds cursors and total, and so everything in the normalized cache.
+
+import { useEffect, useLayoutEffect, useReducer, useSyncExternalStore } from "react";
+import type { Client } from "urql";
+import type { WindowList } from "./window-list";
+
+/** Lists that one may come back to. */
+const keptAtMost = 12;
+
+/** The lists of one kind. */
+export class ListCache<Item> {
+  readonly #lists = new WeakMap<Client, Map<string, WindowList<Item>>>();
+
+  /** The list of a key, made by `make` when it is not known. */
+  get(client: Client, key: string, make: () => WindowList<Item>): WindowList<Item> {
+    const known = this.#lists.get(client) ?? new Map<string, WindowList<Item>>();
+    this.#lists.set(client, known);
+    const list = known.get(key) ?? make();
+    known.delete(key);
+    known.set(key, list);
+    for (const oldest of [...known.keys()].slice(0, -keptAtMost)) known.delete(oldest);
+    return list;
+  }
+}
+
+/** Renders whenever the list changes, beginning with its first window; what is cached is there before the first paint. */
+export function useWindowList<Item>(list: WindowList<Item>): WindowList<Item> {
+  useSyncExternalStore(list.subscribe, list.version);
+  const [, render] = useReducer((turn: number) => turn + 1, 0);
+  useLayoutEffect(() => {
+    if (list.total !== null) return;
+    list.want(0, list.size);
+    render();
+  }, [list]);
+  // Letting go of the list ends what it watches; a second mount, as in strict mode, starts it again.
+  useEffect(() => {
+    if (list.total === null) list.want(0, list.size);
+  }, [list]);
+  return list;
+}

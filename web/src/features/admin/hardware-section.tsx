@@ -1,0 +1,80 @@
+//! Each encoder and decoder with its verdict.
+
+import { useMutation, useQuery } from "urql";
+import { useNow } from "@/components/clock";
+import { Failed, Loading } from "@/components/states";
+import { graphql, type ResultOf } from "@/data/graphql";
+import { formatAgo } from "@/lib/format";
+import { currentLocale, t } from "@/lib/messages";
+import { Button } from "@/ui/button";
+import styles from "./admin-page.module.css";
+
+const HardwareFacts = graphql(`
+  query HardwareFacts {
+    system { hardware { checkedAt encoders { name codec device isWorking reason } decoders { name codec device isWorking reason } } }
+  }
+`);
+
+const RefreshHardware = graphql(`
+  mutation RefreshHardware { refreshHardware { hardware { checkedAt encoders { name codec device isWorking reason } decoders { name codec device isWorking reason } } } }
+`);
+
+type Codec = NonNullable<ResultOf<typeof HardwareFacts>["system"]["hardware"]>["encoders"][number];
+
+export function HardwareSection() {
+  const now = useNow();
+  const [{ data, error }, retry] = useQuery({ query: HardwareFacts, requestPolicy: "cache-and-network" });
+  const [refresh, refreshHardware] = useMutation(RefreshHardware);
+  if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
+  if (!data) return <Loading />;
+  const hardware = refresh.data?.refreshHardware.hardware ?? data.system.hardware;
+  return (
+    <>
+      <p className={styles.actions}>
+        <Button isBusy={refresh.fetching} onClick={() => void refreshHardware({})}>
+          {t("admin.tryAgain")}
+        </Button>
+        {hardware && <span className={styles.note}>{t("admin.checked", { when: formatAgo(hardware.checkedAt, now, currentLocale()) })}</span>}
+      </p>
+      {hardware === null ? (
+        <p>{t("admin.noHardware")}</p>
+      ) : (
+        <div className={styles.sections}>
+          <Codecs title={t("admin.encoders")} codecs={hardware.encoders} />
+          <Codecs title={t("admin.decoders")} codecs={hardware.decoders} />
+        </div>
+      )}
+    </>
+  );
+}
+
+function Codecs({ title, codecs }: { readonly title: string; readonly codecs: readonly Codec[] }) {
+  return (
+    <section aria-label={title}>
+      <h2 className={styles.heading}>{title}</h2>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
+      <div className={styles.scroll} tabIndex={0} role="region" aria-label={title}>
+        <table className={styles.table}>
+          <thead>
+            <tr>
+              <th>{t("organize.name")}</th>
+              <th>{t("admin.codec")}</th>
+              <th>{t("admin.device")}</th>
+              <th>{t("admin.verdict")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {codecs.map((codec) => (
+              <tr key={`${codec.name} ${codec.device}`}>
+                <td>{codec.name}</td>
+                <td>{codec.codec}</td>
+                <td>{codec.device}</td>
+                <td className={codec.isWorking ? styles.good : styles.bad}>{codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

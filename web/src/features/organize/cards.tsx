@@ -1,0 +1,76 @@
+//! Named things as cards: a few pictures, the name, the count. A card leads to all media of it.
+
+import { Link } from "wouter";
+import { KindIcon, type MediaType } from "@/components/kind-icon";
+import { Picture } from "@/components/media-tile";
+import { addItem, type Condition, noFilter } from "@/lib/filter";
+import { formatLibrarySearch, wholeLibrary } from "@/lib/library-search";
+import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
+import { Button } from "@/ui/button";
+import { Empty } from "@/ui/empty";
+import styles from "./named-list.module.css";
+
+/** A named thing as the card shows it. */
+export interface NamedThing {
+  readonly id: string;
+  readonly name: string;
+  readonly mediaCount: number;
+  readonly media: {
+    readonly nodes: readonly {
+      readonly __typename: MediaType;
+      readonly id: string;
+      readonly thumbnail: Parameters<typeof Picture>[0]["thumbnail"];
+    }[];
+  };
+}
+
+interface CardsProps {
+  readonly things: readonly NamedThing[];
+  readonly field: Condition["field"];
+  readonly emptyText: string;
+}
+
+export function Cards({ things, field, emptyText }: CardsProps) {
+  if (things.length === 0) return <Empty title={emptyText} />;
+  return (
+    <ul className={styles.cards}>
+      {things.map((thing) => (
+        <li key={thing.id}>
+          <Link className={styles.card} href={libraryOf(field, thing.id)}>
+            <span className={styles.covers}>
+              {[0, 1, 2].map((index) => {
+                const media = thing.media.nodes[index];
+                return (
+                  <span key={index} className={styles.cover}>
+                    {media && media.thumbnail === null && <KindIcon type={media.__typename} />}
+                    {media && <Picture thumbnail={media.thumbnail} width={90} isHeld={false} isEager={false} />}
+                  </span>
+                );
+              })}
+            </span>
+            <span className={styles.name}>
+              <span>{thing.name}</span>
+              <span className={styles.count}>{t("library.counts", { count: thing.mediaCount })}</span>
+            </span>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** All media that have it. */
+export function libraryOf(field: Condition["field"], id: string): string {
+  return paths.library(formatLibrarySearch({ ...wholeLibrary, filter: addItem(noFilter, { kind: "condition", field, operator: "anyOf", values: [id] }) }));
+}
+
+/** Asks for the next page, while there is one. */
+export function More({ onMore }: { readonly onMore: (() => void) | null }) {
+  if (onMore === null) return null;
+  return (
+    <p className={styles.more}>
+      <Button onClick={onMore}>{t("organize.more")}</Button>
+    </p>
+  );
+}

@@ -1,0 +1,102 @@
+//! A page of named things with their counts: search, order, more on demand, and making a new one.
+
+import { type FormEvent, type ReactNode, useState } from "react";
+import { useLocation, useSearch } from "wouter";
+import { PageHead } from "@/components/page-head";
+import { usePageTitle } from "@/components/page-title";
+import { useCanEdit } from "@/data/session";
+import { t } from "@/lib/messages";
+import { Button } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+import { Field } from "@/ui/field";
+import { PlusIcon } from "@/ui/icons";
+import { Notice } from "@/ui/notice";
+import styles from "./named-list.module.css";
+
+/** What the address says of such a page. */
+export interface NamedSearch {
+  readonly text: string;
+  readonly order: "name" | "count";
+}
+
+/** The list's arguments as the schema writes them. */
+export function namedArguments(search: NamedSearch) {
+  return {
+    ...(search.text === "" ? {} : { search: search.text }),
+    sort: [search.order === "name" ? ({ field: "NAME", direction: "ASC" } as const) : ({ field: "MEDIA_COUNT", direction: "DESC" } as const)],
+  };
+}
+
+interface NamedPageProps {
+  readonly title: string;
+  readonly createTitle: string;
+  /** Makes one of this name; answers with what went wrong, if anything. */
+  readonly onCreate: (name: string) => Promise<string | null>;
+  readonly children: (search: NamedSearch) => ReactNode;
+}
+
+export function NamedPage({ title, createTitle, onCreate, children }: NamedPageProps) {
+  usePageTitle(title);
+  const canEdit = useCanEdit();
+  const [path, navigate] = useLocation();
+  const parameters = new URLSearchParams(useSearch());
+  const search: NamedSearch = { text: parameters.get("q") ?? "", order: parameters.get("sort") === "name" ? "name" : "count" };
+  const [isCreating, setIsCreating] = useState(false);
+  const go = (change: Partial<NamedSearch>) => {
+    const next = { ...search, ...change };
+    const query = new URLSearchParams({ ...(next.text ? { q: next.text } : {}), ...(next.order === "name" ? { sort: "name" } : {}) }).toString();
+    navigate(query === "" ? path : `${path}?${query}`, { replace: true });
+  };
+  return (
+    <>
+      <PageHead title={title}>
+        <input
+          className={styles.search}
+          type="search"
+          aria-label={t("organize.search")}
+          placeholder={t("organize.search")}
+          value={search.text}
+          onChange={(event) => go({ text: event.target.value })}
+        />
+        <select className={styles.order} aria-label={t("library.sort")} value={search.order} onChange={(event) => go({ order: event.target.value === "name" ? "name" : "count" })}>
+          <option value="count">{t("organize.byCount")}</option>
+          <option value="name">{t("organize.byName")}</option>
+        </select>
+        {canEdit && (
+          <Button icon={<PlusIcon />} onClick={() => setIsCreating(true)}>
+            {createTitle}
+          </Button>
+        )}
+      </PageHead>
+      {children(search)}
+      {isCreating && (
+        <Dialog title={createTitle} closeLabel={t("dialog.close")} onClose={() => setIsCreating(false)}>
+          <NameForm onCreate={onCreate} onDone={() => setIsCreating(false)} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function NameForm({ onCreate, onDone }: { readonly onCreate: NamedPageProps["onCreate"]; readonly onDone: () => void }) {
+  const [name, setName] = useState("");
+  const [error, setError] = useState<string | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setIsBusy(true);
+    const problem = await onCreate(name.trim());
+    setIsBusy(false);
+    setError(problem);
+    if (problem === null) onDone();
+  };
+  return (
+    <form className={styles.form} onSubmit={(event) => void submit(event)}>
+      <Field label={t("organize.name")} name="name" required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      {error !== null && <Notice tone="bad">{error}</Notice>}
+      <Button type="submit" look="primary" isBusy={isBusy}>
+        {t("edit.save")}
+      </Button>
+    </form>
+  );
+}

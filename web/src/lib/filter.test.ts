@@ -1,0 +1,74 @@
+//! Filters: their spelling in the address and what the server is asked, checked against the checked-in schema.
+
+import { buildSchema, coerceInputValue, type GraphQLInputType } from "graphql";
+import { describe, expect, it } from "vitest";
+import sdl from "../../../schema/schema.graphql?raw";
+import { filterInput, formatFilter, type Group, noFilter, parseFilter } from "./filter";
+import { fields } from "./filter-fields";
+
+const schema = buildSchema(sdl);
+
+function mediaFilter(): GraphQLInputType {
+  const type = schema.getType("MediaFilter");
+  if (!type || !("getFields" in type) || "getInterfaces" in type) throw new Error("the schema has no input MediaFilter");
+  return type;
+}
+
+describe("parseFilter", () => {
+  it.each([
+    "",
+    "kind.in(VIDEO,AUDIO)",
+    "tags.anyOf(tag_a,tag_b),any(rating.gte(80),isFavorite.eq(true)),none(people.anyOf(prs_a))",
+    "any(all(duration.between(60,5400),none(height.lte(719))),title.contains(a%2C%28b%29%20%22c%22%20%23%26))",
+    "date.isNull(true),addedAt.gte(2026-01-31)",
+  ])("reads what it wrote: %s", (text) => expect(formatFilter(parseFilter(text))).toBe(text));
+
+  it.each([
+    ["rating.gte(x)", ""],
+    ["rating.contains(5)", ""],
+    ["nonsense.eq(1),rating.gte(20)", "rating.gte(20)"],
+    ["toString.eq(1)", ""],
+    ["duration.between(1)", ""],
+    ["any()", ""],
+    ["((((", ""],
+    ["rating.gte(20", "rating.gte(20)"],
+    ["title.contains(%E0%A4)", ""],
+    ["date.gte(2026-13-40)", ""],
+  ])("leaves out what it cannot read: %s", (text, kept) => expect(formatFilter(parseFilter(text))).toBe(kept));
+
+  it("does not follow endless nesting", () => expect(formatFilter(parseFilter("any(".repeat(5000)))).toBe(""));
+});
+
+describe("filterInput", () => {
+  it("is nothing for nothing", () => expect(filterInput(noFilter)).toBeUndefined());
+
+  it("nests groups", () => {
+    expect(filterInput(parseFilter("rating.gte(80),any(isFavorite.eq(true),none(tags.anyOf(tag_a)))"))).toEqual({
+      and: [
+        { rating: { gte: 80 } },
+        { or: [{ isFavorite: { eq: true } }, { not: { or: [{ tags: { anyOf: ["tag_a"], includeDescendants: true } }] } }] },
+      ],
+    });
+  });
+
+  it("means whole days", () => {
+    expect(filterInput(parseFilter("addedAt.between(2026-01-01,2026-01-31)"))).toEqual({
+      addedAt: { between: { from: "2026-01-01T00:00:00Z", to: "2026-01-31T23:59:59.999Z" } },
+    });
+  });
+
+  const samples = { choice: "VIDEO", entity: "tag_1", number: "40", seconds: "60", bytes: "1000", day: "2026-01-31", text: "x", switch: "true" };
+  it.each(fields.flatMap((field) => field.operators.map((operator) => [field.name, operator, field.kind] as const)))(
+    "asks for %s %s as the schema wants it",
+    (field, operator, kind) => {
+      const isFlag = operator === "isNull" || operator === "isEmpty";
+      const value = isFlag ? "true" : samples[kind];
+      const values = operator === "between" ? [value, value] : [value];
+      const group: Group = { kind: "group", join: "all", items: [{ kind: "condition", field, operator, values }] };
+      expect(formatFilter(parseFilter(formatFilter(group)))).toBe(formatFilter(group));
+      const problems: string[] = [];
+      coerceInputValue(filterInput(group), mediaFilter(), (path, _value, error) => problems.push(`${path.join(".")}: ${error.message}`));
+      expect(problems).toEqual([]);
+    },
+  );
+});
