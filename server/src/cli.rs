@@ -78,6 +78,16 @@ enum Command {
         /// The folder; made when it is missing
         folder: PathBuf,
     },
+    /// Copy the embedded database to a new file, also while a server uses it
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the embedded database, which is kept in `backups/`; no server may run
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
     /// Tools for developers
     #[command(subcommand)]
     Dev(DevCommand),
@@ -272,6 +282,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                     true => scan::queue(settings, wanted).await,
                     false => scan::scan(settings, wanted).await,
                 }
+            }
+            Command::Backup { file } => {
+                let size = crate::backup::back_up(&settings, &file).await?;
+                print_line(&format!("copied the database to {}: {size} bytes", file.display()))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Restore { file } => {
+                let moved = crate::backup::restore(&settings, &file).await?;
+                let moved = moved.map_or(String::new(), |path| format!("; the one before is {}", path.display()));
+                print_line(&format!("restored {}{moved}", file.display()))?;
+                Ok(ExitCode::SUCCESS)
             }
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,

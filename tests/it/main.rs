@@ -8,6 +8,8 @@ mod access;
 mod clients;
 mod contract;
 mod counters;
+mod explain;
+mod fuzz;
 mod kill;
 mod manifest;
 mod metrics;
