@@ -8,6 +8,7 @@ mod library;
 mod scan;
 mod seed;
 mod serve;
+mod transfer;
 
 use std::{
     io::{IsTerminal, Write},
@@ -77,6 +78,16 @@ enum Command {
     Demo {
         /// The folder; made when it is missing
         folder: PathBuf,
+    },
+    /// Write tags, people, ratings, collections and all else that people decided to a new file, as lines of JSON
+    Export {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Take in what `export` has written, here or elsewhere; items are found by what their files hold
+    Import {
+        /// The file
+        file: PathBuf,
     },
     /// Copy the embedded database to a new file, also while a server uses it
     Backup {
@@ -283,6 +294,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                     false => scan::scan(settings, wanted).await,
                 }
             }
+            Command::Export { file } => transfer::write(open(&settings).await?, &file).await,
+            Command::Import { file } => transfer::read(open(&settings).await?, &file, settings.is_embedded()).await,
             Command::Backup { file } => {
                 let size = crate::backup::back_up(&settings, &file).await?;
                 print_line(&format!("copied the database to {}: {size} bytes", file.display()))?;

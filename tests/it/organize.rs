@@ -169,7 +169,7 @@ pub async fn there_and_back(world: &World, before: &Value, payload: &Value) -> a
     Ok(())
 }
 
-fn difference(one: &Value, other: &Value) -> String {
+pub fn difference(one: &Value, other: &Value) -> String {
     let (one, other) = (format!("{one:#}"), format!("{other:#}"));
     let lines = one
         .lines()

@@ -36,7 +36,7 @@ use schema::{
 use crate::{
     Organize,
     code::NOTHING_TO_CHANGE,
-    graphql::autotag::AutoTagInput,
+    graphql::autotag::StartAutoTagInput,
     jobs::{autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, undo::UndoEdit},
 };
 
@@ -153,7 +153,7 @@ impl OrganizeMutation {
     async fn start_auto_tag(
         &self,
         cx: &Context<'_>,
-        #[graphql(desc = "Which items, and whose names.")] input: AutoTagInput,
+        #[graphql(desc = "Which items, and whose names.")] input: StartAutoTagInput,
     ) -> async_graphql::Result<StartAutoTagPayload> {
         let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx).graphql()?);
         let (library, kinds) = autotag::scope(&input).graphql()?;

@@ -1,6 +1,7 @@
 //! Tagging by paths, galleries of folders, merges of items that people organized, and backups.
 
 use anyhow::{Context, ensure};
+use schema::transfer::{export::export, import::Import};
 use serde_json::{Value, json};
 use server::{backup, compose::Base, settings::Settings};
 use tests::{database::Backend, on_both};
@@ -56,7 +57,7 @@ on_both! {
     async fn items_are_tagged_by_names_in_their_paths(backend: Backend) {
         let world = named(backend).await?;
         let before = world.everything().await?;
-        let preview = "query($input: AutoTagInput!, $first: Int, $after: ID) { autoTagPreview(input: $input, first: $first, after: $after) {
+        let preview = "query($input: StartAutoTagInput!, $first: Int, $after: ID) { autoTagPreview(input: $input, first: $first, after: $after) {
             lookedAtCount next matches { media { title } tags { name } people { name } studio { name } } } }";
         let editor = world.server.editor();
         let seen = editor.query(preview, json!({ "input": {} })).await?["autoTagPreview"].take();
@@ -127,6 +128,81 @@ on_both! {
         let kept = json!({ "itemCount": 1, "items": { "nodes": [{ "media": { "id": ids[0] } }] } });
         ensure!(seen["one"] == kept && seen["other"] == kept, "{seen:#}");
         ensure!(seen["node"]["customFields"] == json!([{ "number": 2.0 }]), "{seen:#}");
+    }
+
+    async fn what_people_decided_goes_to_another_server_by_what_files_hold(backend: Backend) {
+        let world = World::new(backend, &[]).await?;
+        let animal = world.tag(json!({ "name": "Animal", "color": "#112233", "description": "alive" })).await?;
+        let cat = world.tag(json!({ "name": "Cat", "aliases": ["Kitty"], "parentIds": [animal] })).await?;
+        let person = world.edit("createPerson", "person { id }", json!({ "name": "Ada", "aliases": ["A."] })).await?["person"]["id"].clone();
+        let top = world.edit("createStudio", "studio { id }", json!({ "name": "Top" })).await?["studio"]["id"].clone();
+        let studio = world.edit("createStudio", "studio { id }", json!({ "name": "Below", "parentId": top })).await?["studio"]["id"].clone();
+        let field = world.edit("createCustomField", "customField { id }", json!({ "name": "Mood", "kind": "CHOICE", "choices": ["calm"] })).await?["customField"]["id"].clone();
+        let ids = world.ids(&["one", "two", "film"]).await?;
+        let input = json!({ "id": ids[0], "title": "Uno", "description": "d", "date": "2020-01-02", "rating": 40, "isFavorite": true, "tagIds": [cat],
+            "personIds": [person], "studioId": studio, "fields": [{ "fieldId": field, "text": "calm" }] });
+        world.edit("updateMedia", "undoToken", input).await?;
+        world.edit("createMarker", "marker { id }", json!({ "mediaId": ids[2], "title": "m", "start": 0.5, "end": 1, "tagIds": [animal] })).await?;
+        let outer = world.edit("createCollection", "collection { id }", json!({ "name": "Outer", "mediaIds": [ids[1], ids[0]] })).await?["collection"]["id"].clone();
+        world.edit("createCollection", "collection { id }", json!({ "name": "Smart", "parentId": outer, "filter": { "tags": { "anyOf": [cat] } } })).await?;
+        world.edit("createGallery", "gallery { id }", json!({ "name": "Wall", "mediaIds": [ids[1]] })).await?;
+        world.edit("saveFilter", "undoToken", json!({ "name": "Mine", "filter": { "people": { "anyOf": [person] } }, "sort": [{ "field": "TITLE" }] })).await?;
+        let mut file = Vec::new();
+        export(&world.server.server().kernel, &mut file).await?;
+        let text = String::from_utf8(file)?;
+
+        // Another server with the same files elsewhere: other ids, other paths.
+        let other = World::new(backend, &[]).await?;
+        std::fs::rename(other.server.media().join("a"), other.server.media().join("moved"))?;
+        other.server.scan(&library(&other).await?).await?;
+        let kernel = &other.server.server().kernel;
+        let mut import = Import::begin(kernel).await?;
+        for line in text.lines() {
+            import.line(line).await?;
+        }
+        ensure!(import.done.n_media == 2 && import.done.n_unknown == 0, "{:?}", import.done);
+        let (here, there) = (world.everything().await?, other.everything().await?);
+        let lists = |world: &World, everything: &Value| -> anyhow::Result<Value> {
+            // Ids differ; what they stand for must not.
+            let mut names = std::collections::BTreeMap::new();
+            for list in ["media", "tags", "people", "studios", "collections", "galleries"] {
+                for node in everything[list]["nodes"].as_array().context("a list")? {
+                    let name = node["title"].as_str().or(node["name"].as_str()).unwrap_or_default();
+                    names.insert(node["id"].as_str().unwrap_or_default().to_owned(), format!("{list} {name}"));
+                }
+            }
+            let mut text = everything.to_string();
+            for (id, name) in names {
+                text = text.replace(&id, &name);
+            }
+            let mut json: Value = serde_json::from_str(&text)?;
+            for (list, key) in [("savedFilters", ""), ("customFields", "")] {
+                for node in json[list].as_array_mut().context(key)? {
+                    node["id"] = Value::Null;
+                }
+            }
+            // Ids of markers and fields inside of items.
+            for node in json["media"]["nodes"].as_array_mut().context("items")? {
+                for field in node["customFields"].as_array_mut().into_iter().flatten() { field["field"] = Value::Null; }
+                for marker in node["markers"]["nodes"].as_array_mut().into_iter().flatten() { marker["id"] = Value::Null; }
+            }
+            let mut items = json["media"]["nodes"].take();
+            if let Some(items) = items.as_array_mut() { items.sort_by_key(Value::to_string) }
+            json["media"] = items;
+            ensure!(world.server.address().starts_with("http"), "a server");
+            Ok(json)
+        };
+        let (here, there) = (lists(&world, &here)?, lists(&other, &there)?);
+        ensure!(here == there, "{}", super::difference(&here, &there));
+        // Read twice, it changes nothing.
+        let before = other.everything().await?;
+        let mut again = Import::begin(kernel).await?;
+        for line in text.lines() {
+            again.line(line).await?;
+        }
+        ensure!(other.everything().await? == before, "the second import changed something");
+        let mut wrong = Import::begin(kernel).await?;
+        ensure!(wrong.line(r#"{"kind":"header","version":99}"#).await.is_err() && wrong.line("x").await.is_err());
     }
 
     async fn a_backup_is_made_while_the_server_writes_and_put_back(backend: Backend) {

@@ -32,7 +32,7 @@ const MOST_SHOWN: i32 = 200;
 
 /// Which items to tag by their paths, and whose names to look for.
 #[derive(InputObject)]
-pub struct AutoTagInput {
+pub struct StartAutoTagInput {
     /// Only the items of this library.
     library_id: Option<ID>,
     /// Whether to look for the names of tags.
@@ -85,16 +85,16 @@ impl OrganizeQuery {
     async fn auto_tag_preview(
         &self,
         cx: &Context<'_>,
-        #[graphql(desc = "Which items, and whose names.")] input: AutoTagInput,
-        #[graphql(desc = "How many matches at most, 1 to 200.", default = 50)] first: i32,
+        #[graphql(desc = "Which items, and whose names.")] input: StartAutoTagInput,
+        #[graphql(desc = "How many matches at most, 1 to 200; 50 when left out.")] first: Option<i32>,
         #[graphql(desc = "Where the last preview ended: its `next`.")] after: Option<ID>,
     ) -> async_graphql::Result<AutoTagPreview> {
-        preview(cx, &input, first, after).await.graphql()
+        preview(cx, &input, first.unwrap_or(50), after).await.graphql()
     }
 }
 
 /// What an input asks for.
-pub(super) fn scope(input: &AutoTagInput) -> Result<(Option<LibraryId>, Kinds), Failure> {
+pub(super) fn scope(input: &StartAutoTagInput) -> Result<(Option<LibraryId>, Kinds), Failure> {
     let library = input
         .library_id
         .as_ref()
@@ -116,7 +116,7 @@ pub(super) fn scope(input: &AutoTagInput) -> Result<(Option<LibraryId>, Kinds), 
 
 async fn preview(
     cx: &Context<'_>,
-    input: &AutoTagInput,
+    input: &StartAutoTagInput,
     first: i32,
     after: Option<ID>,
 ) -> Result<AutoTagPreview, Failure> {
