@@ -26,7 +26,10 @@ const N_MEDIA: usize = 2_000;
 const N_TREES: u64 = 400;
 
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 /// Whichever way a page is read, it is of the same list.
@@ -44,7 +47,11 @@ async fn check(library: &Library, world: &World, tree: &Json, n: u64) -> anyhow:
     let filter = MediaFilter::parse(Some(input)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let sort = MediaSort {
         field: SORTS[n as usize % SORTS.len()],
-        direction: if n.is_multiple_of(2) { SortDirection::Asc } else { SortDirection::Desc },
+        direction: if n.is_multiple_of(2) {
+            SortDirection::Asc
+        } else {
+            SortDirection::Desc
+        },
         seed: None,
     };
     let listing = MediaListing {
@@ -76,7 +83,14 @@ async fn check(library: &Library, world: &World, tree: &Json, n: u64) -> anyhow:
         let counts = facets::read(&library.kernel, answers, &answer.scope, Facet::Classes, 1).await?;
         let counts: Vec<i64> = counts.numbers().iter().map(|(_, count)| *count).collect();
         ensure!(counts == world.classes(tree), "counts {counts:?} of kinds and classes");
-        for facet in [Facet::Tags, Facet::People, Facet::Ratings, Facet::Years, Facet::Studios, Facet::Libraries] {
+        for facet in [
+            Facet::Tags,
+            Facet::People,
+            Facet::Ratings,
+            Facet::Years,
+            Facet::Studios,
+            Facet::Libraries,
+        ] {
             let counts = facets::read(&library.kernel, answers, &answer.scope, facet, N_MEDIA as u64).await?;
             let counts: BTreeMap<i64, i64> = counts.numbers().iter().copied().collect();
             ensure!(counts == world.counts(tree, facet), "counts {counts:?} of {facet:?}");
@@ -85,7 +99,11 @@ async fn check(library: &Library, world: &World, tree: &Json, n: u64) -> anyhow:
     if n.is_multiple_of(50) {
         let document = "query($filter: MediaFilter) { media(first: 1000, filter: $filter, sort: [{ field: ID }]) { totalCount nodes { id } } }";
         let data = library.data(document, json!({ "filter": tree })).await?;
-        ensure!(data["media"]["totalCount"] == expected.len(), "the API counts {}", data["media"]["totalCount"]);
+        ensure!(
+            data["media"]["totalCount"] == expected.len(),
+            "the API counts {}",
+            data["media"]["totalCount"]
+        );
         let nodes = data["media"]["nodes"].as_array().context("nodes")?;
         ensure!(nodes.len() == expected.len().min(1000), "the API finds {}", nodes.len());
     }

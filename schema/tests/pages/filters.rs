@@ -240,6 +240,30 @@ on_both! {
         assert_eq!((count("zeppelin").await, count("plain \"tag 11\"").await, count("plain").await), (0, 0, 1));
     }
 
+    async fn what_a_search_found_is_marked_in_every_text(world: World) {
+        let document = "query($search: String!) { media(first: 50, search: $search) { nodes { title highlights(search: $search) { field pieces { text isMatch } } } } }";
+        for (search, marked) in [("lantern -clip*", ""), ("lantern 5", "[Lantern] "), ("\"tag 7\" magi*", "[magic] show"), ("lantren", "[Lantern]")] {
+            let data = world.data(document, value!({ "search": search })).await;
+            let nodes = data["media"]["nodes"].as_array().expect("nodes");
+            assert_eq!(nodes.is_empty(), marked.is_empty(), "{search}");
+            for node in nodes {
+                let shown = |highlight: &serde_json::Value| {
+                    let pieces = highlight["pieces"].as_array().expect("pieces").iter();
+                    let piece = |piece: &serde_json::Value| {
+                        let text = piece["text"].as_str().expect("a text");
+                        if piece["isMatch"] == true { format!("[{text}]") } else { text.to_owned() }
+                    };
+                    pieces.map(piece).collect::<String>()
+                };
+                let highlights = node["highlights"].as_array().expect("highlights");
+                let title = highlights.iter().find(|highlight| highlight["field"] == "TITLE").map(shown);
+                assert!(title.is_some_and(|title| title.starts_with(marked)), "{search}: {node}");
+                let has_tag = highlights.iter().any(|highlight| highlight["field"] == "TAG" && shown(highlight) == "[tag] [7]");
+                assert_eq!(has_tag, search.contains("tag"), "{search}: {node}");
+            }
+        }
+    }
+
     async fn bad_filters_are_refused_with_their_path(world: World) {
         let tag = id(world.tags[0]);
         let mut deep = value!({ "kind": { "eq": "VIDEO" } });
@@ -251,6 +275,18 @@ on_both! {
             (value!({ "and": [{ "people": { "noneOf": [tag] } }] }), "filter.and[0].people.noneOf[0]"),
             (value!({ "tags": { "anyOf": ["tag_a"], "includeDescendants": true } }), "filter.tags.anyOf[0]"),
             (value!({ "title": { "eq": "a\u{0}b" } }), "filter.title"),
+            (value!({ "rating": { "gte": 80, "lte": 20 } }), "filter.rating.gte"),
+            (value!({ "or": [{ "kind": { "eq": "VIDEO" } }, { "duration": { "between": { "from": 9, "to": 1 } } }] }), "filter.or[1].duration.between"),
+            (value!({ "not": { "addedAt": { "gt": "2026-01-01T00:00:00Z", "lt": "2025-01-01T00:00:00Z" } } }), "filter.not.addedAt.gt"),
+            (value!({ "videoCodec": { "in": [] } }), "filter.videoCodec.in"),
+            (value!({ "kind": { "in": [] } }), "filter.kind.in"),
+            (value!({ "kind": { "eq": "VIDEO", "in": ["AUDIO"] } }), "filter.kind.eq"),
+            (value!({ "resolution": { "in": [] } }), "filter.resolution.in"),
+            (value!({ "height": { "isNull": true, "gt": 1 } }), "filter.height.isNull"),
+            (value!({ "tags": { "allOf": [id(world.tags[0])], "noneOf": [id(world.tags[1]), id(world.tags[0])] } }), "filter.tags.noneOf[1]"),
+            (value!({ "people": { "anyOf": [id(world.people[0])], "isEmpty": true } }), "filter.people.isEmpty"),
+            (value!({ "studio": { "allOf": [id(world.studios[0]), id(world.studios[1])] } }), "filter.studio.allOf"),
+            (value!({ "ids": [id(world.studios[0])] }), "filter.ids[0]"),
         ] {
             let refused = world.refused(FILTERED, value!({ "filter": filter })).await;
             assert_eq!(refused, ("BAD_INPUT".to_owned(), Some(path.to_owned())));

@@ -56,7 +56,8 @@ on_both! {
         let document = "query($filter: MediaFilter) { media(first: 40, filter: $filter) { totalCount nodes { id title }
             facets { tags(first: 10) { value { id name } count } kinds { value count } resolutions { value count } } } }";
         let filter = value!({ "filter": { "tags": { "anyOf": [world.tags[0].to_string()], "includeDescendants": true } } });
-        for (variables, statements) in [(filter.clone(), 2 + 2 + 3), (none(), 2 + 3)] {
+        // The tags of this world keep no count, so that of all items no tag is shown, and none read.
+        for (variables, statements) in [(filter.clone(), 2 + 2 + 3), (none(), 2 + 2)] {
             forget(&world);
             assert_eq!(world.statements(document, variables.clone()).await, statements, "{variables}");
             assert_eq!(world.statements(document, variables).await, 0, "nothing has changed");
@@ -73,21 +74,24 @@ on_both! {
 
     async fn a_thousand_equal_cold_requests_cost_the_statements_of_one(world: World) {
         let world = std::sync::Arc::new(world);
-        forget(&world);
-        let cold = world.statements(PAGE, value!({ "first": 40 })).await;
-        forget(&world);
-        let before = world.kernel.store.statements().statements;
-        let readers: Vec<_> = (0..1000)
-            .map(|_| {
-                let world = std::sync::Arc::clone(&world);
-                tokio::spawn(async move { world.data(PAGE, value!({ "first": 40 })).await })
-            })
-            .collect();
-        for reader in readers {
-            let page = reader.await.expect("no panic");
-            assert_eq!(page["media"]["edges"].as_array().map(Vec::len), Some(40));
+        // Rows live a minute, so that whole cards are asked for less often where nothing is optimized.
+        for (document, n) in [("query($first: Int) { media(first: $first) { totalCount nodes { id title } } }", 1000), (PAGE, 60)] {
+            forget(&world);
+            let cold = world.statements(document, value!({ "first": 40 })).await;
+            forget(&world);
+            let before = world.kernel.store.statements().statements;
+            let readers: Vec<_> = (0..n)
+                .map(|_| {
+                    let world = std::sync::Arc::clone(&world);
+                    tokio::spawn(async move { world.data(document, value!({ "first": 40 })).await })
+                })
+                .collect();
+            for reader in readers {
+                let page = reader.await.expect("no panic");
+                assert_eq!(page["media"]["totalCount"], 220);
+            }
+            assert_eq!(world.kernel.store.statements().statements - before, cold, "{n} times {document}");
         }
-        assert_eq!(world.kernel.store.statements().statements - before, cold);
     }
 
     async fn what_is_not_selected_costs_nothing(world: World) {

@@ -62,10 +62,14 @@ impl World {
             items.insert(item.row.id.0, item);
         }
         for link in media_tag::Entity::find().all(db).await? {
-            items.entry(link.media_id.0).and_modify(|item| drop(item.tags.insert(link.tag_id.to_string())));
+            items.entry(link.media_id.0).and_modify(|item| {
+                item.tags.insert(link.tag_id.to_string());
+            });
         }
         for link in media_person::Entity::find().all(db).await? {
-            items.entry(link.media_id.0).and_modify(|item| drop(item.people.insert(link.person_id.to_string())));
+            items.entry(link.media_id.0).and_modify(|item| {
+                item.people.insert(link.person_id.to_string());
+            });
         }
         for own in media_user::Entity::find().all(db).await? {
             if own.user_id == library.viewer {
@@ -73,7 +77,10 @@ impl World {
             }
         }
         let mut below: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let tags: Vec<String> = ids(tag::Entity::find().order_by_asc(tag::Column::Id).all(db).await?, |row| row.id);
+        let tags: Vec<String> = ids(
+            tag::Entity::find().order_by_asc(tag::Column::Id).all(db).await?,
+            |row| row.id,
+        );
         for tag in &tags {
             below.insert(tag.clone(), BTreeSet::from([tag.clone()]));
         }
@@ -91,8 +98,14 @@ impl World {
         }
         Ok(Self {
             items: items.into_values().collect(),
-            people: ids(person::Entity::find().order_by_asc(person::Column::Id).all(db).await?, |row| row.id),
-            studios: ids(studio::Entity::find().order_by_asc(studio::Column::Id).all(db).await?, |row| row.id),
+            people: ids(
+                person::Entity::find().order_by_asc(person::Column::Id).all(db).await?,
+                |row| row.id,
+            ),
+            studios: ids(
+                studio::Entity::find().order_by_asc(studio::Column::Id).all(db).await?,
+                |row| row.id,
+            ),
             libraries: ids(library::Entity::find().all(db).await?, |row| row.id),
             tags,
             below,
@@ -138,7 +151,10 @@ impl World {
                 Facet::Years => row.date.iter().filter_map(|date| date[..4].parse().ok()).collect(),
                 Facet::Ratings => {
                     let rating = item.own.as_ref().and_then(|own| own.rating);
-                    rating.iter().map(|rating| Ord::min(i64::from(*rating) / RATING_STEP, 100 / RATING_STEP - 1)).collect()
+                    rating
+                        .iter()
+                        .map(|rating| Ord::min(i64::from(*rating) / RATING_STEP, 100 / RATING_STEP - 1))
+                        .collect()
                 }
                 _ => Vec::new(),
             };
@@ -151,7 +167,9 @@ impl World {
 
     fn holds(&self, tree: &Json, item: &Item) -> bool {
         let Some(fields) = tree.as_object() else { return false };
-        fields.iter().all(|(name, criterion)| self.field_holds(name, criterion, item))
+        fields
+            .iter()
+            .all(|(name, criterion)| self.field_holds(name, criterion, item))
     }
 
     fn field_holds(&self, name: &str, criterion: &Json, item: &Item) -> bool {
@@ -197,7 +215,11 @@ impl World {
             }
             "resolution" => {
                 const CLASSES: [&str; 6] = ["SD", "HD", "FULL_HD", "QUAD_HD", "ULTRA_HD_4K", "ULTRA_HD_8K"];
-                ordered(criterion, class(row).map(|class| CLASSES[class as usize].to_owned()), day)
+                ordered(
+                    criterion,
+                    class(row).map(|class| CLASSES[class as usize].to_owned()),
+                    day,
+                )
             }
             "path" => text(criterion, Some(&row.path)),
             "title" => text(criterion, Some(&row.title)),
@@ -254,7 +276,11 @@ fn ordered<T: Ord>(criterion: &Json, value: Option<T>, read: impl Fn(&Json) -> O
     let among = |list: &Json| list.as_array().into_iter().flatten().any(|other| read(other) == value);
     fields.into_iter().all(|(operator, other)| {
         let present = value.as_ref();
-        let against = |fits: fn(&T, &T) -> bool| present.zip(read(other).as_ref()).is_some_and(|(one, other)| fits(one, other));
+        let against = |fits: fn(&T, &T) -> bool| {
+            present
+                .zip(read(other).as_ref())
+                .is_some_and(|(one, other)| fits(one, other))
+        };
         match operator.as_str() {
             "eq" => against(T::eq),
             "ne" => !against(T::eq),
@@ -266,7 +292,8 @@ fn ordered<T: Ord>(criterion: &Json, value: Option<T>, read: impl Fn(&Json) -> O
             "notIn" => present.is_none() || !among(other),
             "between" => {
                 let (from, to) = (read(&other["from"]), read(&other["to"]));
-                present.is_some_and(|value| from.is_some_and(|from| *value >= from) && to.is_some_and(|to| *value <= to))
+                present
+                    .is_some_and(|value| from.is_some_and(|from| *value >= from) && to.is_some_and(|to| *value <= to))
             }
             "isNull" => other.as_bool() == Some(value.is_none()),
             _ => panic!("no meaning for {operator}"),

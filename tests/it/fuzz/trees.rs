@@ -6,9 +6,29 @@ use super::holds::{Item, World};
 
 /// The criteria that occur in trees.
 pub const CRITERIA: [&str; 23] = [
-    "ids", "tags", "people", "studio", "library", "rating", "isFavorite", "viewCount", "kind", "duration", "height",
-    "width", "size", "path", "title", "videoCodec", "audioCodec", "container", "hasSubtitles", "addedAt", "date",
-    "isMissing", "resolution",
+    "ids",
+    "tags",
+    "people",
+    "studio",
+    "library",
+    "rating",
+    "isFavorite",
+    "viewCount",
+    "kind",
+    "duration",
+    "height",
+    "width",
+    "size",
+    "path",
+    "title",
+    "videoCodec",
+    "audioCodec",
+    "container",
+    "hasSubtitles",
+    "addedAt",
+    "date",
+    "isMissing",
+    "resolution",
 ];
 
 /// Criteria whose own tests compare them with memory: a synthetic library has nothing that they are about.
@@ -85,7 +105,9 @@ impl<'a> Trees<'a> {
 
     fn criterion(&mut self, name: &str) -> Json {
         match name {
-            "ids" => (0..self.below(400)).map(|_| json!(self.item().row.id.to_string())).collect(),
+            "ids" => (0..self.below(400))
+                .map(|_| json!(self.item().row.id.to_string()))
+                .collect(),
             "tags" => {
                 let mut criterion = self.relation(&self.world.tags.clone(), true);
                 if self.below(2) == 0 {
@@ -111,7 +133,11 @@ impl<'a> Trees<'a> {
             "duration" => self.ordered(|item| json!(item.row.duration_us.map(|us| us as f64 / 1e6))),
             "date" => self.ordered(|item| json!(item.row.date)),
             "addedAt" => self.ordered(|item| {
-                json!(jiff::Timestamp::from_millisecond(item.row.added_at).map(|moment| moment.to_string()).unwrap_or_default())
+                json!(
+                    jiff::Timestamp::from_millisecond(item.row.added_at)
+                        .map(|moment| moment.to_string())
+                        .unwrap_or_default()
+                )
             }),
             "path" => self.text(|item| Some(item.row.path.clone())),
             "title" => self.text(|item| Some(item.row.title.clone())),
@@ -143,7 +169,7 @@ impl<'a> Trees<'a> {
     fn relation(&mut self, ids: &[String], has_many: bool) -> Json {
         // The first are the most frequent.
         let near = self.below(ids.len()).max(1);
-        let mut some = |trees: &mut Self, n: usize| -> Vec<String> {
+        let some = |trees: &mut Self, n: usize| -> Vec<String> {
             let mut some: Vec<String> = (0..n).map(|_| ids[trees.below(near)].clone()).collect();
             some.sort();
             some.dedup();
