@@ -26,7 +26,7 @@ const VIEWER_MAY: &[&str] = &[
     "updateUser",
 ];
 /// Queries that need more than a viewer.
-const VIEWER_MAY_NOT_SEE: &[&str] = &["edits", "users"];
+const VIEWER_MAY_NOT_SEE: &[&str] = &["autoTagPreview", "edits", "users"];
 
 /// The SDL's types, and how to write a call of each root field.
 struct Calls {

@@ -29,6 +29,9 @@ enum Target {
     Studio(StudioId),
 }
 
+/// Whether to read it, the statement, and what its ids are.
+type Source = (bool, &'static str, fn(i64) -> Target);
+
 /// All names, by their first word.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -42,7 +45,7 @@ impl Names {
     /// When the database fails.
     pub async fn read(db: &impl ConnectionTrait, kinds: Kinds) -> Result<Self, DbErr> {
         let mut names = Self::default();
-        let sources: [(bool, &str, fn(i64) -> Target); 3] = [
+        let sources: [Source; 3] = [
             (
                 kinds.tags,
                 "select id, name from tag union all select tag_id, name from tag_alias",

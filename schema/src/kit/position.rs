@@ -85,7 +85,7 @@ fn counted_up(whole: &str) -> String {
         // The greatest negative number of so many digits is followed by one with fewer.
         b'm' => "n0".to_owned(),
         b'a'..=b'l' => text(head + 1, &digits[1..]),
-        _ => text(head + 1, &[&[b'0'], &digits[..]].concat()),
+        _ => text(head + 1, &[&b"0"[..], &digits[..]].concat()),
     }
 }
 
@@ -103,7 +103,7 @@ fn counted_down(whole: &str) -> String {
     match head {
         b'n' => "mz".to_owned(),
         b'o'..=b'z' => text(head - 1, &digits[1..]),
-        _ => text(head - 1, &[&[b'z'], &digits[..]].concat()),
+        _ => text(head - 1, &[&b"z"[..], &digits[..]].concat()),
     }
 }
 

@@ -98,7 +98,7 @@ impl BulkUpdateMediaInput {
                 "say which items: `ids`, or a `filter`; an empty one is all items",
             )),
             (None, filter, search, except) => Ok(Selection::Found {
-                filter: KeptFilter(filter.clone().unwrap_or_default()),
+                filter: Box::new(KeptFilter(filter.clone().unwrap_or_default())),
                 search: search.clone(),
                 except: few(except.as_deref().unwrap_or_default(), "input.except")?,
             }),

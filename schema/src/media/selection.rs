@@ -83,7 +83,7 @@ pub enum Selection {
     /// What a filter and a search find.
     Found {
         /// The filter; without it everything that is present.
-        filter: KeptFilter,
+        filter: Box<KeptFilter>,
         /// Words to find.
         search: Option<String>,
         /// All but these.
