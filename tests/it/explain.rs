@@ -2,7 +2,10 @@
 //! items that an index has in order. The plans are kept beside this file; `UPDATE_EXPECT=1` writes them anew.
 //! `VITAGRAPH_EXPLAIN_MEDIA=100000` looks at a library of another size, and then compares no plans, only checks them.
 
-use std::{collections::{BTreeMap, BTreeSet}, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::ensure;
 use expect_test::expect_file;
@@ -16,11 +19,14 @@ const N_MEDIA: usize = 20_000;
 const CARDS: &str = "query($first: Int, $after: String, $last: Int, $search: String, $filter: MediaFilter, $sort: [MediaSort!]) {
     media(first: $first, after: $after, last: $last, search: $search, filter: $filter, sort: $sort) {
         pageInfo { endCursor } nodes { id title rating tags { nodes { name } } people { nodes { name } } studio { name } files { path } } } }";
-const TOTAL: &str = "query($search: String, $filter: MediaFilter) { media(first: 0, search: $search, filter: $filter) { totalCount } }";
-const FILTERED: &str = "query($filter: MediaFilter, $search: String) { media(first: 40, search: $search, filter: $filter,
+const TOTAL: &str =
+    "query($search: String, $filter: MediaFilter) { media(first: 0, search: $search, filter: $filter) { totalCount } }";
+const FILTERED: &str =
+    "query($filter: MediaFilter, $search: String) { media(first: 40, search: $search, filter: $filter,
     sort: [{ field: RATING, direction: DESC }, { field: TITLE, direction: ASC }]) { totalCount nodes { id title }
     facets { tags(first: 10) { value { id name } count } kinds { value count } resolutions { value count } } } }";
-const ORGANIZE: &str = "{ tags(first: 50, search: \"a\", sort: [{ field: MEDIA_COUNT, direction: DESC }]) { totalCount nodes { id name
+const ORGANIZE: &str =
+    "{ tags(first: 50, search: \"a\", sort: [{ field: MEDIA_COUNT, direction: DESC }]) { totalCount nodes { id name
         media(first: 4) { nodes { id } } } }
     people(first: 50) { nodes { id name mediaCount media(first: 4) { nodes { id } } } }
     studios(first: 50) { nodes { id name mediaCount media(first: 4) { nodes { id } } } }
@@ -30,15 +36,35 @@ const ORGANIZE: &str = "{ tags(first: 50, search: \"a\", sort: [{ field: MEDIA_C
 async fn questions(library: &Library) -> anyhow::Result<Vec<(String, &'static str, Json)>> {
     let mut questions = Vec::new();
     for field in [
-        "ADDED_AT", "TITLE", "DATE", "MODIFIED_AT", "SIZE", "DURATION", "HEIGHT", "BIT_RATE", "PATH", "RATING",
-        "VIEW_COUNT", "LAST_VIEWED_AT", "RANDOM", "ID",
+        "ADDED_AT",
+        "TITLE",
+        "DATE",
+        "MODIFIED_AT",
+        "SIZE",
+        "DURATION",
+        "HEIGHT",
+        "BIT_RATE",
+        "PATH",
+        "RATING",
+        "VIEW_COUNT",
+        "LAST_VIEWED_AT",
+        "RANDOM",
+        "ID",
     ] {
         let sort = json!([{ "field": field, "direction": "DESC" }]);
         let first = library.data(CARDS, json!({ "first": 40, "sort": sort })).await?;
         let after = &first["media"]["pageInfo"]["endCursor"];
         questions.push((format!("by {field}"), CARDS, json!({ "first": 40, "sort": sort })));
-        questions.push((format!("by {field}, the next"), CARDS, json!({ "first": 40, "sort": sort, "after": after })));
-        questions.push((format!("by {field}, from the end"), CARDS, json!({ "last": 40, "sort": sort })));
+        questions.push((
+            format!("by {field}, the next"),
+            CARDS,
+            json!({ "first": 40, "sort": sort, "after": after }),
+        ));
+        questions.push((
+            format!("by {field}, from the end"),
+            CARDS,
+            json!({ "last": 40, "sort": sort }),
+        ));
     }
     let names = library
         .data("{ tags(first: 9, sort: [{ field: MEDIA_COUNT, direction: DESC }]) { nodes { id } } people(first: 1) { nodes { id } } }", json!({}))
@@ -58,15 +84,35 @@ async fn questions(library: &Library) -> anyhow::Result<Vec<(String, &'static st
     let rare = json!({ "tags": { "anyOf": [tag(8)] } });
     let by_title = json!([{ "field": "TITLE" }]);
     for (name, document, variables) in [
-        ("the whole filter", FILTERED, json!({ "filter": filter, "search": "harbor -draft" })),
-        ("a tag, by title", CARDS, json!({ "first": 40, "filter": rare, "sort": by_title })),
-        ("favorites", CARDS, json!({ "first": 40, "filter": { "isFavorite": { "eq": true } } })),
+        (
+            "the whole filter",
+            FILTERED,
+            json!({ "filter": filter, "search": "harbor -draft" }),
+        ),
+        (
+            "a tag, by title",
+            CARDS,
+            json!({ "first": 40, "filter": rare, "sort": by_title }),
+        ),
+        (
+            "favorites",
+            CARDS,
+            json!({ "first": 40, "filter": { "isFavorite": { "eq": true } } }),
+        ),
         ("a search", CARDS, json!({ "first": 40, "search": "harbor" })),
-        ("a search, by title", CARDS, json!({ "first": 40, "search": "harbor", "sort": by_title })),
+        (
+            "a search, by title",
+            CARDS,
+            json!({ "first": 40, "search": "harbor", "sort": by_title }),
+        ),
         ("the total of a search", TOTAL, json!({ "search": "harbor" })),
         ("the total of all", TOTAL, json!({})),
         ("all that is organized", ORGANIZE, json!({})),
-        ("ids for an export", "{ media(first: 1000, sort: [{ field: ID, direction: ASC }]) { nodes { id } } }", json!({})),
+        (
+            "ids for an export",
+            "{ media(first: 1000, sort: [{ field: ID, direction: ASC }]) { nodes { id } } }",
+            json!({}),
+        ),
     ] {
         questions.push((name.to_owned(), document, variables));
     }
@@ -79,7 +125,11 @@ type Line = (usize, String);
 async fn plan(library: &Library, statement: &Statement) -> anyhow::Result<Vec<Line>> {
     let db = library.kernel.store.reader();
     let is_sqlite = statement.db_backend == DbBackend::Sqlite;
-    let explain = if is_sqlite { "explain query plan" } else { "explain (costs off)" };
+    let explain = if is_sqlite {
+        "explain query plan"
+    } else {
+        "explain (costs off)"
+    };
     let explained = Statement {
         sql: format!("{explain} {}", statement.sql),
         ..statement.clone()
@@ -120,7 +170,10 @@ fn normal(line: &str) -> String {
 fn faults(lines: &[Line], counts: bool, has_limit: bool) -> Vec<String> {
     let mut faults = Vec::new();
     for (at, (depth, line)) in lines.iter().enumerate() {
-        let is_media = line.starts_with("SCAN media ") || line == "SCAN media" || line.contains("Seq Scan on media\n") || line.ends_with("Seq Scan on media");
+        let is_media = line.starts_with("SCAN media ")
+            || line == "SCAN media"
+            || line.contains("Seq Scan on media\n")
+            || line.ends_with("Seq Scan on media");
         if !is_media {
             continue;
         }
@@ -138,7 +191,9 @@ fn faults(lines: &[Line], counts: bool, has_limit: bool) -> Vec<String> {
             continue;
         }
         let siblings = lines.iter().filter(|(other, _)| other == depth);
-        let is_sorted = siblings.into_iter().any(|(_, line)| line.contains("TEMP B-TREE FOR ORDER BY"));
+        let is_sorted = siblings
+            .into_iter()
+            .any(|(_, line)| line.contains("TEMP B-TREE FOR ORDER BY"));
         if is_sorted || line.contains("Seq Scan") {
             faults.push(format!("reads and sorts every item: {line}"));
         } else if !has_limit {
