@@ -234,6 +234,16 @@ ids! {
     ScanFailureId, ScanFailure, "sfl", "scan failure";
     /// A merge of items that can be undone.
     SimilarMergeId, SimilarMerge, "mrg", "merge";
+    /// A change that somebody made, and that can be undone.
+    EditId, Edit, "edt", "edit";
+    /// A collection or a gallery.
+    CollectionId, Collection, "col", "collection";
+    /// A marker in a video or a sound.
+    MarkerId, Marker, "mrk", "marker";
+    /// A saved filter.
+    SavedFilterId, SavedFilter, "flt", "saved filter";
+    /// A field that people defined for items.
+    CustomFieldId, CustomField, "cfd", "custom field";
 }
 
 #[cfg(test)]

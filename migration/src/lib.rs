@@ -7,6 +7,8 @@ mod m20261121_000003_recount;
 mod m20261121_000004_analysis;
 mod m20261121_000005_library;
 mod m20261121_000006_keyframes;
+mod m20261121_000010_edit;
+mod m20261121_000011_organize;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_analysis::Migration),
             Box::new(m20261121_000005_library::Migration),
             Box::new(m20261121_000006_keyframes::Migration),
+            Box::new(m20261121_000010_edit::Migration),
+            Box::new(m20261121_000011_organize::Migration),
         ]
     }
 }

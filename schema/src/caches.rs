@@ -1,15 +1,23 @@
 //! The row caches that all requests share, their invalidation by facts, and the loaders of one request.
 
+mod answers;
 mod load;
+mod organize;
 mod weigh;
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use async_graphql::{Context, Data};
 use entities::{
-    chapter, file,
-    id::{FileId, FolderId, LibraryId, MediaId, PersonId, StudioId, TagId, UserId},
-    library, media_user, person, stream, studio, tag,
+    chapter, collection, custom_field, file,
+    id::{
+        CollectionId, CustomFieldId, FileId, FolderId, LibraryId, MarkerId, MediaId, PersonId, StudioId, TagId, UserId,
+    },
+    library, marker, media_field, media_user, person, stream, studio, tag,
 };
 use kernel::{
     cache::RowCache,
@@ -18,7 +26,10 @@ use kernel::{
 };
 use sea_orm::DatabaseConnection;
 
+pub use self::answers::Answers;
 use crate::{
+    collection::items::ItemPages,
+    edit::types::ChangePages,
     kit::{access::Access, loader::Rows},
     media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
 };
@@ -68,6 +79,8 @@ macro_rules! caches {
         #[derive(Clone)]
         pub struct SharedCaches {
             $($(#[$doc])* pub $field: RowCache<$key, $row>,)+
+            /// Answers about the list of media.
+            pub answers: Answers,
         }
 
         /// The loaders of one request.
@@ -75,11 +88,23 @@ macro_rules! caches {
             $($(#[$doc])* pub $field: Rows<$key, $row>,)+
             /// Pages of media below something.
             pub nested: NestedPages,
+            /// Pages of what collections hold, as the viewer sees them.
+            pub items: OnceLock<ItemPages>,
+            /// What edits changed.
+            pub edit_changes: ChangePages,
+            /// Answers about the list of media.
+            pub answers: Answers,
         }
 
         impl Loaders {
             fn new(kernel: &Kernel, shared: &SharedCaches) -> Self {
-                Self { $($field: Rows::new(&shared.$field),)+ nested: NestedPages::new(kernel) }
+                Self {
+                    $($field: Rows::new(&shared.$field),)+
+                    nested: NestedPages::new(kernel),
+                    items: OnceLock::new(),
+                    edit_changes: ChangePages::new(kernel),
+                    answers: shared.answers.clone(),
+                }
             }
         }
     };
@@ -106,6 +131,8 @@ caches! {
     tag: TagId => tag::Model;
     /// Other names of tags.
     tag_aliases: TagId => Vec<String>;
+    /// Tags with all tags below them, themselves included.
+    below: TagId => Vec<TagId>;
     /// Neighbors of tags.
     kin: TagId => Kin;
     /// People.
@@ -116,6 +143,18 @@ caches! {
     studio: StudioId => studio::Model;
     /// Libraries with their paths.
     library: LibraryId => LibraryRow;
+    /// Collections and galleries.
+    collection: CollectionId => collection::Model;
+    /// The collections right inside others.
+    subcollections: CollectionId => Vec<CollectionId>;
+    /// Markers of items, from the beginning to the end.
+    markers: MediaId => Vec<marker::Model>;
+    /// Tags of markers.
+    marker_tags: MarkerId => Vec<TagId>;
+    /// Custom fields.
+    field: CustomFieldId => custom_field::Model;
+    /// Values of custom fields, by item, the oldest field first.
+    fields: MediaId => Vec<media_field::Model>;
     /// Folders on this server.
     folder: FolderId => FolderPlace;
 }
@@ -150,6 +189,8 @@ pub fn context(kernel: &Kernel) -> SharedCaches {
             shared.chapters.invalidate(ids());
             shared.media_tags.invalidate(ids());
             shared.credits.invalidate(ids());
+            shared.markers.invalidate(ids());
+            shared.fields.invalidate(ids());
         }
     };
     let events = &kernel.events;
@@ -172,6 +213,7 @@ pub fn context(kernel: &Kernel) -> SharedCaches {
         person.invalidate(fact.people.iter().copied());
         aliases.invalidate(fact.people.iter().copied());
     });
+    organize::listen(events, &shared);
     let studio = shared.studio.clone();
     events.on::<StudioChanged>(move |fact| studio.invalidate(fact.studios.iter().copied()));
     let (library, folder) = (shared.library.clone(), shared.folder.clone());
@@ -190,8 +232,15 @@ fn build(kernel: &Kernel) -> SharedCaches {
     let db = || kernel.store.reader().clone();
     let tag = caches.rows("tag.row", 32 * MIB, weigh::tag, with(db(), load::tags));
     let person = caches.rows("person.row", 32 * MIB, weigh::person, with(db(), load::people));
+    let studio = caches.rows("studio.row", 8 * MIB, weigh::studio, with(db(), load::studios));
     SharedCaches {
-        card: caches.rows("media.card", 128 * MIB, Card::weigh, with(db(), load::cards)),
+        answers: Answers::new(kernel),
+        card: {
+            let (db, studio) = (db(), studio.clone());
+            caches.rows("media.card", 128 * MIB, Card::weigh, move |ids| {
+                load::cards(db.clone(), studio.clone(), ids)
+            })
+        },
         description: caches.rows(
             "media.description",
             32 * MIB,
@@ -232,8 +281,35 @@ fn build(kernel: &Kernel) -> SharedCaches {
             weigh::names,
             with(db(), load::person_aliases),
         ),
-        studio: caches.rows("studio.row", 8 * MIB, weigh::studio, with(db(), load::studios)),
+        studio,
         library: caches.rows("library.row", 4 * MIB, weigh::library, with(db(), load::libraries)),
+        collection: caches.rows(
+            "collection.row",
+            16 * MIB,
+            organize::collection,
+            with(db(), crate::collection::items::rows),
+        ),
+        subcollections: caches.rows(
+            "collection.children",
+            4 * MIB,
+            organize::list,
+            with(db(), organize::subcollections),
+        ),
+        markers: caches.rows(
+            "media.markers",
+            16 * MIB,
+            organize::markers_weight,
+            with(db(), organize::markers),
+        ),
+        marker_tags: caches.rows(
+            "marker.tags",
+            4 * MIB,
+            organize::list,
+            with(db(), organize::marker_tags),
+        ),
+        below: caches.rows("tag.below", 4 * MIB, organize::list, with(db(), organize::below)),
+        field: caches.rows("field.row", 2 * MIB, organize::field, with(db(), organize::field_rows)),
+        fields: caches.rows("media.fields", 16 * MIB, organize::values, with(db(), organize::fields)),
         folder: caches.rows("folder.place", 16 * MIB, weigh::folder, with(db(), load::folders)),
     }
 }

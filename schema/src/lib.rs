@@ -6,13 +6,18 @@
 )]
 
 pub mod caches;
+pub mod collection;
+pub mod edit;
+pub mod field;
 pub mod job;
 pub mod kit;
 pub mod library;
 pub mod limits;
+pub mod marker;
 pub mod media;
 pub mod node;
 pub mod person;
+pub mod saved;
 pub mod search;
 pub mod studio;
 pub mod system;
@@ -33,6 +38,10 @@ pub struct Query(
     tag::queries::TagQuery,
     person::queries::PersonQuery,
     studio::queries::StudioQuery,
+    collection::queries::CollectionQuery,
+    field::queries::FieldQuery,
+    saved::queries::SavedFilterQuery,
+    edit::queries::EditQuery,
     job::JobQuery,
     user::UserQuery,
     system::SystemQuery,
@@ -47,6 +56,10 @@ pub struct Mutation(
     tag::mutations::TagMutation,
     person::mutations::PersonMutation,
     studio::mutations::StudioMutation,
+    collection::mutations::CollectionMutation,
+    marker::mutations::MarkerMutation,
+    field::mutations::FieldMutation,
+    saved::mutations::SavedFilterMutation,
     job::JobMutation,
     user::UserMutation,
     system::SystemMutation,

@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use entities::{
-    chapter, file,
+    chapter,
+    collection::CollectionKind,
+    file,
     id::{FileId, GlobalId},
     stream,
 };
@@ -11,16 +13,20 @@ use sea_orm::EntityTrait;
 
 use crate::{
     caches::Loaders,
+    collection::types::{Collection, Gallery},
+    field::types::CustomField,
     job::types::Job,
     kit::{access::Needs, error::ToGraphql},
     library::types::Library,
     limits,
+    marker::types::Marker,
     media::{
         file::MediaFile,
         stream::{AttachmentStream, AudioStream, Chapter, DataStream, Stream, SubtitleStream, VideoStream},
         types::{Audio, Image, Media, Video},
     },
     person::types::Person,
+    saved::types::SavedFilter,
     studio::types::Studio,
     tag::types::Tag,
     user::types::{ApiToken, User},
@@ -60,6 +66,16 @@ pub enum Node {
     Studio(Studio),
     /// A job.
     Job(Job),
+    /// A collection.
+    Collection(Collection),
+    /// A gallery.
+    Gallery(Gallery),
+    /// A marker.
+    Marker(Marker),
+    /// A saved filter of the viewer.
+    SavedFilter(SavedFilter),
+    /// A custom field.
+    CustomField(CustomField),
     /// An account.
     User(User),
     /// An API token.
@@ -136,6 +152,17 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
                 .map(|file| Node::Chapter(Chapter { row, file })),
             None => None,
         },
+        GlobalId::Collection(id) => loaders.collection.get(id).await?.map(|row| match row.kind {
+            CollectionKind::Collection => Node::Collection(Collection { row }),
+            CollectionKind::Gallery => Node::Gallery(Gallery { row }),
+        }),
+        GlobalId::Marker(id) => crate::marker::types::node(cx, id).await?.map(Node::Marker),
+        GlobalId::SavedFilter(id) => crate::saved::queries::node(cx, id).await?.map(Node::SavedFilter),
+        GlobalId::CustomField(id) => loaders
+            .field
+            .get(id)
+            .await?
+            .map(|row| Node::CustomField(CustomField { row })),
         GlobalId::Job(id) => crate::job::node(cx, id).await?.map(Node::Job),
         GlobalId::User(id) => crate::user::queries::node(cx, id).await?.map(Node::User),
         GlobalId::ApiToken(id) => crate::user::queries::api_token_node(cx, id).await?.map(Node::ApiToken),

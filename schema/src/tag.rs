@@ -1,5 +1,6 @@
 //! Tags of media.
 
+pub mod graph;
 pub mod mutations;
 pub mod queries;
 pub mod rules;

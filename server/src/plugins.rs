@@ -122,6 +122,8 @@ fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 plugins! {
+    #[cfg(feature = "organize")]
+    organize: plugin_organize::Organize,
     #[cfg(feature = "pictures")]
     pictures: plugin_pictures::Pictures,
     #[cfg(feature = "scan")]

@@ -14,15 +14,19 @@ use tests::{client::Client, on_both, server::TestServer};
 const PUBLIC: &[&str] = &["viewer"];
 /// Mutations that a viewer may call: what is the viewer's own.
 const VIEWER_MAY: &[&str] = &[
+    "bulkUpdateMedia",
     "createApiToken",
+    "deleteSavedFilter",
     "recordView",
     "revokeApiToken",
+    "saveFilter",
     "saveProgress",
+    "undo",
     "updateMedia",
     "updateUser",
 ];
 /// Queries that need more than a viewer.
-const VIEWER_MAY_NOT_SEE: &[&str] = &["users"];
+const VIEWER_MAY_NOT_SEE: &[&str] = &["edits", "users"];
 
 /// The SDL's types, and how to write a call of each root field.
 struct Calls {

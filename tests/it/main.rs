@@ -1,5 +1,7 @@
 //! The one integration binary: features through GraphQL and HTTP only, and the invariants of ARCHITECTURE.md.
 
+// As in the server: merged roots nest one future for each member.
+#![recursion_limit = "512"]
 #![allow(clippy::print_stdout, reason = "tests say what they measured and what they skipped")]
 
 mod access;
@@ -10,6 +12,7 @@ mod kill;
 mod manifest;
 mod metrics;
 mod moves;
+mod organize;
 mod pages;
 mod panics;
 mod pictures;

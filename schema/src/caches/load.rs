@@ -9,7 +9,10 @@ use entities::{
     tag_alias, tag_parent,
 };
 use kernel::cache::RowCache;
-use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, IdenStatic, Iterable,
+    QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{ByFile, Credit, FolderPlace, Kin, LibraryRow};
 use crate::media::card::Card;
@@ -35,13 +38,54 @@ pub(super) async fn studios(
     by_id(select.all(&db).await?, |row| row.id)
 }
 
-pub(super) async fn cards(db: DatabaseConnection, ids: Vec<MediaId>) -> Result<HashMap<MediaId, Card>, DbErr> {
-    let cards = media::Entity::find()
+pub(super) async fn cards(
+    db: DatabaseConnection,
+    studios: RowCache<StudioId, studio::Model>,
+    ids: Vec<MediaId>,
+) -> Result<HashMap<MediaId, Card>, DbErr> {
+    use sea_orm::{
+        JoinType,
+        sea_query::{Expr, ExprTrait},
+    };
+    // The studios' rows come along: a page needs them next, and one statement is cheaper than two.
+    let moment = studios.moment();
+    let on = Expr::col((studio::Entity, studio::Column::Id)).equals((media::Entity, media::Column::StudioId));
+    let mut select = media::Entity::find().select_only();
+    for column in Card::COLUMNS {
+        select = select.column(column);
+    }
+    for column in studio::Column::iter() {
+        let alias = format!("{OF_STUDIO}{}", column.as_str());
+        select = select.column_as(Expr::col((studio::Entity, column)), alias);
+    }
+    QuerySelect::query(&mut select).join(JoinType::LeftJoin, studio::Entity, on);
+    let rows = select
         .filter(media::Column::Id.is_in(ids))
-        .into_partial_model::<Card>()
-        .all(&db)
-        .await?;
+        .into_model::<CardWithStudio>();
+    let rows = rows.all(&db).await?;
+    let (cards, found): (Vec<Card>, Vec<Option<studio::Model>>) =
+        rows.into_iter().map(|row| (row.card, row.studio)).unzip();
+    studios.offer(moment, found.into_iter().flatten().map(|studio| (studio.id, studio)));
     by_id(cards, |card| card.id)
+}
+
+/// What the names of a studio's columns begin with beside those of an item.
+const OF_STUDIO: &str = "of_studio_";
+
+struct CardWithStudio {
+    card: Card,
+    studio: Option<studio::Model>,
+}
+
+impl sea_orm::FromQueryResult for CardWithStudio {
+    fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let card = Card::from_query_result(row, prefix)?;
+        let studio = match card.studio_id {
+            Some(_) => studio::Model::from_query_result_optional(row, OF_STUDIO)?,
+            None => None,
+        };
+        Ok(Self { card, studio })
+    }
 }
 
 pub(super) async fn descriptions(
@@ -333,7 +377,7 @@ fn by_id<K: Hash + Eq, T>(rows: Vec<T>, id: impl Fn(&T) -> K) -> Result<HashMap<
 }
 
 /// A list for each key, empty where there are no rows: an empty list is a fact and is kept as long as any.
-fn lists<K: Hash + Eq + Copy, T>(keys: &[K], rows: impl IntoIterator<Item = (K, T)>) -> HashMap<K, Vec<T>> {
+pub(super) fn lists<K: Hash + Eq + Copy, T>(keys: &[K], rows: impl IntoIterator<Item = (K, T)>) -> HashMap<K, Vec<T>> {
     let mut lists: HashMap<K, Vec<T>> = keys.iter().map(|key| (*key, Vec::new())).collect();
     for (key, row) in rows {
         lists.entry(key).or_default().push(row);

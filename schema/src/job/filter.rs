@@ -64,12 +64,7 @@ impl JobFilter {
             (&self.queue, job::Column::Queue, "queue"),
         ] {
             let Some(criterion) = criterion else { continue };
-            if criterion.texts().any(|text| text.contains('\0')) {
-                return Err(Failure::field(
-                    format!("{path}.{name}"),
-                    "text with a zero byte matches nothing",
-                ));
-            }
+            criterion.check(&format!("{path}.{name}"))?;
             let subject = Subject::present(Expr::col((job::Entity, column)));
             all = all.add(criterion.condition(&subject, backend));
         }

@@ -1,15 +1,24 @@
 //! The criteria that filters are built from: each is a plain input, and each becomes one condition on one value.
 //!
 //! All operators of a criterion hold together. A comparison is false, never unknown, where the value is absent, so that
-//! `not` is always the complement.
+//! `not` is always the complement. What nothing can fulfill is refused before it becomes SQL.
+
+mod contradiction;
 
 use async_graphql::InputObject;
+use kernel::error::Failure;
 use sea_orm::{
     Condition, DbBackend,
     sea_query::{BinOper, Expr, ExprTrait, LikeExpr},
 };
 
+use self::contradiction::Said;
 use crate::kit::scalar::{Bytes, Date, DateTime, Seconds};
+
+/// The longest text of a criterion, in bytes.
+const MAX_TEXT: usize = 4096;
+/// The most values in one list.
+const MAX_VALUES: usize = 1_000;
 
 /// A value in SQL that a criterion is about.
 #[derive(Debug, Clone)]
@@ -72,7 +81,7 @@ macro_rules! ordered {
             pub eq: Option<$type>,
             /// Not equal to this, or absent.
             pub ne: Option<$type>,
-            /// One of these.
+            /// One of these; an empty list is refused.
             #[graphql(name = "in")]
             pub is_in: Option<Vec<$type>>,
             /// None of these, or absent.
@@ -92,6 +101,29 @@ macro_rules! ordered {
         }
 
         impl $name {
+            /// Refuses what nothing can fulfill, and lists that are too long. `path` is where it stands in the input.
+            pub fn check(&self, path: &str) -> Result<(), Failure> {
+                let value = $value;
+                let list = |list: &Option<Vec<$type>>| list.as_ref().map(|list| list.iter().map(value).collect());
+                for (list, operator) in [(&self.is_in, "in"), (&self.not_in, "notIn")] {
+                    check_length(list, path, operator)?;
+                }
+                let said = Said {
+                    eq: self.eq.as_ref().map(value),
+                    ne: self.ne.as_ref().map(value),
+                    is_in: list(&self.is_in),
+                    not_in: list(&self.not_in),
+                    gt: self.gt.as_ref().map(value),
+                    gte: self.gte.as_ref().map(value),
+                    lt: self.lt.as_ref().map(value),
+                    lte: self.lte.as_ref().map(value),
+                    between: self.between.as_ref().map(|range| (value(&range.from), value(&range.to))),
+                    is_null: self.is_null,
+                    needs_value: false,
+                };
+                said.check(path)
+            }
+
             /// The condition on a value.
             pub fn condition(&self, subject: &Subject) -> Condition {
                 let value = $value;
@@ -176,7 +208,7 @@ pub struct TextCriterion {
     pub eq: Option<String>,
     /// Not equal to this, or absent.
     pub ne: Option<String>,
-    /// One of these, case included.
+    /// One of these, case included; an empty list is refused.
     #[graphql(name = "in")]
     pub is_in: Option<Vec<String>>,
     /// None of these, or absent.
@@ -235,8 +267,49 @@ impl TextCriterion {
         all
     }
 
-    /// The texts in it, to be checked before they become SQL.
-    pub fn texts(&self) -> impl Iterator<Item = &String> {
+    /// Refuses what nothing can fulfill, and texts that no database takes. `path` is where it stands in the input.
+    pub fn check(&self, path: &str) -> Result<(), Failure> {
+        for (list, operator) in [(&self.is_in, "in"), (&self.not_in, "notIn")] {
+            check_length(list, path, operator)?;
+        }
+        // PostgreSQL has no zero byte in a text.
+        if self.texts().any(|text| text.contains('\0') || text.len() > MAX_TEXT) {
+            let message = format!("a text is longer than {MAX_TEXT} bytes or has a zero byte");
+            return Err(Failure::field(path, message));
+        }
+        let said = Said {
+            eq: self.eq.as_ref(),
+            ne: self.ne.as_ref(),
+            is_in: self.is_in.as_ref().map(|list| list.iter().collect()),
+            not_in: self.not_in.as_ref().map(|list| list.iter().collect()),
+            gt: None,
+            gte: None,
+            lt: None,
+            lte: None,
+            between: None,
+            is_null: self.is_null,
+            needs_value: [&self.contains, &self.starts_with, &self.ends_with]
+                .into_iter()
+                .any(Option::is_some),
+        };
+        said.check(path)?;
+        // Both databases fold at least these letters.
+        let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_ascii_lowercase());
+        if let Some(unwanted) = folded(&self.not_contains) {
+            let wanted = [&self.contains, &self.starts_with, &self.ends_with];
+            if wanted
+                .into_iter()
+                .filter_map(folded)
+                .any(|text| text.contains(&unwanted))
+            {
+                let message = "contradicts a text that must occur: nothing fulfills both";
+                return Err(Failure::field(format!("{path}.notContains"), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &String> {
         let single = [
             &self.eq,
             &self.ne,
@@ -250,6 +323,16 @@ impl TextCriterion {
             .into_iter()
             .flatten()
             .chain(lists.into_iter().flatten().flatten())
+    }
+}
+
+fn check_length<T>(list: &Option<Vec<T>>, path: &str, operator: &str) -> Result<(), Failure> {
+    match list {
+        Some(list) if list.len() > MAX_VALUES => Err(Failure::field(
+            format!("{path}.{operator}"),
+            format!("more than {MAX_VALUES} values"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct NamedListing {
     pub table: &'static str,
     /// Where other names are: the table and its column for the owner.
     pub aliases: Option<(&'static str, &'static str)>,
+    /// Only rows with this number in a column.
+    pub only: Option<(&'static str, i32)>,
     /// Which page.
     pub page: PageArgs,
     /// A part of the name or of another name.
@@ -81,6 +83,9 @@ async fn read(kernel: &Kernel, listing: &NamedListing, cap: usize, with_total: b
     let keyset = keyset(listing)?;
     let window = listing.page.window(&keyset, cap)?;
     let mut condition = Condition::all();
+    if let Some((column, number)) = listing.only {
+        condition = condition.add(Expr::col((listing.table, column)).eq(number));
+    }
     if let Some(text) = listing.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         if text.len() > 500 || text.contains('\0') {
             return Err(Failure::field("search", "longer than 500 bytes, or has a zero byte"));

@@ -115,7 +115,7 @@ pub fn cap(cx: &Context<'_>) -> usize {
             "node" => has_only_ids(field),
             name => matches!(name, "cursor" | "__typename"),
         }),
-        name => matches!(name, "pageInfo" | "totalCount" | "__typename"),
+        name => matches!(name, "pageInfo" | "totalCount" | "facets" | "__typename"),
     };
     if cx.field().selection_set().all(is_light) {
         limits::PAGE_OF_IDS

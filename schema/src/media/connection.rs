@@ -56,7 +56,7 @@ impl Loaders {
 
     /// The cards of items; what is selected of them is in the caches then, and fields find it there at once. Loaders
     /// alone would gather it too, but items that wake one after the other split it into several batches.
-    async fn gather(
+    pub(crate) async fn gather(
         &self,
         cx: &Context<'_>,
         look: &[Lookahead<'_>; 2],
@@ -76,16 +76,18 @@ impl Loaders {
         let (cards, ..) = try_join!(
             self.card.get_many(ids.clone()),
             self.own.get_many(own),
-            self.media_tags.get_many(of(selects(&["tags"]))),
-            self.credits.get_many(of(selects(&["people"]))),
-            self.files.get_many(of(selects(&["files", "playback"]))),
-            self.description.get_many(of(selects(&["description"]))),
+            self.media_tags.get_many(of(selects(&["tags", "highlights"]))),
+            self.credits.get_many(of(selects(&["people", "highlights"]))),
+            self.files.get_many(of(selects(&["files", "playback", "highlights"]))),
+            self.description.get_many(of(selects(&["description", "highlights"]))),
             self.streams.get_many(of(selects(&["playback"]) || in_files("streams"))),
             self.chapters.get_many(of(in_files("chapters"))),
+            self.markers.get_many(of(selects(&["markers"]))),
+            self.fields.get_many(of(selects(&["customFields"]))),
         )?;
         let studios = cards
             .iter()
-            .filter(|_| selects(&["studio"]))
+            .filter(|_| selects(&["studio", "highlights"]))
             .filter_map(|card| card.studio_id);
         let libraries = cards
             .iter()

@@ -1,5 +1,7 @@
 //! Filters as conditions: one translation, `exists` per criterion, every value bound, every id typed before SQL.
 
+mod check;
+
 use std::{
     collections::{BTreeSet, HashMap},
     str::FromStr,
@@ -24,12 +26,49 @@ use crate::{
     media::inputs::{MediaFilter, RelationCriterion, TagCriterion},
 };
 
-/// The deepest nesting of `and`, `or` and `not`.
-const MAX_DEPTH: usize = 12;
-/// The most filters in a tree.
-const MAX_FILTERS: usize = 200;
+pub use self::check::roots;
+
 /// The most ids in one list.
 const MAX_IDS: usize = 1_000;
+
+/// A list of ids that holds every item of a filter.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    /// The ids, from a covering index.
+    pub ids: SelectStatement,
+    /// How many there are at most, where that is known without counting them.
+    pub at_most: Option<SelectStatement>,
+}
+
+impl Driver {
+    /// A list that must be counted to know its length.
+    pub fn counted(ids: SelectStatement) -> Self {
+        Self { ids, at_most: None }
+    }
+}
+
+/// Which part of all items a filter's conditions on values leave over, roughly: there are no statistics, so each halves
+/// what there is, and a part of a text is rare.
+pub fn share(filter: &MediaFilter) -> f64 {
+    let halves = [
+        filter.kind.is_some(),
+        filter.duration.is_some(),
+        filter.height.is_some() || filter.width.is_some() || filter.resolution.is_some(),
+        filter.size.is_some(),
+        filter.video_codec.is_some(),
+        filter.audio_codec.is_some(),
+        filter.container.is_some(),
+        filter.has_subtitles.is_some(),
+        filter.added_at.is_some(),
+        filter.date.is_some(),
+        filter.studio.is_some(),
+        filter.or.is_some(),
+    ];
+    let rare = [filter.path.is_some(), filter.title.is_some(), filter.ids.is_some()];
+    let n = |held: &[bool]| held.iter().filter(|held| **held).count() as i32;
+    let below: f64 = filter.and.iter().flatten().map(share).product();
+    below * 0.5_f64.powi(n(&halves)) * 0.1_f64.powi(n(&rare))
+}
 
 /// Tags with all tags below them, themselves included.
 pub type Descendants = HashMap<TagId, Vec<TagId>>;
@@ -42,40 +81,6 @@ pub struct Translation<'a> {
     pub backend: DbBackend,
     /// The tags of [`roots`], resolved.
     pub descendants: &'a Descendants,
-}
-
-/// The tags whose descendants a filter asks for. Also refuses trees that are too deep or too large.
-pub fn roots(filter: &MediaFilter) -> Result<BTreeSet<TagId>, Failure> {
-    let mut found = BTreeSet::new();
-    let mut n_filters = 0;
-    let mut todo = vec![(filter, "filter".to_owned(), 0)];
-    while let Some((filter, path, depth)) = todo.pop() {
-        n_filters += 1;
-        if depth > MAX_DEPTH || n_filters > MAX_FILTERS {
-            let limits = format!("at most {MAX_DEPTH} levels and {MAX_FILTERS} filters in one tree");
-            return Err(Failure::field(path, limits));
-        }
-        if let Some(tags) = filter.tags.as_ref().filter(|tags| tags.include_descendants) {
-            for (ids, list) in [
-                (&tags.any_of, "anyOf"),
-                (&tags.all_of, "allOf"),
-                (&tags.none_of, "noneOf"),
-            ] {
-                if let Some(ids) = ids {
-                    found.extend(typed::<TagId>(ids, &format!("{path}.tags.{list}"))?);
-                }
-            }
-        }
-        for (filters, list) in [(&filter.and, "and"), (&filter.or, "or")] {
-            for (index, filter) in filters.iter().flatten().enumerate() {
-                todo.push((filter, format!("{path}.{list}[{index}]"), depth + 1));
-            }
-        }
-        if let Some(filter) = &filter.not {
-            todo.push((filter, format!("{path}.not"), depth + 1));
-        }
-    }
-    Ok(found)
 }
 
 /// All tags below these, themselves included; one statement. A cycle ends where it closes.
@@ -115,6 +120,13 @@ pub async fn descendants(db: &impl ConnectionTrait, roots: &BTreeSet<TagId>) -> 
     Ok(found)
 }
 
+/// Whether the filter depends on what the viewer did with items.
+pub fn mentions_viewer(filter: &MediaFilter) -> bool {
+    let below = [&filter.and, &filter.or].into_iter().flatten().flatten();
+    let is_own = filter.rating.is_some() || filter.is_favorite.is_some() || filter.view_count.is_some();
+    is_own || below.chain(filter.not.as_deref()).any(mentions_viewer)
+}
+
 /// Whether the filter says anything about missing items; otherwise they are hidden.
 pub fn mentions_missing(filter: &MediaFilter) -> bool {
     let below = [&filter.and, &filter.or].into_iter().flatten().flatten();
@@ -128,7 +140,7 @@ impl Translation<'_> {
     }
 
     /// Lists of ids that hold every item of a filter: for each criterion that an index answers and that must hold.
-    pub fn drivers(&self, filter: &MediaFilter) -> Result<Vec<SelectStatement>, Failure> {
+    pub fn drivers(&self, filter: &MediaFilter) -> Result<Vec<Driver>, Failure> {
         let mut drivers = Vec::new();
         for inner in filter.and.iter().flatten() {
             drivers.extend(self.drivers(inner)?);
@@ -154,15 +166,15 @@ impl Translation<'_> {
         };
         if let Some(rating) = filter.rating.as_ref().filter(|rating| rating.needs_value()) {
             let rated = rating.condition(&Subject::nullable(Expr::col(("mu", "rating"))));
-            drivers.push(own().cond_where(rated).take());
+            drivers.push(Driver::counted(own().cond_where(rated).take()));
         }
         if wanted(&filter.is_favorite) == Some(true) {
             // In these words, because they are the index's.
-            drivers.push(own().and_where(Expr::cust(r#""mu"."is_favorite""#)).take());
+            drivers.push(Driver::counted(own().and_where(Expr::cust(r#""mu"."is_favorite""#)).take()));
         }
         if let Some(views) = filter.view_count.as_ref().filter(|views| views.is_above(0)) {
             let played = views.condition(&Subject::present(Expr::col(("mu", "n_views"))));
-            drivers.push(own().cond_where(played).take());
+            drivers.push(Driver::counted(own().cond_where(played).take()));
         }
         Ok(drivers)
     }
@@ -223,15 +235,11 @@ impl Translation<'_> {
     }
 
     fn tags(&self, tags: &TagCriterion, path: &str) -> Result<Condition, Failure> {
-        let relations = RelationCriterion {
-            any_of: tags.any_of.clone(),
-            all_of: tags.all_of.clone(),
-            none_of: tags.none_of.clone(),
-            is_empty: tags.is_empty,
-        };
-        relation::<TagId>(&relations, path, |ids| match ids.filter(|_| tags.include_descendants) {
-            Some(ids) => TAGGED.exists(Some(&self.with_descendants(ids))),
-            None => TAGGED.exists(ids),
+        relation::<TagId>(&tags.relations(), path, |ids| {
+            match ids.filter(|_| tags.include_descendants) {
+                Some(ids) => TAGGED.exists(Some(&self.with_descendants(ids))),
+                None => TAGGED.exists(ids),
+            }
         })
     }
 
@@ -279,6 +287,9 @@ impl Translation<'_> {
                 all = all.add(condition);
             }
         }
+        if let Some(resolution) = &filter.resolution {
+            all = all.add(resolution.condition());
+        }
         let texts = [
             (&filter.path, "path", Subject::present(column("path"))),
             (&filter.title, "title", Subject::present(column("title"))),
@@ -295,13 +306,9 @@ impl Translation<'_> {
             (&filter.container, "container", Subject::nullable(column("container"))),
         ];
         for (criterion, name, subject) in texts {
+            // A translation may come without [`roots`], which checks the whole tree.
             let Some(criterion) = criterion else { continue };
-            if criterion.texts().any(|text| text.contains('\0') || text.len() > 4096) {
-                return Err(Failure::field(
-                    format!("{path}.{name}"),
-                    "a text is longer than 4096 bytes or has a zero byte",
-                ));
-            }
+            criterion.check(&format!("{path}.{name}"))?;
             all = all.add(criterion.condition(&subject, self.backend));
         }
         let numbers = [
@@ -333,6 +340,13 @@ impl Translation<'_> {
         for condition in numbers.into_iter().flatten() {
             all = all.add(condition);
         }
+        if let Some(criteria) = &filter.custom_fields {
+            all = all.add(crate::field::criterion::condition(
+                criteria,
+                &format!("{path}.customFields"),
+                self.backend,
+            )?);
+        }
         if let Some(wanted) = wanted(&filter.has_subtitles) {
             all = all.add(column("has_subtitles").eq(wanted));
         }
@@ -358,17 +372,21 @@ struct Link {
     table: &'static str,
     alias: &'static str,
     column: &'static str,
+    /// Where what is linked to keeps count of its items.
+    named: &'static str,
 }
 
 const TAGGED: Link = Link {
     table: "media_tag",
     alias: "mt",
     column: "tag_id",
+    named: "tag",
 };
 const CREDITED: Link = Link {
     table: "media_person",
     alias: "mp",
     column: "person_id",
+    named: "person",
 };
 
 impl Link {
@@ -378,7 +396,7 @@ impl Link {
         any_of: &Option<Vec<ID>>,
         all_of: &Option<Vec<ID>>,
         expand: impl Fn(Vec<T>) -> Vec<T>,
-    ) -> Result<Vec<SelectStatement>, Failure> {
+    ) -> Result<Vec<Driver>, Failure> {
         let any_of = any_of.iter().map(Vec::as_slice);
         let each = all_of.iter().flatten().map(std::slice::from_ref);
         let driver = |ids: &[ID]| {
@@ -386,7 +404,17 @@ impl Link {
             let mut select = Query::select();
             select.column((self.alias, "media_id")).from_as(self.table, self.alias);
             select.and_where(is_in((self.alias, self.column), &ids));
-            Ok(select)
+            // An item that has several counts for each: it is a bound, and missing items are few.
+            let sum = Func::coalesce([Expr::from(Func::sum(Expr::col((self.named, "n_media")))), Expr::cust("0")]);
+            let at_most = Query::select()
+                .expr(Expr::from(sum).cast_as("bigint"))
+                .from(self.named)
+                .and_where(is_in((self.named, "id"), &ids))
+                .take();
+            Ok(Driver {
+                ids: select,
+                at_most: Some(at_most),
+            })
         };
         any_of.chain(each).map(driver).collect()
     }

@@ -1,14 +1,16 @@
 //! What clients send about media: filters, sorts and edits.
 
-use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
+use async_graphql::{Enum, ID, InputObject};
 use entities::media;
+use kernel::error::Failure;
 
-use crate::kit::{
-    criterion::{
+use crate::{
+    field::criterion::CustomFieldCriterion,
+    kit::criterion::{
         BooleanCriterion, BytesCriterion, DateCriterion, DateTimeCriterion, IntCriterion, SecondsCriterion,
         TextCriterion,
     },
-    scalar::Date,
+    media::resolution::ResolutionCriterion,
 };
 
 /// What an item is.
@@ -110,6 +112,18 @@ pub struct TagCriterion {
     pub include_descendants: bool,
 }
 
+impl TagCriterion {
+    /// The same without the descendants.
+    pub fn relations(&self) -> RelationCriterion {
+        RelationCriterion {
+            any_of: self.any_of.clone(),
+            all_of: self.all_of.clone(),
+            none_of: self.none_of.clone(),
+            is_empty: self.is_empty,
+        }
+    }
+}
+
 /// A condition on what an item is.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct MediaKindCriterion {
@@ -117,9 +131,30 @@ pub struct MediaKindCriterion {
     pub eq: Option<MediaKind>,
     /// Not equal to this.
     pub ne: Option<MediaKind>,
-    /// One of these.
+    /// One of these; an empty list is refused.
     #[graphql(name = "in")]
     pub is_in: Option<Vec<MediaKind>>,
+}
+
+impl MediaKindCriterion {
+    /// Refuses what nothing can fulfill; `path` is where it stands in the input.
+    pub fn check(&self, path: &str) -> Result<(), Failure> {
+        let refuse = |operator: &str, message: &str| Err(Failure::field(format!("{path}.{operator}"), message));
+        if self.eq.is_some() && self.eq == self.ne {
+            return refuse("eq", "contradicts `ne`: nothing fulfills both");
+        }
+        let Some(list) = &self.is_in else { return Ok(()) };
+        if list.is_empty() {
+            return refuse("in", "an empty list matches nothing; leave it out to allow every value");
+        }
+        if self.eq.is_some_and(|kind| !list.contains(&kind)) {
+            return refuse("eq", "contradicts `in`: nothing fulfills both");
+        }
+        if list.iter().all(|kind| self.ne == Some(*kind)) {
+            return refuse("in", "the other conditions rule out every value of the list");
+        }
+        Ok(())
+    }
 }
 
 /// Which media. All that is given holds together; `and`, `or` and `not` nest to any depth.
@@ -155,6 +190,8 @@ pub struct MediaFilter {
     pub height: Option<IntCriterion>,
     /// Its width in pixels, after rotation.
     pub width: Option<IntCriterion>,
+    /// Its class of resolution, if it is a video.
+    pub resolution: Option<ResolutionCriterion>,
     /// The size of its primary file in bytes.
     pub size: Option<BytesCriterion>,
     /// The path of its primary file, relative to the library.
@@ -173,29 +210,8 @@ pub struct MediaFilter {
     pub added_at: Option<DateTimeCriterion>,
     /// The day it was made or published.
     pub date: Option<DateCriterion>,
+    /// Conditions on custom fields, which all hold.
+    pub custom_fields: Option<Vec<CustomFieldCriterion>>,
     /// Whether none of its files is present. Such items are hidden unless this criterion occurs in the filter.
     pub is_missing: Option<BooleanCriterion>,
-}
-
-/// What to change about an item: what is left out stays, what is null is cleared.
-#[derive(Debug, Clone, InputObject)]
-pub struct UpdateMediaInput {
-    /// The item.
-    pub id: ID,
-    /// Its title. It cannot be cleared.
-    pub title: MaybeUndefined<String>,
-    /// Its description.
-    pub description: MaybeUndefined<String>,
-    /// The day it was made or published.
-    pub date: MaybeUndefined<Date>,
-    /// Your own rating, 0 to 100.
-    pub rating: MaybeUndefined<i32>,
-    /// Whether it is one of your favorites.
-    pub is_favorite: MaybeUndefined<bool>,
-    /// All its tags.
-    pub tag_ids: MaybeUndefined<Vec<ID>>,
-    /// All its people, in order.
-    pub person_ids: MaybeUndefined<Vec<ID>>,
-    /// Its studio.
-    pub studio_id: MaybeUndefined<ID>,
 }

@@ -1,19 +1,22 @@
 //! Lists of media: one narrow statement gives the ids of a page, their cursors and, if wanted, the total.
 
+use std::sync::Arc;
+
 use entities::id::UserId;
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DbBackend, ExprTrait, JoinType,
-    sea_query::{Expr, Func, Query, SelectStatement, SubQueryStatement},
+    sea_query::{Asterisk, Expr, Func, Query, SelectStatement, SubQueryStatement},
 };
 
 use crate::{
+    caches::Answers,
     kit::{
         keyset::{IdPage, Part, Window},
         page::PageArgs,
     },
     media::{
-        filter::{self, Descendants, Translation},
+        filter::{self, Descendants, Driver, Translation},
         inputs::{MediaFilter, MediaSort},
         relevance,
         sort::{self, Order, Walk},
@@ -38,6 +41,37 @@ pub struct MediaListing {
     pub with_total: bool,
 }
 
+/// A page, and what else can be asked about the list that it is of.
+#[derive(Debug)]
+pub struct Answer {
+    /// The page.
+    pub page: IdPage,
+    /// The list.
+    pub scope: Arc<Scope>,
+}
+
+impl Answer {
+    /// The bytes it takes in a cache, about.
+    pub fn weigh(&self) -> u32 {
+        let rows = self.page.rows.iter().map(|row| size_of_val(row) + row.cursor.len());
+        // A condition is a tree of small pieces.
+        2_048 + rows.sum::<usize>() as u32
+    }
+}
+
+/// The items that a filter and a search find, whatever the page and the order.
+#[derive(Debug)]
+pub struct Scope {
+    /// Who asks.
+    pub viewer: UserId,
+    /// The condition on `media`.
+    pub condition: Condition,
+    /// Whether it is every item that has a present file.
+    pub is_everything: bool,
+    /// Equal for equal lists as long as nothing changes.
+    pub question: String,
+}
+
 /// What a listing asks for, decoded and checked.
 struct Question<'a> {
     viewer: UserId,
@@ -47,10 +81,44 @@ struct Question<'a> {
     order: Order,
     window: Window,
     with_total: bool,
+    known_total: Option<i64>,
 }
 
-/// Reads a page of ids for a viewer.
-pub async fn read(kernel: &Kernel, viewer: UserId, listing: &MediaListing) -> Result<IdPage, Failure> {
+/// Reads a page of ids for a viewer. Equal questions are answered once, until something changes.
+pub async fn read(
+    kernel: &Kernel,
+    answers: &Answers,
+    viewer: UserId,
+    listing: &MediaListing,
+) -> Result<Arc<Answer>, Failure> {
+    let filter = listing.filter.as_ref();
+    let epoch = |is_own: bool| {
+        if is_own {
+            answers.epoch_of(viewer)
+        } else {
+            answers.epoch()
+        }
+    };
+    let is_own = filter.is_some_and(filter::mentions_viewer);
+    let list = format!("{:?} {filter:?}", listing.search);
+    let scope = format!("{} {list}", epoch(is_own));
+    let MediaListing { page, cap, sort, .. } = listing;
+    let question = format!(
+        "{} {page:?} {cap} {sort:?} {} {list}",
+        epoch(is_own || sort::mentions_viewer(sort)),
+        listing.with_total
+    );
+    let answer = || find(kernel, answers, viewer, listing, scope);
+    answers.pages.get_or_load(&question, answer).await
+}
+
+async fn find(
+    kernel: &Kernel,
+    answers: &Answers,
+    viewer: UserId,
+    listing: &MediaListing,
+    scope: String,
+) -> Result<Answer, Failure> {
     let db = kernel.store.reader();
     let backend = db.get_database_backend();
     let mut terms = match &listing.search {
@@ -62,6 +130,7 @@ pub async fn read(kernel: &Kernel, viewer: UserId, listing: &MediaListing) -> Re
     let filter = listing.filter.as_ref();
     let roots = filter.map(filter::roots).transpose()?.unwrap_or_default();
     let descendants = filter::descendants(db, &roots).await?;
+    let known_total = listing.with_total.then(|| answers.totals.peek(&scope)).flatten();
     let question = Question {
         viewer,
         backend,
@@ -74,82 +143,171 @@ pub async fn read(kernel: &Kernel, viewer: UserId, listing: &MediaListing) -> Re
         order,
         window,
         with_total: listing.with_total,
+        known_total: known_total.map(|total| *total),
     };
-    let page = question.answer(db, &terms).await?;
-    if !page.rows.is_empty() || question.window.limit == 0 {
-        return Ok(page);
+    let (mut page, mut condition) = question.answer(db, &terms).await?;
+    let is_empty = if question.window.limit == 0 {
+        page.total == Some(0)
+    } else {
+        page.rows.is_empty()
+    };
+    if is_empty {
+        // Nothing is there: perhaps a word was mistyped.
+        typo::correct(db, &mut terms).await?;
+        if terms.iter().any(|term| !term.meant.is_empty()) {
+            (page, condition) = question.answer(db, &terms).await?;
+        }
     }
-    // Nothing is there: perhaps a word was mistyped.
-    typo::correct(db, &mut terms).await?;
-    if terms.iter().all(|term| term.meant.is_empty()) {
-        return Ok(page);
+    if let (None, Some(total)) = (question.known_total, page.total) {
+        answers.totals.put(&scope, total);
     }
-    question.answer(db, &terms).await
+    let scope = Scope {
+        viewer,
+        condition,
+        is_everything: filter.is_none() && terms.is_empty(),
+        question: scope,
+    };
+    Ok(Answer {
+        page,
+        scope: Arc::new(scope),
+    })
 }
 
 impl Question<'_> {
-    async fn answer(&self, db: &DatabaseConnection, terms: &[Term]) -> Result<IdPage, Failure> {
+    /// The page, and the condition of its list.
+    async fn answer(&self, db: &DatabaseConnection, terms: &[Term]) -> Result<(IdPage, Condition), Failure> {
         let shown = shown(&self.translation, self.filter)?;
-        let mut all = shown.clone().add(searched(terms, self.backend));
-        let select = if let Walk::Relevance = self.order.walk {
+        let found = matching::found(terms, self.backend);
+        let total_of_search = match (&found, self.filter) {
+            (Some(found), None) => Some(count_found(found, self.backend)),
+            _ => None,
+        };
+        // Whoever wants all items of a list, and not the first of some order, begins with what is in it.
+        let mut listed = match &found {
+            Some(found) => shown.clone().add(in_selected(found.clone())),
+            None => shown.clone().add(searched(terms, self.backend)),
+        };
+        let mut select = if let Walk::Relevance = self.order.walk {
             relevance::select(terms, &shown, self.backend, &self.window)
         } else {
-            let found = matching::found(terms, self.backend);
             let filters = self.filter.map(|filter| self.translation.drivers(filter)).transpose()?;
-            let drivers: Vec<SelectStatement> = filters.unwrap_or_default().into_iter().chain(found).collect();
-            if let Some(driver) = fewest(db, drivers).await? {
-                all = shown.add(in_selected(driver)).add(searched(terms, self.backend));
+            let found = found.map(Driver::counted);
+            let drivers: Vec<Driver> = filters.unwrap_or_default().into_iter().chain(found).collect();
+            let fewest = fewest(db, drivers, self.filter.map_or(1.0, filter::share)).await?;
+            let with = |ids: SelectStatement| {
+                let listed = shown.clone().add(in_selected(ids));
+                listed.add(searched(terms, self.backend))
+            };
+            let mut all = shown.clone().add(searched(terms, self.backend));
+            if let Some(fewest) = fewest {
+                if fewest.is_shorter_than_a_walk(self.window.limit) {
+                    all = with(fewest.ids.clone());
+                }
+                if fewest.is_short() {
+                    listed = with(fewest.ids);
+                }
             }
             statement(self.viewer, &self.order, &all, &self.window)
         };
-        let total = self.with_total.then(|| match (self.filter, terms.is_empty()) {
-            (None, true) => everything(),
-            _ => count(&all),
-        });
-        let mut select = select;
+        let total = match (self.known_total, self.filter, terms.is_empty()) {
+            _ if !self.with_total => None,
+            (Some(_), ..) => None,
+            (None, None, true) => Some(everything()),
+            (None, ..) => Some(total_of_search.unwrap_or_else(|| count(&listed))),
+        };
         if let Some(total) = &total {
-            select.expr_as(Expr::from(SubQueryStatement::from(total.clone())), "total");
+            select = beside(select, total.clone(), self.window.limit);
         }
         let keyset = &self.order.keyset;
-        let mut page = keyset.fetch(db, &select, &self.window, self.with_total).await?;
+        let mut page = keyset.fetch(db, &select, &self.window, total.is_some()).await?;
+        page.total = page.total.or(self.known_total);
         if let (None, Some(total)) = (page.total, total) {
             // No row could carry the total along.
             let row = db.query_one(&total).await?;
             page.total = Some(row.map_or(Ok(0), |row| row.try_get_by_index(0))?);
         }
-        Ok(page)
+        Ok((page, listed))
     }
 }
 
-/// From so many items on, walking the order and checking each item is cheaper than sorting what a criterion holds for:
-/// a page of forty of a million is found after as many steps.
-const FEW: u64 = 5_000;
+/// A page with the total in each row. Without the second limit SQLite merges the two selects, and counts once for each
+/// part of a page that is read in parts. The rows come as the page orders them.
+fn beside(page: SelectStatement, total: SelectStatement, limit: u64) -> SelectStatement {
+    Query::select()
+        .column(Asterisk)
+        .expr_as(Expr::from(SubQueryStatement::from(total)), "total")
+        .from_subquery(page, "page")
+        .limit(limit + 1)
+        .take()
+}
 
-/// Of these lists of ids the shortest, if it is short; one statement, which reads no list further than needed.
-async fn fewest(db: &DatabaseConnection, drivers: Vec<SelectStatement>) -> Result<Option<SelectStatement>, Failure> {
+/// Up to so many items a list is always shorter than a walk, and no longer list is counted to its end.
+const FEW: i64 = 5_000;
+const MANY: i64 = 20_000;
+
+/// The shortest of several lists of ids that each hold all items of a filter.
+#[derive(Debug)]
+struct Fewest {
+    ids: SelectStatement,
+    /// Its length; [`MANY`] and one more stand for anything above.
+    n: i64,
+    /// All items.
+    n_media: i64,
+    /// Which part of all items is left over by all that is asked for, roughly.
+    share: f64,
+}
+
+impl Fewest {
+    /// Whether sorting the list takes fewer steps than walking the order until a page is full.
+    fn is_shorter_than_a_walk(&self, limit: u64) -> bool {
+        if self.n <= FEW {
+            return true;
+        }
+        let steps = (limit + 1) as f64 / self.share.max(1e-9);
+        self.n <= MANY && (self.n as f64) < steps.min(self.n_media as f64)
+    }
+
+    /// Whether looking at each item of the list takes less than looking at all items.
+    fn is_short(&self) -> bool {
+        self.n < self.n_media / 3
+    }
+}
+
+/// Of these lists of ids the shortest; one statement, which reads no list further than needed.
+async fn fewest(db: &DatabaseConnection, drivers: Vec<Driver>, share: f64) -> Result<Option<Fewest>, Failure> {
     if drivers.is_empty() {
         return Ok(None);
     }
     let mut select = Query::select();
+    select.expr(Expr::from(SubQueryStatement::from(everything())));
     for driver in &drivers {
-        let some = driver.clone().limit(FEW + 1).take();
-        let count = Query::select()
-            .expr(Expr::cust("count(*)"))
-            .from_subquery(some, "some")
-            .take();
+        let count = driver.at_most.clone().unwrap_or_else(|| {
+            let some = driver.ids.clone().limit(MANY as u64 + 1).take();
+            Query::select()
+                .expr(Expr::cust("count(*)"))
+                .from_subquery(some, "some")
+                .take()
+        });
         select.expr(Expr::from(SubQueryStatement::from(count)));
     }
     let Some(row) = db.query_one(&select).await? else {
         return Ok(None);
     };
-    let mut fewest = None;
+    let n_media: i64 = row.try_get_by_index(0)?;
+    let mut fewest = Fewest {
+        ids: SelectStatement::new(),
+        n: i64::MAX,
+        n_media,
+        share,
+    };
     for (index, driver) in drivers.into_iter().enumerate() {
-        let n: i64 = row.try_get_by_index(index)?;
-        if n <= FEW as i64 && fewest.as_ref().is_none_or(|(least, _)| n < *least) {
-            fewest = Some((n, driver));
+        let n: i64 = row.try_get_by_index(index + 1)?;
+        fewest.share *= f64::min(n as f64 / Ord::max(n_media, 1) as f64, 1.0);
+        if n < fewest.n {
+            (fewest.n, fewest.ids) = (n, driver.ids);
         }
     }
-    Ok(fewest.map(|(_, driver)| driver))
+    Ok(Some(fewest))
 }
 
 /// The items of a list of ids. Both databases then begin with the list.
@@ -232,6 +390,18 @@ pub fn statement(viewer: UserId, order: &Order, condition: &Condition, window: &
         Walk::Shuffle(shuffle) => shuffle.select(&|| base(Part::All), &order.keyset, window),
         _ => order.keyset.select(&base, window, None),
     }
+}
+
+/// How many present items a search finds: all that the index has, but for the few that are missing.
+fn count_found(found: &SelectStatement, backend: DbBackend) -> SelectStatement {
+    let missing = Query::select()
+        .column(("media", "id"))
+        .from("media")
+        .and_where(Expr::col(("media", "missing_at")).is_not_null())
+        .take();
+    let mut count = found.clone();
+    count.clear_selects().expr(Expr::cust("count(*)"));
+    count.and_where(matching::id_column(backend).not_in_subquery(missing)).take()
 }
 
 /// How many items a condition holds for.

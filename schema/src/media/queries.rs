@@ -7,7 +7,7 @@ use crate::{
     caches::Loaders,
     kit::{
         access::{Needs, require},
-        connection::{Connection, Total},
+        connection::Total,
         error::ToGraphql,
         page::{self, PageArgs},
     },
@@ -15,7 +15,7 @@ use crate::{
     media::{
         inputs::{MediaFilter, MediaSort},
         page::{MediaListing, read},
-        types::Media,
+        results::MediaResults,
     },
 };
 
@@ -53,7 +53,7 @@ impl MediaQuery {
             desc = "In which order; by default the best match of a search, or what was added last, comes first."
         )]
         sort: Option<Vec<MediaSort>>,
-    ) -> async_graphql::Result<Connection<Media>> {
+    ) -> async_graphql::Result<MediaResults> {
         let viewer = require(cx).graphql()?;
         let listing = MediaListing {
             page: PageArgs::new(first, after, last, before),
@@ -63,10 +63,13 @@ impl MediaQuery {
             sort: sort.unwrap_or_default(),
             with_total: page::selects(cx, "totalCount"),
         };
-        let page = read(cx.data_unchecked::<Kernel>(), viewer.user, &listing)
+        let (kernel, loaders) = (cx.data_unchecked::<Kernel>(), Loaders::of(cx));
+        let answer = read(kernel, &loaders.answers, viewer.user, &listing).await.graphql()?;
+        let total = Total::Known(answer.page.total.unwrap_or_default());
+        let page = loaders
+            .media_connection(cx, answer.page.clone(), total)
             .await
             .graphql()?;
-        let total = Total::Known(page.total.unwrap_or_default());
-        Loaders::of(cx).media_connection(cx, page, total).await.graphql()
+        Ok(MediaResults::new(page, &answer.scope))
     }
 }

@@ -1,28 +1,30 @@
-//! What changing an item means, without GraphQL.
+//! What changing items means, without GraphQL: one of them or thousands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use entities::{
-    id::{MediaId, PersonId, StudioId, TagId, UserId},
-    media, media_person, media_tag, media_user, person, studio, tag,
+    id::{CustomFieldId, MediaId, PersonId, StudioId, TagId, UserId},
     user::Role,
 };
 use kernel::{
     error::{Failure, code},
-    events::{Fact, MediaChanged, PersonChanged, StudioChanged, TagChanged},
+    events::Fact,
     plugin::Kernel,
-    store::{Durability, Tx},
 };
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, OnConflict},
-};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use crate::{
+    edit::{
+        row::Row,
+        session::{Done, Edit, Locked, must_exist},
+        table::{MEDIA, MEDIA_FIELD, MEDIA_PERSON, MEDIA_TAG, MEDIA_USER},
+    },
+    field::rules::FieldValue,
     kit::{access::Viewer, text::natural_key},
-    search::index,
 };
 
 /// One account's state of some items changed: its rating, its views, where it stopped.
@@ -39,8 +41,44 @@ impl Fact for MediaUserChanged {}
 /// `title_origin` of a title that a person gave.
 const BY_A_PERSON: i32 = 3;
 
+/// What to do with a list of links.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Links<T> {
+    /// They become these.
+    Set(Vec<T>),
+    /// Some come and some go.
+    Change {
+        /// Those that come; one that is there stays as it is.
+        add: Vec<T>,
+        /// Those that go.
+        remove: Vec<T>,
+    },
+}
+
+impl<T: Copy + Ord> Links<T> {
+    fn mentioned(&self) -> &[T] {
+        match self {
+            Self::Set(all) => all,
+            Self::Change { add, .. } => add,
+        }
+    }
+
+    /// What is there afterwards, in order and without repetition.
+    fn applied(&self, present: &[T]) -> Vec<T> {
+        let mut seen = BTreeSet::new();
+        let all: Vec<T> = match self {
+            Self::Set(all) => all.clone(),
+            Self::Change { add, remove } => {
+                let kept = present.iter().copied().filter(|id| !remove.contains(id));
+                kept.chain(add.iter().copied()).collect()
+            }
+        };
+        all.into_iter().filter(|id| seen.insert(*id)).collect()
+    }
+}
+
 /// What to change: `None` keeps, and an inner `None` clears.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MediaEdit {
     /// The title.
     pub title: Option<String>,
@@ -52,236 +90,249 @@ pub struct MediaEdit {
     pub rating: Option<Option<i32>>,
     /// One of the viewer's favorites.
     pub is_favorite: Option<bool>,
-    /// All tags.
-    pub tags: Option<Vec<TagId>>,
-    /// All people, in order.
-    pub people: Option<Vec<PersonId>>,
+    /// Tags.
+    pub tags: Option<Links<TagId>>,
+    /// People, in order.
+    pub people: Option<Links<PersonId>>,
     /// The studio.
     pub studio: Option<Option<StudioId>>,
+    /// Values of custom fields; absent clears.
+    pub fields: Vec<(CustomFieldId, Option<FieldValue>)>,
 }
 
 impl MediaEdit {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.changes_everyones() && !self.changes_own()
+    }
+
+    fn changes_row(&self) -> bool {
+        self.title.is_some() || self.description.is_some() || self.date.is_some() || self.studio.is_some()
+    }
+
     fn changes_everyones(&self) -> bool {
-        self.title.is_some()
-            || self.description.is_some()
-            || self.date.is_some()
-            || self.tags.is_some()
-            || self.people.is_some()
-            || self.studio.is_some()
+        self.changes_row() || self.tags.is_some() || self.people.is_some() || !self.fields.is_empty()
+    }
+
+    fn changes_own(&self) -> bool {
+        self.rating.is_some() || self.is_favorite.is_some()
+    }
+
+    /// Refuses what this viewer may not do, and what makes no sense.
+    ///
+    /// # Errors
+    /// When the viewer may not edit, or the rating is out of range.
+    pub fn check(&self, viewer: &Viewer) -> Result<(), Failure> {
+        if self.changes_everyones() && viewer.role == Role::Viewer {
+            let message = "this account or token may rate items and mark favorites, but not edit them";
+            return Err(Failure::new(&code::FORBIDDEN, message));
+        }
+        if let Some(Some(rating)) = self
+            .rating
+            .filter(|rating| rating.is_some_and(|rating| !(0..=100).contains(&rating)))
+        {
+            return Err(Failure::field(
+                "input.rating",
+                format!("{rating} is not between 0 and 100"),
+            ));
+        }
+        Ok(())
     }
 }
 
 /// Changes an item. Everyone may rate; what others see too needs an editor.
-pub async fn update(kernel: &Kernel, viewer: &Viewer, id: MediaId, edit: MediaEdit) -> Result<(), Failure> {
-    if edit.changes_everyones() && viewer.role == Role::Viewer {
-        let message = "this account or token may rate items and mark favorites, but not edit them";
-        return Err(Failure::new(&code::FORBIDDEN, message));
-    }
-    if let Some(Some(rating)) = edit.rating
-        && !(0..=100).contains(&rating)
-    {
-        return Err(Failure::field(
-            "input.rating",
-            format!("{rating} is not between 0 and 100"),
-        ));
-    }
-    let tx = kernel.store.begin(Durability::Full).await?;
-    let found = media::Entity::find_by_id(id).lock_exclusive().one(&*tx).await?;
-    let Some(item) = found else {
+///
+/// # Errors
+/// The viewer may not, something does not exist, or the database fails.
+pub async fn update(kernel: &Kernel, viewer: &Viewer, id: MediaId, change: &MediaEdit) -> Result<Done, Failure> {
+    change.check(viewer)?;
+    let mut edit = Edit::begin(kernel, viewer, "updateMedia").await?;
+    must_refer(&edit, change).await?;
+    let found = apply(&mut edit, viewer.user, &[id], change).await?;
+    if found.is_empty() {
         return Err(Failure::new(&code::NOT_FOUND, format!("no media item `{id}`")));
-    };
-    let now = kernel.clock.now_ms();
-    if edit.changes_everyones() {
-        change_row(&tx, &item, &edit, now).await?;
-        if let Some(tags) = &edit.tags {
-            change_tags(&tx, &item, tags).await?;
-        }
-        if let Some(people) = &edit.people {
-            change_people(&tx, &item, people).await?;
-        }
-        index::refresh(&tx, &[id]).await?;
-        tx.publish(MediaChanged { media: vec![id] });
     }
-    if edit.rating.is_some() || edit.is_favorite.is_some() {
-        change_own(&tx, viewer.user, id, &edit, now).await?;
-        tx.publish(MediaUserChanged {
-            user: viewer.user,
-            media: vec![id],
-        });
-    }
-    tx.commit().await?;
-    Ok(())
+    edit.commit().await
 }
 
-async fn change_row(tx: &Tx, item: &media::Model, edit: &MediaEdit, now: i64) -> Result<(), Failure> {
-    let mut row = item.clone().into_active_model();
-    row.updated_at = Set(now);
-    if let Some(title) = &edit.title {
-        row.title = Set(title.clone());
-        row.sort_title = Set(natural_key(title));
-        row.title_origin = Set(BY_A_PERSON);
-    }
-    if let Some(description) = &edit.description {
-        row.description = Set(description.clone());
-    }
-    if let Some(date) = &edit.date {
-        row.date = Set(date.clone());
-    }
-    if let Some(studio) = edit.studio
-        && studio != item.studio_id
-    {
-        if let Some(id) = studio
-            && studio::Entity::find_by_id(id).one(&**tx).await?.is_none()
-        {
-            return Err(Failure::field("input.studioId", format!("no studio `{id}`")));
-        }
-        row.studio_id = Set(studio);
-        for (id, by) in [(item.studio_id, -1i64), (studio, 1)] {
-            let Some(id) = id.filter(|_| is_counted(item)) else {
-                continue;
-            };
-            let count = studio::Entity::update_many().col_expr(studio::Column::NMedia, Expr::col("n_media").add(by));
-            count.filter(studio::Column::Id.eq(id)).exec(&**tx).await?;
-        }
-        tx.publish(StudioChanged {
-            studios: [item.studio_id, studio].into_iter().flatten().collect(),
-        });
-    }
-    row.update(&**tx).await?;
-    Ok(())
-}
-
-/// Whether tags, people and studios count the item: they count what their lists show, and those leave out what is missing.
-fn is_counted(item: &media::Model) -> bool {
-    item.missing_at.is_none()
-}
-
-async fn change_tags(tx: &Tx, item: &media::Model, tags: &[TagId]) -> Result<(), Failure> {
-    let wanted: BTreeSet<TagId> = tags.iter().copied().collect();
-    let known = tag::Entity::find()
-        .select_only()
-        .column(tag::Column::Id)
-        .filter(tag::Column::Id.is_in(wanted.clone()));
-    let known: BTreeSet<TagId> = known.into_tuple::<TagId>().all(&**tx).await?.into_iter().collect();
-    if let Some(index) = tags.iter().position(|id| !known.contains(id)) {
-        return Err(Failure::field(
-            format!("input.tagIds[{index}]"),
-            format!("no tag `{}`", tags[index]),
-        ));
-    }
-    let rows = media_tag::Entity::find()
-        .filter(media_tag::Column::MediaId.eq(item.id))
-        .all(&**tx)
-        .await?;
-    let present: BTreeSet<TagId> = rows.into_iter().map(|row| row.tag_id).collect();
-    let added: Vec<TagId> = wanted.difference(&present).copied().collect();
-    let removed: Vec<TagId> = present.difference(&wanted).copied().collect();
-    if !removed.is_empty() {
-        let rows = media_tag::Entity::delete_many().filter(media_tag::Column::MediaId.eq(item.id));
-        rows.filter(media_tag::Column::TagId.is_in(removed.clone()))
-            .exec(&**tx)
-            .await?;
-    }
-    if !added.is_empty() {
-        let row = |tag: &TagId| media_tag::ActiveModel {
-            media_id: Set(item.id),
-            tag_id: Set(*tag),
-            added_at: Set(item.added_at),
+/// Refuses a change that names tags, people, studios or fields that do not exist.
+///
+/// # Errors
+/// When one does not exist, or the database fails.
+pub async fn must_refer(edit: &Edit, change: &MediaEdit) -> Result<(), Failure> {
+    let tx = edit.tx();
+    let list = |links: &str, is_set: bool| {
+        let name = if is_set {
+            format!("input.{links}Ids")
+        } else {
+            format!("input.add{}Ids", capitalized(links))
         };
-        media_tag::Entity::insert_many(added.iter().map(row))
-            .exec_without_returning(&**tx)
-            .await?;
-    }
-    for (ids, by) in [(&added, 1i64), (&removed, -1)] {
-        if !ids.is_empty() && is_counted(item) {
-            let count = tag::Entity::update_many().col_expr(tag::Column::NMedia, Expr::col("n_media").add(by));
-            count.filter(tag::Column::Id.is_in(ids.clone())).exec(&**tx).await?;
-        }
-    }
-    tx.publish(TagChanged {
-        tags: added.into_iter().chain(removed).collect(),
-    });
-    Ok(())
-}
-
-async fn change_people(tx: &Tx, item: &media::Model, people: &[PersonId]) -> Result<(), Failure> {
-    let wanted: BTreeSet<PersonId> = people.iter().copied().collect();
-    let known = person::Entity::find().select_only().column(person::Column::Id);
-    let known = known
-        .filter(person::Column::Id.is_in(wanted.clone()))
-        .into_tuple::<PersonId>()
-        .all(&**tx)
-        .await?;
-    let known: BTreeSet<PersonId> = known.into_iter().collect();
-    if let Some(index) = people.iter().position(|id| !known.contains(id)) {
-        return Err(Failure::field(
-            format!("input.personIds[{index}]"),
-            format!("no person `{}`", people[index]),
-        ));
-    }
-    let select = media_person::Entity::find().filter(media_person::Column::MediaId.eq(item.id));
-    let rows = select.order_by_asc(media_person::Column::Position).all(&**tx).await?;
-    let roles: BTreeMap<PersonId, Option<String>> = rows.into_iter().map(|row| (row.person_id, row.role)).collect();
-    media_person::Entity::delete_many()
-        .filter(media_person::Column::MediaId.eq(item.id))
-        .exec(&**tx)
-        .await?;
-    let mut seen = BTreeSet::new();
-    let credits: Vec<media_person::ActiveModel> = people
-        .iter()
-        .filter(|person| seen.insert(**person))
-        .enumerate()
-        .map(|(position, person)| media_person::ActiveModel {
-            media_id: Set(item.id),
-            person_id: Set(*person),
-            // Someone who stays keeps the role.
-            role: Set(roles.get(person).cloned().flatten()),
-            position: Set(position as i32),
-            added_at: Set(item.added_at),
-        })
-        .collect();
-    if !credits.is_empty() {
-        media_person::Entity::insert_many(credits)
-            .exec_without_returning(&**tx)
-            .await?;
-    }
-    let added: Vec<PersonId> = wanted
-        .iter()
-        .filter(|person| !roles.contains_key(person))
-        .copied()
-        .collect();
-    let removed: Vec<PersonId> = roles.into_keys().filter(|person| !wanted.contains(person)).collect();
-    for (ids, by) in [(&added, 1i64), (&removed, -1)] {
-        if !ids.is_empty() && is_counted(item) {
-            let count = person::Entity::update_many().col_expr(person::Column::NMedia, Expr::col("n_media").add(by));
-            count.filter(person::Column::Id.is_in(ids.clone())).exec(&**tx).await?;
-        }
-    }
-    tx.publish(PersonChanged {
-        people: added.into_iter().chain(removed).collect(),
-    });
-    Ok(())
-}
-
-async fn change_own(tx: &Tx, user: UserId, media: MediaId, edit: &MediaEdit, now: i64) -> Result<(), Failure> {
-    let row = media_user::ActiveModel {
-        media_id: Set(media),
-        user_id: Set(user),
-        rating: Set(edit.rating.flatten()),
-        is_favorite: Set(edit.is_favorite.unwrap_or(false)),
-        n_views: Set(0),
-        last_viewed_at: Set(None),
-        position_us: Set(None),
-        updated_at: Set(now),
+        move |index: usize| format!("{name}[{index}]")
     };
-    let mut columns = vec![media_user::Column::UpdatedAt];
-    columns.extend(edit.rating.map(|_| media_user::Column::Rating));
-    columns.extend(edit.is_favorite.map(|_| media_user::Column::IsFavorite));
-    let conflict = OnConflict::columns([media_user::Column::MediaId, media_user::Column::UserId]);
-    let conflict = conflict.clone().update_columns(columns).to_owned();
-    media_user::Entity::insert(row)
-        .on_conflict(conflict)
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(())
+    if let Some(tags) = &change.tags {
+        let path = list("tag", matches!(tags, Links::Set(_)));
+        must_exist(tx, "tag", "tag", tags.mentioned(), path).await?;
+    }
+    if let Some(people) = &change.people {
+        let path = list("person", matches!(people, Links::Set(_)));
+        must_exist(tx, "person", "person", people.mentioned(), path).await?;
+    }
+    if let Some(Some(studio)) = change.studio {
+        must_exist(tx, "studio", "studio", &[studio], |_| "input.studioId".to_owned()).await?;
+    }
+    crate::field::rules::must_fit(tx, &change.fields).await
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// States a change of items to an edit; gives those that exist. What is the account's own changes for `user` alone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn apply(
+    edit: &mut Edit,
+    user: UserId,
+    media: &[MediaId],
+    change: &MediaEdit,
+) -> Result<BTreeSet<MediaId>, Failure> {
+    let locked: BTreeMap<i64, Locked> = edit.lock(media).await?.into_iter().collect();
+    let found: Vec<i64> = locked.keys().copied().collect();
+    if change.changes_row() {
+        for row in edit.read(&MEDIA, "id", &found).await? {
+            edit.update(&MEDIA, row.clone(), changed_row(row, change));
+        }
+    }
+    if let Some(tags) = &change.tags {
+        let rows = by_media(edit, &MEDIA_TAG, &found).await?;
+        for (media, item) in &locked {
+            let present = rows.get(media).map_or(&[][..], Vec::as_slice);
+            let ids: Vec<TagId> = present.iter().map(|row| TagId(row.int(&MEDIA_TAG, "tag_id"))).collect();
+            let wanted = tags.applied(&ids);
+            for row in present
+                .iter()
+                .filter(|row| !wanted.contains(&TagId(row.int(&MEDIA_TAG, "tag_id"))))
+            {
+                edit.delete(&MEDIA_TAG, row.clone());
+            }
+            for tag in wanted.iter().filter(|tag| !ids.contains(tag)) {
+                edit.insert(&MEDIA_TAG, Row(vec![json!(media), json!(tag.0), json!(item.added_at)]));
+            }
+        }
+    }
+    if let Some(people) = &change.people {
+        let rows = by_media(edit, &MEDIA_PERSON, &found).await?;
+        for (media, item) in &locked {
+            let present = rows.get(media).map_or(&[][..], Vec::as_slice);
+            change_people(edit, (*media, item.added_at), present, people);
+        }
+    }
+    if !change.fields.is_empty() {
+        let rows = by_media(edit, &MEDIA_FIELD, &found).await?;
+        for media in locked.keys() {
+            let present = rows.get(media).map_or(&[][..], Vec::as_slice);
+            for (field, value) in &change.fields {
+                let before = present.iter().find(|row| row.int(&MEDIA_FIELD, "field_id") == field.0);
+                let after = value.as_ref().map(|value| {
+                    Row(vec![
+                        json!(media),
+                        json!(field.0),
+                        json!(value.text()),
+                        json!(value.number()),
+                    ])
+                });
+                match (before, after) {
+                    (Some(before), Some(after)) => edit.update(&MEDIA_FIELD, before.clone(), after),
+                    (Some(before), None) => edit.delete(&MEDIA_FIELD, before.clone()),
+                    (None, Some(after)) => edit.insert(&MEDIA_FIELD, after),
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+    if change.changes_own() {
+        let media: Vec<MediaId> = found.iter().copied().map(MediaId).collect();
+        for row in edit.own(user, &media).await?.into_values() {
+            let mut after = row.clone();
+            if let Some(rating) = change.rating {
+                after = after.with(&MEDIA_USER, "rating", rating);
+            }
+            if let Some(is_favorite) = change.is_favorite {
+                after = after.with(&MEDIA_USER, "is_favorite", is_favorite);
+            }
+            edit.update(&MEDIA_USER, row, after);
+        }
+    }
+    edit.write_if_many().await?;
+    Ok(found.into_iter().map(MediaId).collect())
+}
+
+fn changed_row(mut row: Row, change: &MediaEdit) -> Row {
+    if let Some(title) = &change.title {
+        row = row
+            .with(&MEDIA, "title", title.as_str())
+            .with(&MEDIA, "sort_title", natural_key(title));
+        row = row.with(&MEDIA, "title_origin", BY_A_PERSON);
+    }
+    if let Some(description) = &change.description {
+        row = row.with(&MEDIA, "description", description.clone());
+    }
+    if let Some(date) = &change.date {
+        row = row.with(&MEDIA, "date", date.clone());
+    }
+    if let Some(studio) = change.studio {
+        row = row.with(&MEDIA, "studio_id", studio.map(|id| id.0));
+    }
+    row
+}
+
+/// Someone who stays keeps the role; the places are dense.
+fn change_people(edit: &mut Edit, (media, added_at): (i64, i64), present: &[Row], people: &Links<PersonId>) {
+    let mut present: Vec<&Row> = present.iter().collect();
+    present.sort_by_key(|row| row.int(&MEDIA_PERSON, "position"));
+    let person = |row: &Row| PersonId(row.int(&MEDIA_PERSON, "person_id"));
+    let ids: Vec<PersonId> = present.iter().map(|row| person(row)).collect();
+    let wanted = people.applied(&ids);
+    for row in present.iter().filter(|row| !wanted.contains(&person(row))) {
+        edit.delete(&MEDIA_PERSON, (*row).clone());
+    }
+    for (position, id) in wanted.iter().enumerate() {
+        match present.iter().find(|row| person(row) == *id) {
+            Some(row) => {
+                let after = (*row).clone().with(&MEDIA_PERSON, "position", position as i64);
+                edit.update(&MEDIA_PERSON, (*row).clone(), after);
+            }
+            None => {
+                let row = vec![
+                    json!(media),
+                    json!(id.0),
+                    Json::Null,
+                    json!(position as i64),
+                    json!(added_at),
+                ];
+                edit.insert(&MEDIA_PERSON, Row(row));
+            }
+        }
+    }
+}
+
+async fn by_media(
+    edit: &Edit,
+    table: &'static crate::edit::table::Table,
+    media: &[i64],
+) -> Result<BTreeMap<i64, Vec<Row>>, Failure> {
+    let mut rows: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
+    for row in edit.read(table, "media_id", media).await? {
+        rows.entry(row.int(table, "media_id")).or_default().push(row);
+    }
+    Ok(rows)
+}
+
+/// A failure that names an id which does not exist.
+pub fn unknown(noun: &str, id: impl Display, path: &str) -> Failure {
+    Failure::field(path, format!("no {noun} `{id}`"))
 }

@@ -120,6 +120,16 @@ pub fn order(sorts: &[MediaSort], is_search: bool) -> Result<Order, Failure> {
     Ok(order)
 }
 
+/// Whether the order depends on what the viewer did with items.
+pub fn mentions_viewer(sorts: &[MediaSort]) -> bool {
+    let own = [
+        MediaSortField::Rating,
+        MediaSortField::ViewCount,
+        MediaSortField::LastViewedAt,
+    ];
+    sorts.iter().any(|sort| own.contains(&sort.field))
+}
+
 fn signature(sort: &MediaSort) -> String {
     let direction = if sort.direction == SortDirection::Desc {
         '-'

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entities::id::{LibraryId, MediaId, PersonId, StudioId, TagId};
+use entities::id::{CollectionId, LibraryId, MediaId, PersonId, StudioId, TagId};
 use kernel::{
     events::{LibraryChanged, PersonChanged, StudioChanged, TagChanged},
     sql,
     store::Tx,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::collection::rules::CollectionChanged;
 
 /// What some items add to counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub struct Tally {
     tags: BTreeMap<i64, i64>,
     people: BTreeMap<i64, i64>,
     studios: BTreeMap<i64, i64>,
+    collections: BTreeMap<i64, i64>,
     /// Items, bytes of present files, microseconds.
     libraries: BTreeMap<i64, [i64; 3]>,
 }
@@ -62,6 +65,12 @@ impl Tally {
                 studios: studios.into_iter().map(StudioId).collect(),
             });
         }
+        let collections = count(tx, "collection", &self.collections, &after.collections).await?;
+        if !collections.is_empty() {
+            tx.publish(CollectionChanged {
+                collections: collections.into_iter().map(CollectionId).collect(),
+            });
+        }
         let libraries: BTreeSet<i64> = self.libraries.keys().chain(after.libraries.keys()).copied().collect();
         for library in libraries {
             let of = |tally: &Self| tally.libraries.get(&library).copied().unwrap_or_default();
@@ -99,6 +108,7 @@ async fn read(tx: &Tx, media: Vec<MediaId>) -> Result<Tally, DbErr> {
             (joined("media_tag", "tag_id"), &mut tally.tags),
             (joined("media_person", "person_id"), &mut tally.people),
             (studios, &mut tally.studios),
+            (joined("collection_item", "collection_id"), &mut tally.collections),
         ];
         for (text, counts) in counts {
             for row in sql::rows(&**tx, text, []).await? {

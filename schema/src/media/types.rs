@@ -8,6 +8,7 @@ use kernel::error::Failure;
 
 use crate::{
     caches::Loaders,
+    field::types::{self as field, CustomFieldValue},
     kit::{
         access::require,
         connection::{Connection, Total},
@@ -19,10 +20,12 @@ use crate::{
     },
     library::types::Library,
     limits,
+    marker::types::{self as marker, Marker},
     media::{
         card::Card,
         contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
         file::{MediaFile, playable},
+        highlights::{self, MediaHighlight},
         inputs::MediaKind,
         playback::{self, Playback, PlaybackCapabilities, PlaybackMethod},
         stream::ratio,
@@ -91,6 +94,17 @@ use crate::{
     field(name = "library", ty = "Option<Library>", desc = "Its library."),
     field(name = "files", ty = "Vec<MediaFile>", desc = "Its files, the present ones first."),
     field(
+        name = "highlights",
+        ty = "Vec<MediaHighlight>",
+        desc = "Its texts in which words of a search occur, in the order of their weight.",
+        arg(name = "search", ty = "String", desc = "The search, as `media` takes it.")
+    ),
+    field(
+        name = "custom_fields",
+        ty = "Vec<CustomFieldValue>",
+        desc = "The values of custom fields that it has."
+    ),
+    field(
         name = "similar",
         ty = "Connection<Media>",
         desc = "Items that look or sound like it, nearest first.",
@@ -121,7 +135,7 @@ impl Media {
 }
 
 macro_rules! media_object {
-    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
+    ($(#[$doc:meta])* $name:ident $($marked:literal)? { $($own:tt)* }) => {
         $(#[$doc])*
         #[derive(Clone)]
         pub struct $name {
@@ -245,6 +259,22 @@ macro_rules! media_object {
                 Ok(files.as_ref().map(MediaFile::all).unwrap_or_default())
             }
 
+            /// Its texts in which words of a search occur, in the order of their weight: the title, the names of tags,
+            /// people and the studio, the paths and the description.
+            #[graphql(complexity = "5 + child_complexity")]
+            async fn highlights(
+                &self,
+                cx: &Context<'_>,
+                #[graphql(desc = "The search, as `media` takes it.")] search: String,
+            ) -> async_graphql::Result<Vec<MediaHighlight>> {
+                highlights::of(cx, &self.card, &search).await.graphql()
+            }
+
+            /// The values of custom fields that it has.
+            async fn custom_fields(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<CustomFieldValue>> {
+                field::of_media(cx, self.card.id).await
+            }
+
             /// Items that look or sound like it, nearest first; none while nothing compares them.
             #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
             async fn similar(
@@ -258,6 +288,21 @@ macro_rules! media_object {
                 similar(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
             }
 
+            $(
+            #[doc = $marked]
+            #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+            async fn markers(
+                &self,
+                cx: &Context<'_>,
+                #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+                #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+                #[graphql(desc = "How many from the end.")] last: Option<i32>,
+                #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+            ) -> async_graphql::Result<Connection<Marker>> {
+                marker::of_media(cx, self.card.id, &PageArgs::new(first, after, last, before)).await.graphql()
+            }
+            )?
+
             $($own)*
         }
     };
@@ -265,7 +310,7 @@ macro_rules! media_object {
 
 media_object! {
     /// Moving pictures, with or without sound.
-    Video {
+    Video "Places and stretches that somebody marked, from the beginning to the end." {
         /// How long it plays.
         async fn duration(&self) -> Option<Seconds> {
             self.card.duration_us.map(Seconds::from_us)
@@ -356,7 +401,7 @@ media_object! {
 
 media_object! {
     /// Sound, with or without a cover.
-    Audio {
+    Audio "Places and stretches that somebody marked, from the beginning to the end." {
         /// How long it plays.
         async fn duration(&self) -> Option<Seconds> {
             self.card.duration_us.map(Seconds::from_us)

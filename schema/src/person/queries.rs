@@ -44,6 +44,7 @@ impl PersonQuery {
         let listing = NamedListing {
             table: "person",
             aliases: Some(("person_alias", "person_id")),
+            only: None,
             page: PageArgs::new(first, after, last, before),
             search,
             sort: sort.unwrap_or_default(),

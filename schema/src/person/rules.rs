@@ -1,12 +1,17 @@
-//! What making a person means, without GraphQL.
+//! What making, changing, merging and deleting people means, without GraphQL.
 
-use entities::{id::PersonId, person, person_alias};
-use kernel::{error::Failure, events::PersonChanged, plugin::Kernel, store::Durability};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use entities::id::PersonId;
+use kernel::{error::Failure, plugin::Kernel};
+use serde_json::json;
 
 use crate::{
-    kit::{error::violates, text::natural_key},
-    media::codes::PERSON_NAME_TAKEN,
+    edit::{
+        named::PEOPLE,
+        row::Row,
+        session::{Done, Edit},
+        table::PERSON,
+    },
+    kit::{access::Viewer, text::natural_key},
 };
 
 /// A person to be made.
@@ -20,38 +25,86 @@ pub struct NewPerson {
     pub description: Option<String>,
 }
 
+/// What to change about a person: `None` keeps, and an inner `None` clears.
+#[derive(Debug, Clone, Default)]
+pub struct PersonEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// All other names.
+    pub aliases: Option<Vec<String>>,
+    /// Who it is.
+    pub description: Option<Option<String>>,
+}
+
 /// Makes a person.
-pub async fn create(kernel: &Kernel, new: NewPerson) -> Result<PersonId, Failure> {
-    let tx = kernel.store.begin(Durability::Full).await?;
-    let (id, now) = (PersonId::new(), kernel.clock.now_ms());
-    let row = person::ActiveModel {
-        id: Set(id),
-        name: Set(new.name.clone()),
-        sort_name: Set(natural_key(&new.name)),
-        description: Set(new.description),
-        n_media: Set(0),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    if let Err(error) = person::Entity::insert(row).exec_without_returning(&*tx).await {
-        let is_taken = violates(&error, "person_name_key");
-        let message = format!("there is a person named `{}` already", new.name);
-        return Err(if is_taken {
-            Failure::new(&PERSON_NAME_TAKEN, message)
-        } else {
-            error.into()
-        });
-    }
+///
+/// # Errors
+/// The name is taken, or the database fails.
+pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewPerson) -> Result<(PersonId, Done), Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "createPerson").await?;
+    let id = add(&mut edit, new).await?;
+    Ok((id, edit.commit().await?))
+}
+
+/// States a new person to an edit.
+///
+/// # Errors
+/// There are too many other names, or the database fails.
+pub async fn add(edit: &mut Edit, new: NewPerson) -> Result<PersonId, Failure> {
+    let id = PersonId::new();
+    let sort_name = natural_key(&new.name);
+    let row = vec![
+        json!(id.0),
+        json!(new.name),
+        json!(sort_name),
+        json!(new.description),
+        json!(edit.now),
+    ];
+    edit.insert(&PERSON, Row(row));
     if !new.aliases.is_empty() {
-        let row = |name| person_alias::ActiveModel {
-            person_id: Set(id),
-            name: Set(name),
-        };
-        person_alias::Entity::insert_many(new.aliases.into_iter().map(row))
-            .exec_without_returning(&*tx)
-            .await?;
+        PEOPLE.set_aliases(edit, id.0, &new.aliases).await?;
     }
-    tx.publish(PersonChanged { people: vec![id] });
-    tx.commit().await?;
     Ok(id)
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// There is none, the name is taken, or the database fails.
+pub async fn update(kernel: &Kernel, viewer: &Viewer, id: PersonId, change: PersonEdit) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "updatePerson").await?;
+    let before = PEOPLE.row(&edit, id.0).await?;
+    let mut after = before.clone();
+    if let Some(name) = &change.name {
+        after = PEOPLE.renamed(after, name);
+    }
+    if let Some(description) = change.description {
+        after = after.with(&PERSON, "description", description);
+    }
+    edit.update(&PERSON, before, after);
+    if let Some(aliases) = &change.aliases {
+        PEOPLE.set_aliases(&mut edit, id.0, aliases).await?;
+    }
+    edit.commit().await
+}
+
+/// Makes one person of several.
+///
+/// # Errors
+/// One of them does not exist, or the database fails.
+pub async fn merge(kernel: &Kernel, viewer: &Viewer, sources: &[PersonId], target: PersonId) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "mergePeople").await?;
+    let sources: Vec<i64> = sources.iter().map(|id| id.0).collect();
+    PEOPLE.merge(&mut edit, &sources, target.0).await?;
+    edit.commit().await
+}
+
+/// Deletes a person; items lose the credit.
+///
+/// # Errors
+/// There is none, or the database fails.
+pub async fn delete(kernel: &Kernel, viewer: &Viewer, id: PersonId) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "deletePerson").await?;
+    PEOPLE.delete(&mut edit, &[id.0]).await?;
+    edit.commit().await
 }

@@ -6,7 +6,7 @@ use kernel::error::Failure;
 use sea_orm::{ConnectionTrait, Statement};
 use strsim::osa_distance;
 
-use crate::search::Term;
+use crate::search::{Term, token};
 
 /// The most words that one may stand for.
 const MAX_MEANT: usize = 5;
@@ -67,6 +67,20 @@ pub async fn correct(db: &impl ConnectionTrait, terms: &mut [Term]) -> Result<()
         term.meant = near.into_iter().take(MAX_MEANT).map(|(_, word)| word).collect();
     }
     Ok(())
+}
+
+/// Completes terms that occur in none of these texts by words of the texts that are as near to them as [`correct`] allows.
+pub fn guess<'a>(terms: &mut [Term], texts: impl Iterator<Item = &'a str>) {
+    let words: BTreeSet<String> = texts.flat_map(token::tokens).map(|token| token.word).collect();
+    for term in terms {
+        let Some(wanted) = word(term) else { continue };
+        if words.contains(wanted) {
+            continue;
+        }
+        let most = tolerance(wanted.chars().count());
+        let near = |other: &&String| is_kept(other) && osa_distance(wanted, other) <= most;
+        term.meant = words.iter().filter(near).take(MAX_MEANT).cloned().collect();
+    }
 }
 
 /// The word of a term that may be mistyped: letters and digits only, so it is safe in a text.

@@ -44,6 +44,7 @@ impl StudioQuery {
         let listing = NamedListing {
             table: "studio",
             aliases: None,
+            only: None,
             page: PageArgs::new(first, after, last, before),
             search,
             sort: sort.unwrap_or_default(),

@@ -44,6 +44,7 @@ impl TagQuery {
         let listing = NamedListing {
             table: "tag",
             aliases: Some(("tag_alias", "tag_id")),
+            only: None,
             page: PageArgs::new(first, after, last, before),
             search,
             sort: sort.unwrap_or_default(),

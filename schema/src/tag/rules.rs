@@ -1,13 +1,22 @@
-//! What making a tag means, without GraphQL.
+//! What making, changing, merging and deleting tags means, without GraphQL.
 
-use entities::{id::TagId, tag, tag_alias, tag_parent};
-use kernel::{error::Failure, events::TagChanged, plugin::Kernel, store::Durability};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use entities::id::TagId;
+use kernel::{error::Failure, plugin::Kernel};
+use serde_json::json;
 
 use crate::{
-    kit::{error::violates, text::natural_key},
-    media::codes::TAG_NAME_TAKEN,
+    edit::{
+        named::TAGS,
+        row::Row,
+        session::{Done, Edit, must_exist},
+        table::{TAG, TAG_PARENT},
+    },
+    kit::{access::Viewer, text::natural_key},
+    tag::graph::{Graph, Of},
 };
+
+/// The most tags right above one.
+const MAX_PARENTS: usize = 50;
 
 /// A tag to be made.
 #[derive(Debug, Clone, Default)]
@@ -24,69 +33,168 @@ pub struct NewTag {
     pub description: Option<String>,
 }
 
+/// What to change about a tag: `None` keeps, and an inner `None` clears.
+#[derive(Debug, Clone, Default)]
+pub struct TagEdit {
+    /// Its name.
+    pub name: Option<String>,
+    /// All its other names.
+    pub aliases: Option<Vec<String>>,
+    /// `#rrggbb`.
+    pub color: Option<Option<String>>,
+    /// All tags right above it.
+    pub parents: Option<Vec<TagId>>,
+    /// What it means.
+    pub description: Option<Option<String>>,
+}
+
 /// Makes a tag.
-pub async fn create(kernel: &Kernel, mut new: NewTag) -> Result<TagId, Failure> {
-    let tx = kernel.store.begin(Durability::Full).await?;
-    let (id, now) = (TagId::new(), kernel.clock.now_ms());
-    let known = tag::Entity::find().select_only().column(tag::Column::Id);
-    let known: Vec<TagId> = known
-        .filter(tag::Column::Id.is_in(new.parents.clone()))
-        .into_tuple()
-        .all(&*tx)
-        .await?;
-    if let Some(index) = new.parents.iter().position(|parent| !known.contains(parent)) {
-        return Err(Failure::field(
-            format!("input.parentIds[{index}]"),
-            format!("no tag `{}`", new.parents[index]),
-        ));
-    }
-    let row = tag::ActiveModel {
-        id: Set(id),
-        name: Set(new.name.clone()),
-        sort_name: Set(natural_key(&new.name)),
-        color: Set(new.color),
-        description: Set(new.description),
-        n_media: Set(0),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    if let Err(error) = tag::Entity::insert(row).exec_without_returning(&*tx).await {
-        let is_taken = violates(&error, "tag_name_key");
-        let message = format!("there is a tag named `{}` already", new.name);
-        return Err(if is_taken {
-            Failure::new(&TAG_NAME_TAKEN, message)
-        } else {
-            error.into()
-        });
-    }
-    if !new.aliases.is_empty() {
-        let rows = new.aliases.into_iter().map(|name| tag_alias::ActiveModel {
-            tag_id: Set(id),
-            name: Set(name),
-        });
-        tag_alias::Entity::insert_many(rows)
-            .exec_without_returning(&*tx)
-            .await?;
-    }
+///
+/// # Errors
+/// The name is taken, a parent does not exist, or the database fails.
+pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewTag) -> Result<(TagId, Done), Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "createTag").await?;
+    let id = add(&mut edit, new).await?;
+    Ok((id, edit.commit().await?))
+}
+
+/// States a new tag to an edit.
+///
+/// # Errors
+/// A parent does not exist, or the database fails.
+pub async fn add(edit: &mut Edit, mut new: NewTag) -> Result<TagId, Failure> {
+    let id = TagId::new();
+    must_exist(edit.tx(), "tag", "tag", &new.parents, |index| {
+        format!("input.parentIds[{index}]")
+    })
+    .await?;
     new.parents.sort_unstable();
     new.parents.dedup();
-    if !new.parents.is_empty() {
-        let row = |parent: &TagId| tag_parent::ActiveModel {
-            tag_id: Set(id),
-            parent_id: Set(*parent),
-        };
-        tag_parent::Entity::insert_many(new.parents.iter().map(row))
-            .exec_without_returning(&*tx)
-            .await?;
+    few(&new.parents)?;
+    let sort_name = natural_key(&new.name);
+    let row = [
+        json!(id.0),
+        json!(new.name),
+        json!(sort_name),
+        json!(new.color),
+        json!(new.description),
+        json!(edit.now),
+    ];
+    edit.insert(&TAG, Row(row.to_vec()));
+    if !new.aliases.is_empty() {
+        TAGS.set_aliases(edit, id.0, &new.aliases).await?;
     }
-    tx.publish(TagChanged {
-        tags: new.parents.into_iter().chain([id]).collect(),
-    });
-    tx.commit().await?;
+    for parent in new.parents {
+        edit.insert(&TAG_PARENT, Row(vec![json!(id.0), json!(parent.0)]));
+    }
     Ok(id)
 }
 
+fn few(parents: &[TagId]) -> Result<(), Failure> {
+    match parents.len() > MAX_PARENTS {
+        true => Err(Failure::field(
+            "input.parentIds",
+            format!("at most {MAX_PARENTS} tags right above one"),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Changes a tag.
+///
+/// # Errors
+/// It or a parent does not exist, the name is taken, it would be above itself, or the database fails.
+pub async fn update(kernel: &Kernel, viewer: &Viewer, id: TagId, change: TagEdit) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "updateTag").await?;
+    let before = TAGS.row(&edit, id.0).await?;
+    let mut after = before.clone();
+    if let Some(name) = &change.name {
+        after = TAGS.renamed(after, name);
+    }
+    if let Some(color) = change.color {
+        after = after.with(&TAG, "color", color);
+    }
+    if let Some(description) = change.description {
+        after = after.with(&TAG, "description", description);
+    }
+    edit.update(&TAG, before, after);
+    if let Some(aliases) = &change.aliases {
+        TAGS.set_aliases(&mut edit, id.0, aliases).await?;
+    }
+    if let Some(mut parents) = change.parents {
+        must_exist(edit.tx(), "tag", "tag", &parents, |index| {
+            format!("input.parentIds[{index}]")
+        })
+        .await?;
+        parents.sort_unstable();
+        parents.dedup();
+        few(&parents)?;
+        let mut graph = Graph::lock(edit.tx(), Of::Tags).await?;
+        let present = edit.read(&TAG_PARENT, "tag_id", &[id.0]).await?;
+        let parent = |row: &Row| TagId(row.int(&TAG_PARENT, "parent_id"));
+        for row in present.iter().filter(|row| !parents.contains(&parent(row))) {
+            graph.remove(id.0, parent(row).0);
+            edit.delete(&TAG_PARENT, row.clone());
+        }
+        for new in parents
+            .iter()
+            .filter(|new| !present.iter().any(|row| parent(row) == **new))
+        {
+            graph.must_stay_open(edit.tx(), Of::Tags, id.0, new.0).await?;
+            graph.add(id.0, new.0);
+            edit.insert(&TAG_PARENT, Row(vec![json!(id.0), json!(new.0)]));
+        }
+    }
+    edit.commit().await
+}
+
+/// Makes one tag of several. Where their places in the graph would close a circle, the target keeps its own.
+///
+/// # Errors
+/// One of them does not exist, or the database fails.
+pub async fn merge(kernel: &Kernel, viewer: &Viewer, sources: &[TagId], target: TagId) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "mergeTags").await?;
+    let sources: Vec<i64> = sources.iter().map(|id| id.0).collect();
+    let mut graph = Graph::lock(edit.tx(), Of::Tags).await?;
+    // As if the edges moved one after the other: those that would close a circle go before everything else.
+    let here = |id: i64| sources.contains(&id) || id == target.0;
+    let mut rows = edit.read(&TAG_PARENT, "tag_id", &sources).await?;
+    rows.extend(edit.read(&TAG_PARENT, "parent_id", &sources).await?);
+    for row in &rows {
+        graph.remove(row.int(&TAG_PARENT, "tag_id"), row.int(&TAG_PARENT, "parent_id"));
+    }
+    for row in rows {
+        let moved = |column| {
+            Some(row.int(&TAG_PARENT, column))
+                .map(|id| if here(id) { target.0 } else { id })
+                .unwrap_or_default()
+        };
+        let (below, above) = (moved("tag_id"), moved("parent_id"));
+        match graph.way(above, below) {
+            Some(_) => edit.delete(&TAG_PARENT, row),
+            None => graph.add(below, above),
+        }
+    }
+    edit.write().await?;
+    TAGS.merge(&mut edit, &sources, target.0).await?;
+    edit.commit().await
+}
+
+/// Deletes tags; items, markers and other tags lose them.
+///
+/// # Errors
+/// One of them does not exist, or the database fails.
+pub async fn delete(kernel: &Kernel, viewer: &Viewer, ids: &[TagId]) -> Result<Done, Failure> {
+    let mut edit = Edit::begin(kernel, viewer, "deleteTag").await?;
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    TAGS.delete(&mut edit, &ids).await?;
+    edit.commit().await
+}
+
 /// A color as `#rrggbb` in lower case.
+///
+/// # Errors
+/// When it is none.
 pub fn color(text: &str, path: &str) -> Result<String, Failure> {
     let is_color = text.len() == 7 && text.starts_with('#') && text[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_color {

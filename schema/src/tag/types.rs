@@ -3,11 +3,19 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use entities::tag;
+use entities::{id::TagId, tag};
+use kernel::error::Failure;
 
 use crate::{
     caches::Loaders,
-    kit::{connection::Connection, error::ToGraphql, id, page::PageArgs, scalar::DateTime},
+    kit::{
+        connection::{Connection, Total},
+        error::ToGraphql,
+        id,
+        keyset::Keyset,
+        page::{self, PageArgs},
+        scalar::DateTime,
+    },
     limits,
     media::{nested::Parent, types::Media},
 };
@@ -65,6 +73,21 @@ impl Tag {
         tags(cx, kin.map(|kin| kin.children.clone()).unwrap_or_default()).await
     }
 
+    /// All tags below it, at any depth, by name.
+    #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
+    async fn descendants(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Connection<Tag>> {
+        descendants(cx, self.row.id, &PageArgs::new(first, after, last, before))
+            .await
+            .graphql()
+    }
+
     /// How many items have it.
     async fn media_count(&self) -> i64 {
         self.row.n_media
@@ -94,6 +117,32 @@ impl Tag {
         let parent = Parent::Tag(self.row.id);
         Loaders::of(cx).media_below(cx, parent, &args, self.row.n_media).await
     }
+}
+
+async fn descendants(cx: &Context<'_>, id: TagId, args: &PageArgs) -> Result<Connection<Tag>, Failure> {
+    let loaders = Loaders::of(cx);
+    let ids = loaders.below.get(id).await?;
+    let ids = ids
+        .iter()
+        .flat_map(|ids| ids.iter().copied())
+        .filter(|below| *below != id)
+        .collect();
+    let mut rows = loaders.tag.get_many(ids).await?;
+    rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
+    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
+    let keyset = Keyset {
+        keys: Vec::new(),
+        id: sea_orm::sea_query::Expr::col("id"),
+        is_descending: false,
+        signature: "descendants".to_owned(),
+    };
+    let page = args.slice(&ids, &keyset, page::cap(cx))?;
+    let find = |id: i64| {
+        rows.iter()
+            .find(|row| i64::from(row.id) == id)
+            .map(|row| Tag { row: Arc::clone(row) })
+    };
+    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
 }
 
 async fn tags(cx: &Context<'_>, ids: Vec<entities::id::TagId>) -> async_graphql::Result<Vec<Tag>> {

@@ -1,0 +1,270 @@
+//! What clients see: changing many items at once, and undo.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use entities::id::{EditId, JobId, MediaId};
+use kernel::{
+    error::{Failure, code as kernel_code},
+    jobs::{Enqueue, Priority},
+    plugin::Kernel,
+};
+use schema::{
+    caches::Loaders,
+    edit::{
+        ledger,
+        revert::{self, Conflict},
+        session::{Done, Edit},
+    },
+    job::types::Job,
+    kit::{
+        access::{Needs, Viewer, require},
+        error::ToGraphql,
+        id,
+        surface::{NoFields, NoSubscription, Surface},
+    },
+    limits,
+    media::{changes::BulkUpdateMediaInput, rules, rules::MediaEdit, selection::Selection, types::Media},
+};
+
+use crate::{
+    Organize,
+    code::NOTHING_TO_CHANGE,
+    jobs::{bulk::BulkUpdate, undo::UndoEdit},
+};
+
+impl Surface for Organize {
+    type Query = NoFields;
+    type Mutation = OrganizeMutation;
+    type Subscription = NoSubscription;
+}
+
+/// What `bulkUpdateMedia` changed, or would change.
+#[derive(SimpleObject)]
+pub struct BulkUpdateMediaPayload {
+    /// How many items the selection holds.
+    matched_count: i64,
+    /// How many of them changed, or would change; 0 while a job does it.
+    updated_count: i64,
+    /// Takes all of it back, by `undo`; null when nothing changed.
+    undo_token: Option<ID>,
+    /// The first 200 of the items as they are now.
+    media: Vec<Media>,
+    /// The job that changes them, if they are too many for one request.
+    job: Option<Job>,
+}
+
+/// What to take back.
+#[derive(InputObject)]
+pub struct UndoInput {
+    /// The `undoToken` of a change.
+    token: ID,
+    /// Takes back what can be, and leaves the rest; otherwise nothing is taken back when something was changed since.
+    #[graphql(default)]
+    skip_conflicts: bool,
+}
+
+/// What `undo` took back.
+#[derive(SimpleObject)]
+pub struct UndoPayload {
+    /// How many things changed; 0 while a job does it.
+    changed_count: i64,
+    /// Takes the undo back, by `undo`; null when nothing changed.
+    undo_token: Option<ID>,
+    /// What was left because it was changed since, at most a hundred.
+    conflicts: Vec<UndoConflict>,
+    /// The job that takes it back, if it is too much for one request.
+    job: Option<Job>,
+}
+
+/// Why something was not taken back.
+#[derive(SimpleObject)]
+pub struct UndoConflict {
+    /// The id of the thing.
+    subject_id: ID,
+    /// What is in the way, for people.
+    message: String,
+}
+
+/// The most conflicts in an answer.
+const MAX_CONFLICTS: usize = 100;
+
+/// What can be changed at once, and back.
+#[derive(Default)]
+pub struct OrganizeMutation;
+
+/// What can be changed at once, and back.
+#[Object]
+impl OrganizeMutation {
+    /// Changes all items of a selection: ids, or what a filter finds. Rating and favorite are the viewer's own;
+    /// everything else needs an editor. With `dryRun` nothing changes.
+    #[graphql(
+        guard = "Needs::View",
+        complexity = "limits::page_cost(Some(200), None, child_complexity)"
+    )]
+    async fn bulk_update_media(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The items and what to change about them.")] input: BulkUpdateMediaInput,
+    ) -> async_graphql::Result<BulkUpdateMediaPayload> {
+        let (selection, dry_run) = (input.selection().graphql()?, input.dry_run);
+        let change = input.change.parsed().graphql()?;
+        bulk(cx, selection, change, dry_run).await.graphql()
+    }
+
+    /// Takes a change back by its token: everything becomes what it was. What was changed since is a conflict, and then
+    /// nothing is taken back unless `skipConflicts` says so. An undo has a token itself.
+    #[graphql(guard = "Needs::View")]
+    async fn undo(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "What to take back.")] input: UndoInput,
+    ) -> async_graphql::Result<UndoPayload> {
+        let token = id::parse(&input.token, "input.token").graphql()?;
+        undo(cx, token, input.skip_conflicts).await.graphql()
+    }
+}
+
+async fn bulk(
+    cx: &Context<'_>,
+    selection: Selection,
+    change: MediaEdit,
+    dry_run: bool,
+) -> Result<BulkUpdateMediaPayload, Failure> {
+    let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx)?);
+    let organize = cx.data_unchecked::<std::sync::Arc<Organize>>();
+    change.check(viewer)?;
+    if change.is_empty() {
+        let message = "nothing to change: give a rating, a favorite, a title, tags, people, a studio or fields";
+        return Err(Failure::new(&NOTHING_TO_CHANGE, message));
+    }
+    let reader = kernel.store.reader();
+    let selected = selection.open(reader, viewer.user).await?;
+    let matched_count = selected.count(reader).await?;
+    let first = selected.after(reader, MediaId(i64::MIN), limits::PAGE as u64).await?;
+    if matched_count > organize.most_at_once {
+        let edit = Edit::begin(kernel, viewer, "bulkUpdateMedia").await?;
+        rules::must_refer(&edit, &change).await?;
+        let (undo_token, job) = match dry_run {
+            true => (None, None),
+            false => {
+                let job = BulkUpdate {
+                    edit: edit.id(),
+                    user: viewer.user,
+                    selection: selection.clone(),
+                    change,
+                    n_matched: matched_count,
+                };
+                let (token, job) = start(kernel, edit, &job).await?;
+                (Some(id::id(token)), Some(shown(kernel, job).await?))
+            }
+        };
+        let updated_count = if dry_run { matched_count } else { 0 };
+        let media = media(cx, first).await?;
+        return Ok(BulkUpdateMediaPayload {
+            matched_count,
+            updated_count,
+            undo_token,
+            media,
+            job,
+        });
+    }
+    let done = at_once(kernel, viewer, &selection, &change, dry_run).await?;
+    Ok(BulkUpdateMediaPayload {
+        matched_count,
+        updated_count: done.n_subjects,
+        undo_token: done.token.filter(|_| !dry_run).map(id::id),
+        media: media(cx, first).await?,
+        job: None,
+    })
+}
+
+async fn at_once(
+    kernel: &Kernel,
+    viewer: &Viewer,
+    selection: &Selection,
+    change: &MediaEdit,
+    dry_run: bool,
+) -> Result<Done, Failure> {
+    const PART: u64 = 500;
+    let reader = kernel.store.reader();
+    let selected = selection.open(reader, viewer.user).await?;
+    // Read before the change: it may change what the filter finds.
+    let (mut all, mut after) = (Vec::new(), MediaId(i64::MIN));
+    loop {
+        let part = selected.after(reader, after, PART).await?;
+        let Some(last) = part.last() else { break };
+        after = *last;
+        all.extend(part);
+    }
+    let mut edit = Edit::begin(kernel, viewer, "bulkUpdateMedia").await?;
+    rules::must_refer(&edit, change).await?;
+    for part in all.chunks(PART as usize) {
+        rules::apply(&mut edit, viewer.user, part, change).await?;
+    }
+    match dry_run {
+        // Dropped without a commit: it rolls back.
+        true => edit.settle().await,
+        false => edit.commit().await,
+    }
+}
+
+async fn undo(cx: &Context<'_>, token: EditId, skips: bool) -> Result<UndoPayload, Failure> {
+    let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx)?);
+    let organize = cx.data_unchecked::<std::sync::Arc<Organize>>();
+    let mut edit = Edit::begin(kernel, viewer, "undo").await?;
+    let undone = ledger::undoable(edit.tx(), viewer, token).await?;
+    edit.undoes(token);
+    ledger::mark_undone(edit.tx(), &undone, edit.id()).await?;
+    if undone.n_subjects > organize.most_at_once {
+        let job = UndoEdit {
+            edit: edit.id(),
+            undone: token,
+            n_subjects: undone.n_subjects,
+            skips,
+        };
+        let (token, job) = start(kernel, edit, &job).await?;
+        return Ok(UndoPayload {
+            changed_count: 0,
+            undo_token: Some(id::id(token)),
+            conflicts: Vec::new(),
+            job: Some(shown(kernel, job).await?),
+        });
+    }
+    let mut records = ledger::records(&**edit.tx(), &[token], 0, undone.n_subjects).await?;
+    records.reverse();
+    let conflicts = revert::revert(&mut edit, &records).await?;
+    if !skips {
+        revert::refuse(&conflicts)?;
+    }
+    let done = edit.commit().await?;
+    let told = |conflict: Conflict| UndoConflict {
+        subject_id: ID(conflict.subject),
+        message: conflict.message,
+    };
+    Ok(UndoPayload {
+        changed_count: done.n_subjects,
+        undo_token: done.token.map(id::id),
+        conflicts: conflicts.into_iter().take(MAX_CONFLICTS).map(told).collect(),
+        job: None,
+    })
+}
+
+/// Opens an edit and enqueues the job that makes it, both or neither.
+async fn start<J: kernel::jobs::Job>(kernel: &Kernel, edit: Edit, job: &J) -> Result<(EditId, JobId), Failure> {
+    let options = Enqueue {
+        priority: Priority::User,
+        ..Enqueue::default()
+    };
+    let enqueued = kernel.jobs.enqueue(edit.tx(), job, options).await?;
+    Ok((edit.open(enqueued.job).await?, enqueued.job))
+}
+
+async fn shown(kernel: &Kernel, job: JobId) -> Result<Job, Failure> {
+    let view = kernel.jobs.get(job).await?;
+    view.map(Job::from)
+        .ok_or_else(|| Failure::new(&kernel_code::NOT_FOUND, format!("no job `{job}`")))
+}
+
+async fn media(cx: &Context<'_>, ids: Vec<MediaId>) -> Result<Vec<Media>, Failure> {
+    let cards = Loaders::of(cx).card.get_many(ids).await?;
+    Ok(cards.into_iter().map(Media::new).collect())
+}

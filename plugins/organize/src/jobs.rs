@@ -1,0 +1,5 @@
+//! The jobs of this plugin.
+
+pub mod bulk;
+pub mod retain;
+pub mod undo;

@@ -1,0 +1,493 @@
+//! An edit while it is being made: rules state differences, and the edit does everything else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    mem,
+};
+
+use entities::{
+    edit,
+    id::{EditId, JobId, MediaId, UserId},
+};
+use kernel::{
+    error::Failure,
+    plugin::Kernel,
+    sql,
+    store::{Durability, Tx},
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, TryGetable};
+use serde_json::json;
+
+use super::{
+    effects::Effects,
+    row::Row,
+    table::{MEDIA_USER, SubjectKind, Table},
+    write,
+};
+use crate::kit::access::Viewer;
+
+/// A difference of a row.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Where.
+    pub table: &'static Table,
+    /// Absent for a new row.
+    pub before: Option<Row>,
+    /// Absent for a row that goes.
+    pub after: Option<Row>,
+}
+
+impl Change {
+    /// The images that there are.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        [&self.before, &self.after].into_iter().flatten()
+    }
+
+    fn subject(&self) -> (SubjectKind, i64) {
+        let (kind, column) = self.table.subject;
+        let id = self.rows().next().map_or(0, |row| row.int(self.table, column));
+        (kind, id)
+    }
+
+    /// The difference as it is kept: of a changed row the key and what changed.
+    fn kept(&self) -> serde_json::Value {
+        let columns = match (&self.before, &self.after) {
+            (Some(before), Some(after)) => {
+                let differs = |at: &usize| *at < self.table.n_key || before.0[*at] != after.0[*at];
+                Some((0..self.table.columns.len()).filter(differs).collect::<Vec<usize>>())
+            }
+            _ => None,
+        };
+        let object = |row: &Option<Row>| row.as_ref().map(|row| row.object(self.table, columns.as_deref()));
+        json!({ "table": self.table.name, "before": object(&self.before), "after": object(&self.after) })
+    }
+}
+
+/// An item that an edit holds until it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Locked {
+    /// When its library first saw it.
+    pub added_at: i64,
+    /// Whether counters count it: a file of it is present.
+    pub is_counted: bool,
+}
+
+/// Who makes an edit.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The account.
+    pub user: UserId,
+    /// Its name now.
+    pub name: String,
+}
+
+impl From<&Viewer> for Actor {
+    fn from(viewer: &Viewer) -> Self {
+        Self {
+            user: viewer.user,
+            name: viewer.name.clone(),
+        }
+    }
+}
+
+/// What an edit came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// By which it can be undone; absent when nothing changed.
+    pub token: Option<EditId>,
+    /// How many things changed.
+    pub n_subjects: i64,
+}
+
+/// An edit that is being made, in a transaction of its own.
+pub struct Edit {
+    tx: Tx,
+    /// The time of everything in it.
+    pub now: i64,
+    id: EditId,
+    actor: Actor,
+    action: String,
+    undoes: Option<EditId>,
+    is_recorded: bool,
+    recorded: (i64, i64, bool),
+    position: i64,
+    n_subjects: i64,
+    n_changes: i64,
+    is_private: bool,
+    pending: Vec<Change>,
+    locked: HashMap<i64, Locked>,
+    effects: Effects,
+}
+
+/// How many differences are held before they are written.
+const MANY: usize = 4_000;
+
+impl Edit {
+    /// Begins an edit: `action` is the mutation's name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin(kernel: &Kernel, viewer: &Viewer, action: &str) -> Result<Self, Failure> {
+        let tx = kernel.store.begin(Durability::Full).await?;
+        Ok(Self::over(tx, kernel.clock.now_ms(), viewer.into(), action))
+    }
+
+    /// An edit in a transaction that was begun for it.
+    pub fn over(tx: Tx, now: i64, actor: Actor, action: &str) -> Self {
+        Self {
+            tx,
+            now,
+            id: EditId::new(),
+            actor,
+            action: action.to_owned(),
+            undoes: None,
+            is_recorded: false,
+            recorded: (0, 0, true),
+            position: 0,
+            n_subjects: 0,
+            n_changes: 0,
+            is_private: true,
+            pending: Vec::new(),
+            locked: HashMap::new(),
+            effects: Effects::default(),
+        }
+    }
+
+    /// The next part of an edit that a job makes in several transactions.
+    pub fn resume(tx: Tx, now: i64, row: &edit::Model) -> Self {
+        let actor = Actor {
+            user: row.user_id.unwrap_or(UserId(0)),
+            name: row.actor.clone(),
+        };
+        let mut resumed = Self::over(tx, now, actor, &row.action);
+        resumed.id = row.id;
+        resumed.is_recorded = true;
+        resumed.position = row.n_subjects;
+        resumed.is_private = row.is_private;
+        resumed
+    }
+
+    /// Says that this edit takes another one back.
+    pub fn undoes(&mut self, other: EditId) {
+        self.undoes = Some(other);
+    }
+
+    /// The transaction, for reading and for what follows from the edit.
+    pub fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// By what the edit is known.
+    pub fn id(&self) -> EditId {
+        self.id
+    }
+
+    /// Holds items until the edit ends; gives those that exist.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock(&mut self, media: &[MediaId]) -> Result<HashMap<i64, Locked>, DbErr> {
+        let wanted: BTreeSet<i64> = media.iter().map(|id| id.0).collect();
+        let new: Vec<i64> = wanted
+            .iter()
+            .copied()
+            .filter(|id| !self.locked.contains_key(id))
+            .collect();
+        let lock = if self.tx.get_database_backend() == DbBackend::Postgres {
+            "for update"
+        } else {
+            ""
+        };
+        for chunk in new.chunks(sql::CHUNK) {
+            let list = sql::ids(chunk.iter().copied());
+            let text = format!("select id, added_at, missing_at from media where id in ({list}) order by id {lock}");
+            for row in sql::rows(&*self.tx, text, []).await? {
+                let missing_at: Option<i64> = row.try_get_by_index(2)?;
+                let locked = Locked {
+                    added_at: row.try_get_by_index(1)?,
+                    is_counted: missing_at.is_none(),
+                };
+                self.locked.insert(row.try_get_by_index(0)?, locked);
+            }
+        }
+        let of = |id: &i64| self.locked.get(id).map(|locked| (*id, *locked));
+        Ok(wanted.iter().filter_map(of).collect())
+    }
+
+    /// The present rows of a table whose column has one of these values. Changes that are stated but not written yet
+    /// are not among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(&self, table: &'static Table, column: &str, ids: &[i64]) -> Result<Vec<Row>, DbErr> {
+        write::read(&*self.tx, table, column, ids).await
+    }
+
+    /// What an account thinks of items, present or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn own(&self, user: UserId, media: &[MediaId]) -> Result<HashMap<i64, Row>, DbErr> {
+        let mine = |media: &MediaId| Row(vec![json!(media.0), json!(user.0), json!(null), json!(false)]);
+        let wanted: Vec<Row> = media.iter().map(mine).collect();
+        let rows = write::read_keys(&*self.tx, &MEDIA_USER, &wanted.iter().collect::<Vec<_>>()).await?;
+        let by_media = |row: Row| (row.int(&MEDIA_USER, "media_id"), row);
+        let mut found: HashMap<i64, Row> = wanted.into_iter().map(by_media).collect();
+        found.extend(rows.into_iter().map(by_media));
+        Ok(found)
+    }
+
+    /// States a new row.
+    pub fn insert(&mut self, table: &'static Table, row: Row) {
+        self.state(Change {
+            table,
+            before: None,
+            after: Some(row),
+        });
+    }
+
+    /// States that a row goes.
+    pub fn delete(&mut self, table: &'static Table, row: Row) {
+        self.state(Change {
+            table,
+            before: Some(row),
+            after: None,
+        });
+    }
+
+    /// States that a row becomes another one; nothing if it is the same.
+    pub fn update(&mut self, table: &'static Table, before: Row, after: Row) {
+        if before != after {
+            self.state(Change {
+                table,
+                before: Some(before),
+                after: Some(after),
+            });
+        }
+    }
+
+    /// States a difference that was worked out elsewhere.
+    pub(super) fn state(&mut self, change: Change) {
+        self.pending.push(change);
+    }
+
+    /// Removes all rows of a table whose column has one of these values; gives them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_all(&mut self, table: &'static Table, column: &str, ids: &[i64]) -> Result<Vec<Row>, Failure> {
+        let rows = self.read(table, column, ids).await?;
+        for row in &rows {
+            self.delete(table, row.clone());
+        }
+        self.write_if_many().await?;
+        Ok(rows)
+    }
+
+    /// Writes what was stated once it is much, so that memory stays small.
+    ///
+    /// # Errors
+    /// As [`Edit::write`].
+    pub async fn write_if_many(&mut self) -> Result<(), Failure> {
+        if self.pending.len() >= MANY {
+            self.write().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes what was stated so far, so that the transaction sees it.
+    ///
+    /// # Errors
+    /// A name is taken, or the database fails.
+    pub async fn write(&mut self) -> Result<(), Failure> {
+        let changes = coalesced(mem::take(&mut self.pending));
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let items: Vec<MediaId> = Effects::items(&changes).into_iter().map(MediaId).collect();
+        self.lock(&items).await?;
+        write::write(&self.tx, &changes, self.now).await?;
+        self.effects.add(&changes, &self.locked);
+        self.is_private &= changes.iter().all(|change| change.table.name == MEDIA_USER.name);
+        self.record(&changes).await?;
+        Ok(())
+    }
+
+    /// Records the edit before its first difference, because a job makes it later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open(self, job: JobId) -> Result<EditId, Failure> {
+        self.record_head(Some(job)).await?;
+        self.tx.commit().await?;
+        Ok(self.id)
+    }
+
+    /// Writes the rest and ends the edit.
+    ///
+    /// # Errors
+    /// As [`Edit::write`].
+    pub async fn commit(mut self) -> Result<Done, Failure> {
+        let done = self.settle().await?;
+        let Self { tx, effects, .. } = self;
+        effects.publish(&tx);
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Everything of [`Edit::commit`] but the end of the transaction, for a job that saves its state in it.
+    ///
+    /// # Errors
+    /// As [`Edit::write`].
+    pub async fn settle(&mut self) -> Result<Done, Failure> {
+        self.write().await?;
+        self.effects.settle(&self.tx, self.now).await?;
+        if self.n_subjects == 0 {
+            return Ok(Done {
+                token: None,
+                n_subjects: 0,
+            });
+        }
+        if self.recorded == (self.n_subjects, self.n_changes, self.is_private) {
+            return Ok(Done {
+                token: Some(self.id),
+                n_subjects: self.n_subjects,
+            });
+        }
+        let (n_subjects, n_changes, _) = self.recorded;
+        let text =
+            "update edit set n_subjects = n_subjects + $2, n_changes = n_changes + $3, is_private = $4 where id = $1";
+        let by = [self.n_subjects - n_subjects, self.n_changes - n_changes];
+        let values = [self.id.0.into(), by[0].into(), by[1].into(), self.is_private.into()];
+        sql::execute(&*self.tx, text, values).await?;
+        Ok(Done {
+            token: Some(self.id),
+            n_subjects: self.n_subjects,
+        })
+    }
+
+    async fn record_head(&self, job: Option<JobId>) -> Result<(), DbErr> {
+        let row = edit::ActiveModel {
+            id: Set(self.id),
+            user_id: Set(Some(self.actor.user)),
+            actor: Set(self.actor.name.clone()),
+            action: Set(self.action.clone()),
+            is_private: Set(self.is_private),
+            n_subjects: Set(self.n_subjects),
+            n_changes: Set(self.n_changes),
+            job_id: Set(job),
+            undoes_id: Set(self.undoes),
+            undone_by_id: Set(None),
+            created_at: Set(self.now),
+        };
+        edit::Entity::insert(row).exec_without_returning(&*self.tx).await?;
+        Ok(())
+    }
+
+    async fn record(&mut self, changes: &[Change]) -> Result<(), DbErr> {
+        let mut subjects: BTreeMap<(SubjectKind, i64), Vec<serde_json::Value>> = BTreeMap::new();
+        let mut order = Vec::new();
+        for change in changes {
+            let subject = change.subject();
+            let kept = subjects.entry(subject).or_default();
+            if kept.is_empty() {
+                order.push(subject);
+            }
+            kept.push(change.kept());
+        }
+        self.n_changes += changes.len() as i64;
+        self.n_subjects += order.len() as i64;
+        if !self.is_recorded {
+            self.is_recorded = true;
+            self.record_head(None).await?;
+            self.recorded = (self.n_subjects, self.n_changes, self.is_private);
+        }
+        for chunk in order.chunks(sql::CHUNK) {
+            let mut values = Vec::with_capacity(chunk.len() * 5);
+            for (kind, id) in chunk {
+                let kept = serde_json::Value::Array(subjects.remove(&(*kind, *id)).unwrap_or_default());
+                values.extend([
+                    self.id.0.into(),
+                    self.position.into(),
+                    kind.number().into(),
+                    (*id).into(),
+                ]);
+                values.push(kept.to_string().into());
+                self.position += 1;
+            }
+            let tuples = sql::tuples(chunk.len(), 5);
+            let text =
+                format!("insert into edit_subject (edit_id, position, kind, subject_id, changes) values {tuples}");
+            sql::execute(&*self.tx, text, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of a part of which [`Edit::settle`] was called.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish(self) -> Result<(), Failure> {
+        let Self { tx, effects, .. } = self;
+        effects.publish(&tx);
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// One change a row: what it was before the first and is after the last.
+fn coalesced(changes: Vec<Change>) -> Vec<Change> {
+    let mut places: HashMap<(&'static str, String), usize> = HashMap::new();
+    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let Some(key) = change.rows().next().map(|row| row.key(change.table)) else {
+            continue;
+        };
+        match places.entry((change.table.name, key)) {
+            Entry::Occupied(place) => kept[*place.get()].after = change.after,
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(change);
+            }
+        }
+    }
+    kept.retain(|change| change.before != change.after);
+    kept
+}
+
+/// Refuses ids of which the table has no row; `path` is the list in the input, or the one id.
+///
+/// # Errors
+/// An id is unknown, or the database fails.
+pub async fn must_exist<T>(
+    tx: &Tx,
+    table: &str,
+    noun: &str,
+    ids: &[T],
+    path: impl Fn(usize) -> String,
+) -> Result<(), Failure>
+where
+    T: Copy + Into<i64> + ToString,
+{
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut known = BTreeSet::new();
+    for chunk in ids.chunks(sql::CHUNK) {
+        let text = format!(
+            "select id from {table} where id in ({})",
+            sql::ids(chunk.iter().copied())
+        );
+        for row in sql::rows(&**tx, text, []).await? {
+            known.insert(i64::try_get_by(&row, 0).map_err(DbErr::from)?);
+        }
+    }
+    match ids.iter().position(|id| !known.contains(&(*id).into())) {
+        Some(index) => Err(Failure::field(
+            path(index),
+            format!("no {noun} `{}`", ids[index].to_string()),
+        )),
+        None => Ok(()),
+    }
+}

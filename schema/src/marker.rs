@@ -1,0 +1,5 @@
+//! Markers: places and stretches in videos and sounds, with tags.
+
+pub mod mutations;
+pub mod rules;
+pub mod types;

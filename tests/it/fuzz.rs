@@ -1,0 +1,125 @@
+//! Random filters find what the same filters hold for in memory, and count it alike: trees over every criterion, on both
+//! databases. `VITAGRAPH_FUZZ_TREES` says how many (10,000 for a whole run), `VITAGRAPH_FUZZ_SEED` which.
+
+mod holds;
+mod trees;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use async_graphql::{InputType, Value as Input};
+use schema::{
+    kit::page::PageArgs,
+    media::{
+        facets::{self, Facet},
+        inputs::{MediaFilter, MediaSort, MediaSortField, SortDirection},
+        page::{self, MediaListing},
+    },
+};
+use serde_json::{Value as Json, json};
+use tests::{library::Library, on_both};
+
+use self::{holds::World, trees::Trees};
+
+const N_MEDIA: usize = 2_000;
+/// Trees when nobody says how many: some seconds.
+const N_TREES: u64 = 400;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Whichever way a page is read, it is of the same list.
+const SORTS: [MediaSortField; 6] = [
+    MediaSortField::Id,
+    MediaSortField::AddedAt,
+    MediaSortField::Title,
+    MediaSortField::Rating,
+    MediaSortField::Duration,
+    MediaSortField::Random,
+];
+
+async fn check(library: &Library, world: &World, tree: &Json, n: u64) -> anyhow::Result<usize> {
+    let input = Input::from_json(tree.clone())?;
+    let filter = MediaFilter::parse(Some(input)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let sort = MediaSort {
+        field: SORTS[n as usize % SORTS.len()],
+        direction: if n.is_multiple_of(2) { SortDirection::Asc } else { SortDirection::Desc },
+        seed: None,
+    };
+    let listing = MediaListing {
+        page: PageArgs::new(Some(N_MEDIA as i32), None, None, None),
+        cap: N_MEDIA,
+        search: None,
+        filter: Some(filter),
+        sort: vec![sort],
+        with_total: true,
+    };
+    let answers = &library.shared.answers;
+    let answer = page::read(&library.kernel, answers, library.viewer, &listing).await?;
+    let mut found: Vec<i64> = answer.page.ids();
+    found.sort_unstable();
+    let expected: Vec<i64> = world.find(tree).map(|item| item.row.id.0).collect();
+    if found != expected {
+        let lacks: Vec<_> = expected.iter().filter(|id| !found.contains(id)).take(3).collect();
+        let more: Vec<_> = found.iter().filter(|id| !expected.contains(id)).take(3).collect();
+        let item = lacks.first().or(more.first()).and_then(|id| world.item(**id));
+        anyhow::bail!("lacks {lacks:?}, has {more:?} beyond what holds; such as {item:#?}");
+    }
+    ensure!(
+        answer.page.total == Some(expected.len() as i64),
+        "counts {:?} of {}",
+        answer.page.total,
+        expected.len()
+    );
+    if n.is_multiple_of(10) {
+        let counts = facets::read(&library.kernel, answers, &answer.scope, Facet::Classes, 1).await?;
+        let counts: Vec<i64> = counts.numbers().iter().map(|(_, count)| *count).collect();
+        ensure!(counts == world.classes(tree), "counts {counts:?} of kinds and classes");
+        for facet in [Facet::Tags, Facet::People, Facet::Ratings, Facet::Years, Facet::Studios, Facet::Libraries] {
+            let counts = facets::read(&library.kernel, answers, &answer.scope, facet, N_MEDIA as u64).await?;
+            let counts: BTreeMap<i64, i64> = counts.numbers().iter().copied().collect();
+            ensure!(counts == world.counts(tree, facet), "counts {counts:?} of {facet:?}");
+        }
+    }
+    if n.is_multiple_of(50) {
+        let document = "query($filter: MediaFilter) { media(first: 1000, filter: $filter, sort: [{ field: ID }]) { totalCount nodes { id } } }";
+        let data = library.data(document, json!({ "filter": tree })).await?;
+        ensure!(data["media"]["totalCount"] == expected.len(), "the API counts {}", data["media"]["totalCount"]);
+        let nodes = data["media"]["nodes"].as_array().context("nodes")?;
+        ensure!(nodes.len() == expected.len().min(1000), "the API finds {}", nodes.len());
+    }
+    Ok(expected.len())
+}
+
+on_both! {
+    async fn random_filters_find_what_they_hold_for(backend: Backend) {
+        let library = Library::seeded(backend, N_MEDIA).await?;
+        let world = World::read(&library).await?;
+        let (n_trees, seed) = (number("VITAGRAPH_FUZZ_TREES", N_TREES), number("VITAGRAPH_FUZZ_SEED", 1));
+        let mut trees = Trees::new(&world, seed);
+        let (mut n_empty, mut n_all) = (0, 0);
+        for n in 0..n_trees {
+            let tree = trees.next();
+            let n_found = check(&library, &world, &tree, n).await.with_context(|| format!("tree {n} of seed {seed}: {tree}"))?;
+            n_empty += usize::from(n_found == 0);
+            n_all += usize::from(n_found > N_MEDIA * 9 / 10);
+        }
+        println!("{n_trees} trees of seed {seed}: {n_empty} find nothing, {n_all} find nearly everything");
+        // Trees that always find nothing, or everything, would prove little.
+        ensure!(n_empty + n_all < n_trees as usize * 2 / 3, "{n_empty} of {n_trees} find nothing, {n_all} everything");
+    }
+
+    async fn every_criterion_is_tried(backend: Backend) {
+        let library = Library::seeded(backend, 50).await?;
+        let fields = library.data("{ __type(name: \"MediaFilter\") { inputFields { name } } }", json!({})).await?;
+        let fields = fields["__type"]["inputFields"].as_array().context("fields")?;
+        for field in fields {
+            let name = field["name"].as_str().context("a name")?;
+            ensure!(
+                ["and", "or", "not"].contains(&name) || trees::CRITERIA.contains(&name) || trees::ELSEWHERE.contains(&name),
+                "MediaFilter.{name} is not tried: teach it to tests/it/fuzz"
+            );
+        }
+    }
+}
