@@ -49,9 +49,13 @@ export function JobPill() {
 
   const id = useId();
   const now = useNow();
-  const jobs = (data?.jobs.nodes ?? [])
+  const active = (data?.jobs.nodes ?? [])
     .map((node) => ({ node, job: readFragment(JobRowFragment, node) }))
-    .filter(({ job }) => !isTerminal(job.status) && job.parent === null)
+    .filter(({ job }) => !isTerminal(job.status));
+  // A job's parts show as its own progress; what outlives its parent stands for itself.
+  const ids = new Set(active.map(({ job }) => job.id));
+  const jobs = active
+    .filter(({ job }) => job.parent === null || !ids.has(job.parent.id))
     .toSorted((left, right) => Number(right.job.status === "RUNNING") - Number(left.job.status === "RUNNING"));
   const first = jobs[0]?.job;
   if (!first) return null;
