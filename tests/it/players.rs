@@ -98,7 +98,7 @@ const MADE: &[(&str, &[&str])] = &[
 ];
 
 /// Whether a program of the system is there; says so when it is not.
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
     if !found {
@@ -111,7 +111,7 @@ fn has(program: &str) -> bool {
     clippy::disallowed_methods,
     reason = "a test runs foreign clients; the product does not"
 )]
-fn command(program: &str) -> tokio::process::Command {
+pub(crate) fn command(program: &str) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(program);
     command
         .kill_on_drop(true)

@@ -103,6 +103,15 @@ impl Maker<'_> {
         let grid = Grid::new(frame_rate, SEGMENT_MS);
         let (audio, copied_audio) = self.sounds(streams, grid, film.as_ref());
         let video: Vec<_> = film.as_ref().map_or_else(Vec::new, |film| self.rungs(film, grid));
+        // The smallest: pictures for scrubbing are small, and each costs a thumbnail.
+        let keyframes = video.last().and_then(|rung| {
+            let label = Label {
+                name: rung.name.clone(),
+                ..Label::default()
+            };
+            let made = Rendition::keyframes(self.state, rung.as_video()?.clone(), rung.end_us, label, self.ffmpeg);
+            Some(Arc::new(made))
+        });
         let copied_video = film.as_ref().and_then(|film| {
             let rate = film
                 .stream
@@ -128,6 +137,7 @@ impl Maker<'_> {
             audio,
             copied_video,
             copied_audio,
+            keyframes,
             texts: Text::all(streams),
             extension: self.extension.clone(),
             start_us,
