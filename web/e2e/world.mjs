@@ -69,18 +69,19 @@ export async function ask(context, url, text, variables = {}) {
   return data;
 }
 
-/** Runs named steps one after the other, says how long each took, and collects what went wrong. */
+/** Runs named steps one after the other, says how long each took, and collects what went wrong; a failed step does not keep the next ones. */
 export async function runSteps(steps, { page, shoot, problems }) {
   const found = [];
-  try {
-    for (const [title, action] of steps) {
-      const start = performance.now();
+  page.setDefaultTimeout(15_000);
+  for (const [title, action] of steps) {
+    const start = performance.now();
+    try {
       const note = await action(found);
       console.log(`${title}: ${Math.round(performance.now() - start)} ms${note ? `, ${note}` : ""}`);
+    } catch (error) {
+      await shoot(page, `failed-${action.name}`);
+      found.push(`${title}: ${error.stack ?? error}`);
     }
-  } catch (error) {
-    await shoot(page, "failed");
-    found.push(error.stack ?? String(error));
   }
   found.push(...problems);
   for (const problem of found) console.error(problem);
