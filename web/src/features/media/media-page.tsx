@@ -47,7 +47,7 @@ const MediaDetails = graphql(
           subtitles { id language label url }
           markers(first: 100) { nodes { id title start ...Markers } }
         }
-        ... on Audio { markers(first: 100) { nodes { id title start ...Markers } } duration resumePosition codecs waveform { url } playback(capabilities: $capabilities) { method reason hlsUrl directUrl } }
+        ... on Audio { markers(first: 100) { nodes { id title start ...Markers } } duration resumePosition codecs waveform { dataUrl } playback(capabilities: $capabilities) { method reason hlsUrl directUrl } }
         ... on Image { width height files { id url } }
       }
     }
@@ -185,7 +185,7 @@ function MediaPage({ id }: { readonly id: string }) {
           codecs={codecs}
           posterUrl={picture}
           sprite={media.__typename === "Video" ? media.sprite : null}
-          waveformUrl={media.__typename === "Audio" ? (media.waveform?.url ?? null) : null}
+          waveformUrl={media.__typename === "Audio" ? (media.waveform?.dataUrl ?? null) : null}
           frameRate={media.__typename === "Video" ? media.frameRate : null}
           chapters={chapters}
           markers={markers}
