@@ -3,6 +3,7 @@
 //!
 //! [`Edit`]: session::Edit
 
+pub mod carry;
 pub mod codes;
 mod effects;
 pub mod facts;

@@ -22,6 +22,7 @@ pub mod search;
 pub mod studio;
 pub mod system;
 pub mod tag;
+pub mod transfer;
 pub mod user;
 
 use async_graphql::{MergedObject, MergedSubscription};

@@ -8,6 +8,7 @@ mod library;
 mod scan;
 mod seed;
 mod serve;
+mod transfer;
 
 use std::{
     io::{IsTerminal, Write},
@@ -77,6 +78,26 @@ enum Command {
     Demo {
         /// The folder; made when it is missing
         folder: PathBuf,
+    },
+    /// Write tags, people, ratings, collections and all else that people decided to a new file, as lines of JSON
+    Export {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Take in what `export` has written, here or elsewhere; items are found by what their files hold
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Copy the embedded database to a new file, also while a server uses it
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the embedded database, which is kept in `backups/`; no server may run
+    Restore {
+        /// The backup
+        file: PathBuf,
     },
     /// Tools for developers
     #[command(subcommand)]
@@ -272,6 +293,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                     true => scan::queue(settings, wanted).await,
                     false => scan::scan(settings, wanted).await,
                 }
+            }
+            Command::Export { file } => transfer::write(open(&settings).await?, &file).await,
+            Command::Import { file } => transfer::read(open(&settings).await?, &file, settings.is_embedded()).await,
+            Command::Backup { file } => {
+                let size = crate::backup::back_up(&settings, &file).await?;
+                print_line(&format!("copied the database to {}: {size} bytes", file.display()))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Restore { file } => {
+                let moved = crate::backup::restore(&settings, &file).await?;
+                let moved = moved.map_or(String::new(), |path| format!("; the one before is {}", path.display()));
+                print_line(&format!("restored {}{moved}", file.display()))?;
+                Ok(ExitCode::SUCCESS)
             }
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,

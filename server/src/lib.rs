@@ -3,6 +3,7 @@
 // Merged roots nest one future for each member, and the compiler follows them all to their end.
 #![recursion_limit = "512"]
 
+pub mod backup;
 pub mod cli;
 pub mod codes;
 pub mod compose;

@@ -9,6 +9,8 @@ mod clients;
 mod clips;
 mod contract;
 mod counters;
+mod explain;
+mod fuzz;
 mod kill;
 mod manifest;
 mod metrics;

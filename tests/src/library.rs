@@ -1,6 +1,9 @@
 //! A synthetic library behind the core schema, without a server: for plans, measurements and comparisons.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::{Context, ensure};
 use async_graphql::{Request, Response, Schema, Variables};
@@ -14,7 +17,7 @@ use kernel::{
     parts::Parts,
     plugin::Kernel,
     signing::Signer,
-    store::{Store, StoreConfig},
+    store::{Observer, Store, StoreConfig},
     telemetry::Metrics,
 };
 use migration::Migrator;
@@ -22,7 +25,7 @@ use schema::{
     SharedCaches,
     kit::access::{Access, Via, Viewer},
 };
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{EntityTrait, QueryOrder, Statement};
 use sea_orm_migration::MigratorTrait;
 use serde_json::Value as Json;
 use server::dev::{self, plan::Plan};
@@ -43,11 +46,15 @@ pub struct Library {
     pub api: Api,
     /// The account that rated and played most.
     pub viewer: UserId,
+    seen: Seen,
     folder: Option<TempDir>,
 }
 
+/// Statements as they were sent.
+type Seen = Arc<Mutex<Vec<Statement>>>;
+
 impl Library {
-    /// A new library of so many items. Every statement of it is traced.
+    /// A new library of so many items.
     pub async fn seeded(backend: Backend, n_media: usize) -> anyhow::Result<Self> {
         Self::planned(backend, Plan::new(n_media, None, None, None, 1)).await
     }
@@ -59,20 +66,25 @@ impl Library {
             Some(url) => StoreConfig::new(url),
             None => StoreConfig::embedded(folder.path()),
         };
+        let seen = Seen::default();
+        let watched = Arc::clone(&seen);
+        let observe = move |statement: &Statement| {
+            let mut seen = watched.lock().unwrap_or_else(PoisonError::into_inner);
+            // While it is filled, nobody looks.
+            if seen.capacity() > 0 {
+                seen.push(statement.clone());
+            }
+        };
         let config = StoreConfig {
-            slow_statement: Duration::ZERO,
+            observer: Some(Observer(Arc::new(observe))),
             ..config
         };
         let kernel = kernel(&config, folder.path()).await?;
         dev::seed(&kernel, plan, |_| ()).await?;
         let mut library = Self::over(kernel).await?;
         library.folder = Some(folder);
+        library.seen = seen;
         Ok(library)
-    }
-
-    /// The library of a database that was seeded before.
-    pub async fn open(config: &StoreConfig, data: &Path) -> anyhow::Result<Self> {
-        Self::over(kernel(config, data).await?).await
     }
 
     async fn over(kernel: Kernel) -> anyhow::Result<Self> {
@@ -95,6 +107,7 @@ impl Library {
             shared,
             api,
             viewer,
+            seen: Seen::default(),
             folder: None,
         })
     }
@@ -110,6 +123,16 @@ impl Library {
         let mut request = Request::new(document).variables(Variables::from_json(variables));
         request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
         self.api.execute(request).await
+    }
+
+    /// The statements of a document that finds nothing in memory and must not fail, in their order.
+    pub async fn statements(&self, document: &str, variables: Json) -> anyhow::Result<Vec<Statement>> {
+        self.kernel.caches.clear();
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen() = Vec::with_capacity(16);
+        let data = self.data(document, variables).await;
+        let statements = std::mem::take(&mut *seen());
+        data.map(|_| statements)
     }
 
     /// The data of a document that must not fail.

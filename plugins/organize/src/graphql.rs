@@ -1,5 +1,7 @@
 //! What clients see: changing many items at once, and undo.
 
+mod autotag;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entities::id::{EditId, JobId, MediaId};
 use kernel::{
@@ -19,20 +21,27 @@ use schema::{
         access::{Needs, Viewer, require},
         error::ToGraphql,
         id,
-        surface::{NoFields, NoSubscription, Surface},
+        surface::{NoSubscription, Surface},
     },
     limits,
-    media::{changes::BulkUpdateMediaInput, rules, rules::MediaEdit, selection::Selection, types::Media},
+    media::{
+        changes::BulkUpdateMediaInput,
+        rules,
+        rules::MediaEdit,
+        selection::{Selected, Selection},
+        types::Media,
+    },
 };
 
 use crate::{
     Organize,
     code::NOTHING_TO_CHANGE,
-    jobs::{bulk::BulkUpdate, undo::UndoEdit},
+    graphql::autotag::StartAutoTagInput,
+    jobs::{autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, undo::UndoEdit},
 };
 
 impl Surface for Organize {
-    type Query = NoFields;
+    type Query = autotag::OrganizeQuery;
     type Mutation = OrganizeMutation;
     type Subscription = NoSubscription;
 }
@@ -50,6 +59,34 @@ pub struct BulkUpdateMediaPayload {
     media: Vec<Media>,
     /// The job that changes them, if they are too many for one request.
     job: Option<Job>,
+}
+
+/// What `startAutoTag` started.
+#[derive(SimpleObject)]
+pub struct StartAutoTagPayload {
+    /// The job.
+    job: Job,
+    /// Takes back all that the job changed, by `undo`, once it has ended.
+    undo_token: ID,
+}
+
+/// Of which folders to make galleries.
+#[derive(InputObject)]
+pub struct CreateFolderGalleriesInput {
+    /// Only those of this library.
+    library_id: Option<ID>,
+    /// Only those with so many pictures right in them.
+    #[graphql(default = 2)]
+    min_pictures: i32,
+}
+
+/// What `createFolderGalleries` started.
+#[derive(SimpleObject)]
+pub struct CreateFolderGalleriesPayload {
+    /// The job.
+    job: Job,
+    /// Takes back all that the job changed, by `undo`, once it has ended.
+    undo_token: ID,
 }
 
 /// What to take back.
@@ -110,6 +147,59 @@ impl OrganizeMutation {
         bulk(cx, selection, change, dry_run).await.graphql()
     }
 
+    /// Gives items the tags, people and studios whose names occur in their paths, as a job; `autoTagPreview` says before
+    /// what it would do. Nothing is taken from items.
+    #[graphql(guard = "Needs::Edit")]
+    async fn start_auto_tag(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which items, and whose names.")] input: StartAutoTagInput,
+    ) -> async_graphql::Result<StartAutoTagPayload> {
+        let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx).graphql()?);
+        let (library, kinds) = autotag::scope(&input).graphql()?;
+        let edit = Edit::begin(kernel, viewer, "startAutoTag").await.graphql()?;
+        let job = AutoTag {
+            edit: edit.id(),
+            library,
+            kinds,
+        };
+        let (token, job) = start(kernel, edit, &job).await.graphql()?;
+        Ok(StartAutoTagPayload {
+            job: shown(kernel, job).await.graphql()?,
+            undo_token: id::id(token),
+        })
+    }
+
+    /// Makes a gallery of each folder with enough pictures, as a job, and adds new pictures to those that there are.
+    #[graphql(guard = "Needs::Edit")]
+    async fn create_folder_galleries(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which folders.")] input: CreateFolderGalleriesInput,
+    ) -> async_graphql::Result<CreateFolderGalleriesPayload> {
+        let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx).graphql()?);
+        let library = input
+            .library_id
+            .map(|id| id::parse(&id, "input.libraryId"))
+            .transpose()
+            .graphql()?;
+        let least = u32::try_from(input.min_pictures).ok().filter(|least| *least > 0);
+        let least = least
+            .ok_or_else(|| Failure::field("input.minPictures", "must be at least 1"))
+            .graphql()?;
+        let edit = Edit::begin(kernel, viewer, "createFolderGalleries").await.graphql()?;
+        let job = FolderGalleries {
+            edit: edit.id(),
+            library,
+            least,
+        };
+        let (token, job) = start(kernel, edit, &job).await.graphql()?;
+        Ok(CreateFolderGalleriesPayload {
+            job: shown(kernel, job).await.graphql()?,
+            undo_token: id::id(token),
+        })
+    }
+
     /// Takes a change back by its token: everything becomes what it was. What was changed since is a conflict, and then
     /// nothing is taken back unless `skipConflicts` says so. An undo has a token itself.
     #[graphql(guard = "Needs::View")]
@@ -167,7 +257,8 @@ async fn bulk(
             job,
         });
     }
-    let done = at_once(kernel, viewer, &selection, &change, dry_run).await?;
+    let found = (&selected, &first[..], matched_count.max(0) as usize);
+    let done = at_once(kernel, viewer, found, &change, dry_run).await?;
     Ok(BulkUpdateMediaPayload {
         matched_count,
         updated_count: done.n_subjects,
@@ -180,19 +271,20 @@ async fn bulk(
 async fn at_once(
     kernel: &Kernel,
     viewer: &Viewer,
-    selection: &Selection,
+    (selected, first, n_matched): (&Selected<'_>, &[MediaId], usize),
     change: &MediaEdit,
     dry_run: bool,
 ) -> Result<Done, Failure> {
     const PART: u64 = 500;
     let reader = kernel.store.reader();
-    let selected = selection.open(reader, viewer.user).await?;
     // Read before the change: it may change what the filter finds.
-    let (mut all, mut after) = (Vec::new(), MediaId(i64::MIN));
-    loop {
-        let part = selected.after(reader, after, PART).await?;
-        let Some(last) = part.last() else { break };
-        after = *last;
+    let mut all = first.to_vec();
+    while all.len() < n_matched {
+        let last = all.last().copied().unwrap_or(MediaId(i64::MIN));
+        let part = selected.after(reader, last, PART).await?;
+        if part.is_empty() {
+            break;
+        }
         all.extend(part);
     }
     let mut edit = Edit::begin(kernel, viewer, "bulkUpdateMedia").await?;

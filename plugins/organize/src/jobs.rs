@@ -1,5 +1,7 @@
 //! The jobs of this plugin.
 
+pub mod autotag;
 pub mod bulk;
+pub mod galleries;
 pub mod retain;
 pub mod undo;

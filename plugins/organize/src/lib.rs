@@ -5,6 +5,7 @@
 pub mod code;
 pub mod graphql;
 pub mod jobs;
+pub mod names;
 
 use std::sync::Arc;
 
@@ -15,7 +16,9 @@ use kernel::{
 };
 use serde::Deserialize;
 
-use crate::jobs::{bulk::BulkUpdate, retain::RetainEdits, undo::UndoEdit};
+use crate::jobs::{
+    autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, retain::RetainEdits, undo::UndoEdit,
+};
 
 /// The `[organize]` section.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,7 +58,9 @@ impl Plugin for Organize {
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
+        table.add::<AutoTag>(&self);
         table.add::<BulkUpdate>(&self);
+        table.add::<FolderGalleries>(&self);
         table.add::<UndoEdit>(&self);
         table.add::<RetainEdits>(&self);
         // The pattern is a constant, and a test reads it.

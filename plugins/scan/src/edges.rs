@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use entities::id::{MediaId, PersonId, StudioId, TagId};
+use entities::id::{CollectionId, MediaId, PersonId, StudioId, TagId};
 use kernel::{
     events::{PersonChanged, StudioChanged, TagChanged},
     store::Tx,
 };
-use schema::kit::text::natural_key;
+use schema::{collection::rules::CollectionChanged, kit::text::natural_key};
 use sea_orm::DbErr;
 
 use crate::{nfo::Credit, sql};
@@ -197,7 +197,7 @@ pub async fn join(tx: &Tx, now: i64, items: &[Joined]) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Counts items in and out of their tags and people when they appear and when their last file goes missing: a counter
+/// Counts items in and out of their tags, people and collections when they appear and when their last file goes missing: a counter
 /// says what the list below it shows.
 pub async fn count_presence(tx: &Tx, appeared: &[MediaId], vanished: &[MediaId]) -> Result<(), DbErr> {
     let tags = joined(tx, ("media_tag", "tag_id"), appeared, vanished).await?;
@@ -212,6 +212,13 @@ pub async fn count_presence(tx: &Tx, appeared: &[MediaId], vanished: &[MediaId])
     if !people.is_empty() {
         tx.publish(PersonChanged {
             people: people.into_iter().map(|(id, _)| PersonId(id)).collect(),
+        });
+    }
+    let collections = joined(tx, ("collection_item", "collection_id"), appeared, vanished).await?;
+    count(tx, "collection", &collections).await?;
+    if !collections.is_empty() {
+        tx.publish(CollectionChanged {
+            collections: collections.into_iter().map(|(id, _)| CollectionId(id)).collect(),
         });
     }
     Ok(())

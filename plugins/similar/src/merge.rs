@@ -18,6 +18,7 @@ use kernel::{
     sql,
     store::{Durability, Tx},
 };
+use schema::edit::carry::carry;
 use schema::media::{
     primary::{self, Choice, quality},
     rules::MediaUserChanged,
@@ -98,6 +99,7 @@ pub async fn merge(kernel: &Kernel, media: &[MediaId], keep: Option<MediaId>) ->
     let users = join_own(&tx, &kept, &items, now).await?;
     join_dismissed(&tx, &kept, &items, now).await?;
     let merged: Vec<MediaId> = items.iter().map(|item| item.row.id).collect();
+    carry(&tx, kept.row.id, &merged).await?;
     media::Entity::delete_many()
         .filter(media::Column::Id.is_in(merged.iter().copied()))
         .exec(&*tx)

@@ -10,8 +10,8 @@ use entities::{
 };
 use kernel::cache::RowCache;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, IdenStatic, Iterable,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::{ByFile, Credit, FolderPlace, Kin, LibraryRow};

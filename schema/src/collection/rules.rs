@@ -364,7 +364,11 @@ async fn bounds(
     })
 }
 
-async fn insert(
+/// States items of a collection between two places to an edit.
+///
+/// # Errors
+/// An item does not exist, they are too many, or the database fails.
+pub async fn insert(
     edit: &mut Edit,
     id: CollectionId,
     media: &[MediaId],

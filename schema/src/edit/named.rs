@@ -46,6 +46,17 @@ pub static STUDIOS: Named = Named {
     aliases: None,
 };
 
+/// Refuses too many other names.
+///
+/// # Errors
+/// When they are.
+pub fn few_aliases(aliases: &[String]) -> Result<(), Failure> {
+    match aliases.len() > MAX_ALIASES {
+        true => Err(Failure::field("input.aliases", format!("at most {MAX_ALIASES} names"))),
+        false => Ok(()),
+    }
+}
+
 impl Named {
     /// Everything that refers to them: the table, and the column that says to which.
     fn links(&self) -> impl Iterator<Item = (&'static Table, &'static str)> + use<> {
@@ -106,9 +117,7 @@ impl Named {
         let Some((table, owner)) = self.aliases else {
             return Ok(());
         };
-        if wanted.len() > MAX_ALIASES {
-            return Err(Failure::field("input.aliases", format!("at most {MAX_ALIASES} names")));
-        }
+        few_aliases(wanted)?;
         let present = edit.read(table, owner, &[id]).await?;
         for row in present
             .iter()

@@ -21,7 +21,7 @@ use serde_json::json;
 use super::{
     effects::Effects,
     row::Row,
-    table::{MEDIA_USER, SubjectKind, Table},
+    table::{MEDIA_USER, SAVED_FILTER, SubjectKind, Table},
     write,
 };
 use crate::kit::access::Viewer;
@@ -309,7 +309,7 @@ impl Edit {
         self.lock(&items).await?;
         write::write(&self.tx, &changes, self.now).await?;
         self.effects.add(&changes, &self.locked);
-        self.is_private &= changes.iter().all(|change| change.table.name == MEDIA_USER.name);
+        self.is_private &= changes.iter().all(|change| is_own(change.table));
         self.record(&changes).await?;
         Ok(())
     }
@@ -434,6 +434,11 @@ impl Edit {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Whether the rows of a table belong to one account alone.
+fn is_own(table: &Table) -> bool {
+    [MEDIA_USER.name, SAVED_FILTER.name].contains(&table.name)
 }
 
 /// One change a row: what it was before the first and is after the last.

@@ -143,7 +143,7 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
             )));
         }
         for class in Resolution::ALL {
-            select.expr(Expr::cust_with_expr("count(*) filter (where $1)", class.condition()));
+            select.expr(Expr::cust(format!("count(*) filter (where {})", class.sql())));
         }
         return select;
     }

@@ -170,7 +170,9 @@ impl Translation<'_> {
         }
         if wanted(&filter.is_favorite) == Some(true) {
             // In these words, because they are the index's.
-            drivers.push(Driver::counted(own().and_where(Expr::cust(r#""mu"."is_favorite""#)).take()));
+            drivers.push(Driver::counted(
+                own().and_where(Expr::cust(r#""mu"."is_favorite""#)).take(),
+            ));
         }
         if let Some(views) = filter.view_count.as_ref().filter(|views| views.is_above(0)) {
             let played = views.condition(&Subject::present(Expr::col(("mu", "n_views"))));
@@ -405,7 +407,10 @@ impl Link {
             select.column((self.alias, "media_id")).from_as(self.table, self.alias);
             select.and_where(is_in((self.alias, self.column), &ids));
             // An item that has several counts for each: it is a bound, and missing items are few.
-            let sum = Func::coalesce([Expr::from(Func::sum(Expr::col((self.named, "n_media")))), Expr::cust("0")]);
+            let sum = Func::coalesce([
+                Expr::from(Func::sum(Expr::col((self.named, "n_media")))),
+                Expr::cust("0"),
+            ]);
             let at_most = Query::select()
                 .expr(Expr::from(sum).cast_as("bigint"))
                 .from(self.named)

@@ -401,7 +401,9 @@ fn count_found(found: &SelectStatement, backend: DbBackend) -> SelectStatement {
         .take();
     let mut count = found.clone();
     count.clear_selects().expr(Expr::cust("count(*)"));
-    count.and_where(matching::id_column(backend).not_in_subquery(missing)).take()
+    count
+        .and_where(matching::id_column(backend).not_in_subquery(missing))
+        .take()
 }
 
 /// How many items a condition holds for.

@@ -55,8 +55,8 @@ impl Resolution {
         *Self::ALL.iter().rev().find(reaches).unwrap_or(&Self::Sd)
     }
 
-    /// The condition that an item is a video of this class. Without bound values, so that it may stand in a select list.
-    pub fn condition(self) -> Expr {
+    /// The condition that an item is a video of this class, in SQL.
+    pub fn sql(self) -> String {
         let above = Self::ALL.into_iter().find(|class| *class > self);
         let mut text =
             r#""media"."kind" = 0 and "media"."width" is not null and "media"."height" is not null"#.to_owned();
@@ -66,7 +66,7 @@ impl Resolution {
         if let Some(above) = above {
             text.push_str(&format!(" and not {}", reaches(above)));
         }
-        Expr::cust(format!("({text})"))
+        format!("({text})")
     }
 }
 
@@ -107,10 +107,10 @@ impl ResolutionCriterion {
     pub fn condition(&self) -> Expr {
         let mut all = Expr::cust("1 = 1");
         if let Some(class) = self.eq {
-            all = all.and(class.condition());
+            all = all.and(Expr::cust(class.sql()));
         }
         if let Some(classes) = &self.is_in {
-            let any = classes.iter().map(|class| class.condition());
+            let any = classes.iter().map(|class| Expr::cust(class.sql()));
             all = all.and(
                 any.reduce(|one, other| one.or(other))
                     .unwrap_or_else(|| Expr::cust("1 = 2")),

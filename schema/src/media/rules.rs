@@ -332,6 +332,94 @@ async fn by_media(
     Ok(rows)
 }
 
+/// What comes to an item: tags, people behind those that are there, and a studio if it has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// Tags.
+    pub tags: BTreeSet<TagId>,
+    /// People.
+    pub people: BTreeSet<PersonId>,
+    /// The studio.
+    pub studio: Option<StudioId>,
+}
+
+/// Leaves of what would come to items what they have already; items to which nothing comes are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lacking(
+    edit: &Edit,
+    wanted: BTreeMap<MediaId, Additions>,
+) -> Result<BTreeMap<MediaId, Additions>, Failure> {
+    let media: Vec<i64> = wanted.keys().map(|id| id.0).collect();
+    let (tags, people) = (
+        by_media(edit, &MEDIA_TAG, &media).await?,
+        by_media(edit, &MEDIA_PERSON, &media).await?,
+    );
+    let rows = edit.read(&MEDIA, "id", &media).await?;
+    let mut lacking = BTreeMap::new();
+    for row in rows {
+        let id = row.int(&MEDIA, "id");
+        let Some(mut additions) = wanted.get(&MediaId(id)).cloned() else {
+            continue;
+        };
+        for present in tags.get(&id).into_iter().flatten() {
+            additions.tags.remove(&TagId(present.int(&MEDIA_TAG, "tag_id")));
+        }
+        for present in people.get(&id).into_iter().flatten() {
+            additions
+                .people
+                .remove(&PersonId(present.int(&MEDIA_PERSON, "person_id")));
+        }
+        if !row.get(&MEDIA, "studio_id").is_null() {
+            additions.studio = None;
+        }
+        if additions != Additions::default() {
+            lacking.insert(MediaId(id), additions);
+        }
+    }
+    Ok(lacking)
+}
+
+/// States additions of which items have none to an edit.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add(edit: &mut Edit, lacking: &BTreeMap<MediaId, Additions>) -> Result<(), Failure> {
+    let ids: Vec<MediaId> = lacking.keys().copied().collect();
+    let media: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let locked = edit.lock(&ids).await?;
+    let people = by_media(edit, &MEDIA_PERSON, &media).await?;
+    for row in edit.read(&MEDIA, "id", &media).await? {
+        let id = row.int(&MEDIA, "id");
+        let (Some(item), Some(additions)) = (locked.get(&id), lacking.get(&MediaId(id))) else {
+            continue;
+        };
+        for tag in &additions.tags {
+            edit.insert(&MEDIA_TAG, Row(vec![json!(id), json!(tag.0), json!(item.added_at)]));
+        }
+        let places = people
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .map(|row| row.int(&MEDIA_PERSON, "position") + 1);
+        for (position, person) in (places.max().unwrap_or(0)..).zip(&additions.people) {
+            let row = vec![
+                json!(id),
+                json!(person.0),
+                Json::Null,
+                json!(position),
+                json!(item.added_at),
+            ];
+            edit.insert(&MEDIA_PERSON, Row(row));
+        }
+        if let Some(studio) = additions.studio {
+            edit.update(&MEDIA, row.clone(), row.with(&MEDIA, "studio_id", studio.0));
+        }
+    }
+    edit.write_if_many().await
+}
+
 /// A failure that names an id which does not exist.
 pub fn unknown(noun: &str, id: impl Display, path: &str) -> Failure {
     Failure::field(path, format!("no {noun} `{id}`"))

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::{
     edit::{
-        named::PEOPLE,
+        named::{PEOPLE, few_aliases},
         row::Row,
         session::{Done, Edit},
-        table::PERSON,
+        table::{PERSON, PERSON_ALIAS},
     },
     kit::{access::Viewer, text::natural_key},
 };
@@ -61,8 +61,9 @@ pub async fn add(edit: &mut Edit, new: NewPerson) -> Result<PersonId, Failure> {
         json!(edit.now),
     ];
     edit.insert(&PERSON, Row(row));
-    if !new.aliases.is_empty() {
-        PEOPLE.set_aliases(edit, id.0, &new.aliases).await?;
+    few_aliases(&new.aliases)?;
+    for name in new.aliases {
+        edit.insert(&PERSON_ALIAS, Row(vec![json!(id.0), json!(name)]));
     }
     Ok(id)
 }

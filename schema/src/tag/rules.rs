@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::{
     edit::{
-        named::TAGS,
+        named::{TAGS, few_aliases},
         row::Row,
         session::{Done, Edit, must_exist},
-        table::{TAG, TAG_PARENT},
+        table::{TAG, TAG_ALIAS, TAG_PARENT},
     },
     kit::{access::Viewer, text::natural_key},
     tag::graph::{Graph, Of},
@@ -81,8 +81,9 @@ pub async fn add(edit: &mut Edit, mut new: NewTag) -> Result<TagId, Failure> {
         json!(edit.now),
     ];
     edit.insert(&TAG, Row(row.to_vec()));
-    if !new.aliases.is_empty() {
-        TAGS.set_aliases(edit, id.0, &new.aliases).await?;
+    few_aliases(&new.aliases)?;
+    for name in new.aliases {
+        edit.insert(&TAG_ALIAS, Row(vec![json!(id.0), json!(name)]));
     }
     for parent in new.parents {
         edit.insert(&TAG_PARENT, Row(vec![json!(id.0), json!(parent.0)]));

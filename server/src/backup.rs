@@ -1,0 +1,153 @@
+//! Copies of the embedded database while it is used, and putting one in its place.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+
+use crate::{
+    data_dir::{self, DataLock},
+    settings::Settings,
+};
+
+const NAME: &str = "vitagraph.db";
+
+/// Copies the database to a new file, consistent and compact, while servers use it. It has everything but what can be
+/// made again: pictures and renditions. Gives its size in bytes.
+///
+/// # Errors
+/// The database is PostgreSQL, the file is there already, or it cannot be written.
+pub async fn back_up(settings: &Settings, target: &Path) -> anyhow::Result<u64> {
+    embedded(settings, "`pg_dump --format=custom` copies it while it is used")?;
+    ensure!(
+        !target.exists(),
+        "{} is there already; a backup replaces nothing",
+        target.display()
+    );
+    let source = settings.data.join(NAME);
+    ensure!(source.exists(), "there is no database in {}", settings.data.display());
+    let part = beside(target, ".part")?;
+    let _ = fs::remove_file(&part);
+    let copied = copy(&source, &part).await;
+    if let Err(error) = copied {
+        let _ = fs::remove_file(&part);
+        return Err(error);
+    }
+    // A crash between the two leaves the part, never half a backup under the name.
+    fs::rename(&part, target).with_context(|| format!("naming the backup {}", target.display()))?;
+    sync_folder(target)?;
+    Ok(fs::metadata(target)?.len())
+}
+
+/// Puts a backup in the place of the database. The present one is moved to `backups/`; gives where, if there was one.
+///
+/// # Errors
+/// A server runs, the file is no backup, or it cannot be copied.
+pub async fn restore(settings: &Settings, source: &Path) -> anyhow::Result<Option<PathBuf>> {
+    embedded(settings, "`pg_restore --clean` puts a copy in its place")?;
+    let data = data_dir::prepare(&settings.data)?;
+    let Some(_lock) = DataLock::try_take(&data)? else {
+        let holder = DataLock::holder(&data).map_or(String::new(), |pid| format!(" (process {pid})"));
+        bail!("vitagraph{holder} uses {}; stop it first", data.display());
+    };
+    must_be_backup(source).await?;
+    let part = data.join(format!("{NAME}.part"));
+    fs::copy(source, &part).with_context(|| format!("copying {} to {}", source.display(), part.display()))?;
+    File::open(&part)?
+        .sync_all()
+        .with_context(|| format!("writing {}", part.display()))?;
+    let moved = set_aside(&data)?;
+    let place = data.join(NAME);
+    fs::rename(&part, &place).with_context(|| format!("putting the backup at {}", place.display()))?;
+    sync_folder(&place)?;
+    Ok(moved)
+}
+
+fn embedded(settings: &Settings, instead: &str) -> anyhow::Result<()> {
+    ensure!(
+        settings.is_embedded(),
+        "this server keeps its data in PostgreSQL: {instead}"
+    );
+    Ok(())
+}
+
+async fn copy(source: &Path, target: &Path) -> anyhow::Result<()> {
+    let text = target.to_str().context("the backup's name is not UTF-8")?;
+    let connection = open(source, "rw").await?;
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, "vacuum into $1", [text.into()]);
+    let copied = connection.execute_raw(statement).await;
+    connection.close().await?;
+    copied.with_context(|| format!("copying the database to {text}"))?;
+    must_be_backup(target).await?;
+    // Only its owner may read accounts and keys.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(target, mode).with_context(|| format!("keeping {text} private"))?;
+    File::open(target)?
+        .sync_all()
+        .with_context(|| format!("writing {text}"))
+}
+
+/// Refuses a file that is damaged or no database of ours.
+async fn must_be_backup(path: &Path) -> anyhow::Result<()> {
+    ensure!(path.is_file(), "there is no file {}", path.display());
+    let connection = open(path, "ro").await?;
+    let checked = async {
+        let one = |text: &'static str| connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, text));
+        let row = one("pragma quick_check(1)").await?.context("no answer of the check")?;
+        let verdict: String = row.try_get_by_index(0)?;
+        ensure!(verdict == "ok", "it is damaged: {verdict}");
+        let tables = "select count(*) from sqlite_master where name in ('migration_core', 'media')";
+        let n: i64 = one(tables).await?.context("no answer")?.try_get_by_index(0)?;
+        ensure!(n == 2, "it is no database of Vitagraph");
+        anyhow::Ok(())
+    };
+    let checked = checked.await;
+    connection.close().await?;
+    checked.with_context(|| format!("{} is no backup", path.display()))
+}
+
+async fn open(path: &Path, mode: &str) -> anyhow::Result<DatabaseConnection> {
+    let text = path.to_str().context("the file's name is not UTF-8")?;
+    let mut options = ConnectOptions::new(format!("sqlite://{text}?mode={mode}"));
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options)
+        .await
+        .with_context(|| format!("opening {text}"))
+}
+
+/// Moves the present database with its log out of the way.
+fn set_aside(data: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let place = data.join(NAME);
+    if !place.exists() {
+        return Ok(None);
+    }
+    let folder = data_dir::prepare(&data.join("backups"))?;
+    let moment = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3f");
+    let aside = folder.join(format!("replaced-{moment}.db"));
+    for suffix in ["-wal", "-shm", ""] {
+        let (from, to) = (beside(&place, suffix)?, beside(&aside, suffix)?);
+        if from.exists() {
+            fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
+        }
+    }
+    Ok(Some(aside))
+}
+
+fn beside(path: &Path, suffix: &str) -> anyhow::Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} is no name of a file", path.display()))?;
+    Ok(path.with_file_name(format!("{name}{suffix}")))
+}
+
+fn sync_folder(path: &Path) -> anyhow::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(folder)?
+        .sync_all()
+        .with_context(|| format!("writing the folder {}", folder.display()))
+}
