@@ -18,6 +18,7 @@ import { isShowableImage } from "@/lib/playability";
 import { Button } from "@/ui/button";
 import { BackIcon, NextIcon } from "@/ui/more-icons";
 import { Chapters, ChaptersFragment } from "./chapters";
+import { Clips } from "./clips";
 import { FileFacts, FileFactsFragment } from "./file-facts";
 import { ImageViewer } from "./image-viewer";
 import { Markers, MarkersFragment } from "./markers";
@@ -219,6 +220,9 @@ function MediaPage({ id }: { readonly id: string }) {
           summary={[kindText(media.__typename), formatDuration(duration), resolution, formatBytes(size, locale)].filter(Boolean).join(" · ")}
         />
         <div className={styles.side}>
+          {media.__typename === "Video" && (
+            <Clips mediaId={media.id} range={range} onRange={setRange} onSeek={(seconds) => player.current?.seek(seconds)} />
+          )}
           {media.__typename !== "Image" && (
             <Markers
               mediaId={media.id}
