@@ -28,6 +28,7 @@ try {
       ["collects and orders", collect],
       ["narrows by facets and saved filters", narrowByFacets],
       ["marks a place", markPlaces],
+      ["makes a clip", makeClip],
       ["throws away and brings back", trashAndRestore],
       ["comes back to the same place", comeBack],
       ["commands and help", commands],
@@ -281,6 +282,30 @@ async function collect(found) {
   await expectSoon(async () => (await order()).join() === [before[1], before[0], before[2]].join(), "the first item stands second");
   await shoot(page, "collection");
   found.push(...(await accessibilityProblems(page, "collection")));
+}
+
+/** A clip by keyboard: in, out, make; its job is watched until the clip stands in the list. */
+async function makeClip(found) {
+  await page.goto(`${url}/?kind=video&sort=duration`);
+  await page.locator("[data-media] [data-focus]").first().focus();
+  await press("Enter");
+  await page.locator("video").waitFor();
+  await page.waitForFunction(() => document.querySelector("video").readyState > 0);
+  await press("2");
+  await press("i");
+  await press("6");
+  await press("o");
+  const panel = page.getByRole("region", { name: "Clips" });
+  await panel.getByLabel("Name of the clip").focus();
+  await type("From two to six");
+  await shoot(page, "clip-form");
+  found.push(...(await accessibilityProblems(page, "clip form")));
+  await press("Enter");
+  await panel.getByRole("link", { name: "From two to six" }).waitFor({ timeout: 60_000 });
+  await shoot(page, "clip");
+  const text = await panel.getByRole("listitem").first().textContent();
+  assert.match(text ?? "", /ready/);
+  return text ?? "";
 }
 
 /** Saved filters and facets, both from the library's bar. */

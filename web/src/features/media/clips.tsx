@@ -35,7 +35,11 @@ const CreateClip = graphql(
   [JobRowFragment],
 );
 
-const ClipJob = graphql(`query ClipJob($id: ID!) { node(id: $id) { __typename id ... on Job { ...JobRow } } }`, [JobRowFragment]);
+const ClipJob = graphql(`
+  query ClipJob($id: ID!) {
+    node(id: $id) { __typename id ... on Job { status title progress { done total fraction } error { message } } }
+  }
+`);
 
 const modes = ["SMART", "EXACT", "KEYFRAME"] as const;
 
@@ -146,7 +150,7 @@ function ClipForm({ mediaId, start, end, onMade }: ClipFormProps) {
 /** The job's progress: the tray's subscription keeps it up to date in the cache. */
 function Making({ id, onOver }: { readonly id: string; readonly onOver: () => void }) {
   const [{ data }] = useQuery({ query: ClipJob, variables: { id } });
-  const job = data?.node?.__typename === "Job" ? readFragment(JobRowFragment, data.node) : null;
+  const job = data?.node?.__typename === "Job" ? data.node : null;
   const status = job?.status;
   const reason = job?.error?.message;
   // The clip appears in the list, which is asked for again.
