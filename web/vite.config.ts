@@ -29,7 +29,13 @@ export default defineConfig({
     // Every browser with ES2022 preloads modules by itself.
     modulePreload: { polyfill: false },
     sourcemap: false,
-    rolldownOptions: { output: { comments: false } },
+    rolldownOptions: {
+      output: {
+        comments: false,
+        // What the first page needs is one file: two dozen small ones compress worse and cost requests.
+        codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] },
+      },
+    },
   },
   server: {
     proxy: {

@@ -222,6 +222,10 @@ ids! {
     SessionId, Session, "ses", "session";
     /// An API token.
     ApiTokenId, ApiToken, "tok", "API token";
+    /// A clip of a media item.
+    ClipId, Clip, "clp", "clip";
+    /// A rendition of a whole file.
+    RenditionId, Rendition, "ren", "rendition";
     /// A job.
     JobId, Job, "job", "job";
     /// A group of jobs that count together.

@@ -6,6 +6,7 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt::Debug,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -52,6 +53,13 @@ facts! {
     MediaAnalyzed {
         /// The items.
         media: Vec<MediaId>,
+    }
+    /// The server itself has put files into a folder of a library.
+    FilesAdded {
+        /// The library.
+        library: LibraryId,
+        /// The folder, which is one of the library's paths or lies below one.
+        folder: PathBuf,
     }
     /// A library's row, paths or counters changed.
     LibraryChanged {

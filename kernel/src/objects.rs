@@ -4,8 +4,11 @@
 //! and when [`Objects::put`] returns, it is on the disk.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     ops::Range,
+    os::unix::fs::FileExt,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, OnceLock},
@@ -19,6 +22,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSyst
 
 use crate::error::Failure;
 
+/// So many bytes of a file are read at a time.
+const PIECE: usize = 8 << 20;
 /// 160 bits: a name of 32 letters and digits that no file system folds.
 const KEY: usize = 20;
 
@@ -155,6 +160,62 @@ impl Objects {
         let put = self.store()?.put(&key.path(), payload).await;
         put.map_err(ObjectError::of("writing"))?;
         Ok(key)
+    }
+
+    /// Keeps all of a file, as [`put`](Self::put) keeps bytes, and gives its key and length. Nobody may change it meanwhile.
+    pub async fn put_file(&self, file: File) -> Result<(ObjectKey, u64), ObjectError> {
+        let failed = |source: io::Error| ObjectError {
+            action: "reading what is to be kept",
+            source: Box::new(source),
+        };
+        let joined = |error: tokio::task::JoinError| failed(io::Error::other(error));
+        let file = Arc::new(file);
+        let hashed = Arc::clone(&file);
+        let hash = move || {
+            let mut hasher = blake3::Hasher::new();
+            let (mut piece, mut size) = (vec![0; PIECE], 0);
+            loop {
+                match hashed.read_at(&mut piece, size)? {
+                    0 => return Ok((hasher.finalize(), size)),
+                    n => {
+                        hasher.update(&piece[..n]);
+                        size += n as u64;
+                    }
+                }
+            }
+        };
+        let (hash, size) = tokio::task::spawn_blocking(hash)
+            .await
+            .map_err(joined)?
+            .map_err(failed)?;
+        let mut key = [0; KEY];
+        key.copy_from_slice(&hash.as_bytes()[..KEY]);
+        let key = ObjectKey(key);
+        let mut upload = self
+            .store()?
+            .put_multipart(&key.path())
+            .await
+            .map_err(ObjectError::of("writing"))?;
+        let mut at = 0;
+        while at < size {
+            let part = Arc::clone(&file);
+            let length = PIECE.min((size - at) as usize);
+            let read = move || {
+                let mut piece = vec![0; length];
+                part.read_exact_at(&mut piece, at).map(|()| piece)
+            };
+            let piece = tokio::task::spawn_blocking(read)
+                .await
+                .map_err(joined)?
+                .map_err(failed)?;
+            upload
+                .put_part(PutPayload::from(piece))
+                .await
+                .map_err(ObjectError::of("writing"))?;
+            at += length as u64;
+        }
+        upload.complete().await.map_err(ObjectError::of("writing"))?;
+        Ok((key, size))
     }
 
     /// All bytes of an object, if there is one.

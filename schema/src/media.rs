@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod changes;
+pub mod clip;
 pub mod codes;
 pub mod connection;
 pub mod contracts;

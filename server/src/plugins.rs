@@ -122,6 +122,8 @@ fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 plugins! {
+    #[cfg(feature = "clips")]
+    clips: plugin_clips::Clips,
     #[cfg(feature = "organize")]
     organize: plugin_organize::Organize,
     #[cfg(feature = "pictures")]

@@ -6,6 +6,7 @@
 
 mod access;
 mod clients;
+mod clips;
 mod contract;
 mod counters;
 mod explain;

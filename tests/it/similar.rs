@@ -426,6 +426,27 @@ on_both! {
         ensure!(by_itself["media"]["id"] == id[1], "without a choice the best stays: {by_itself:#}");
     }
 
+    async fn an_undone_merge_shows_the_file_that_was_shown(backend: Backend) {
+        let (server, library) = world(backend).await?;
+        let large = |height| Plant { height, ..Plant::video(BASE) };
+        let planted = plant(&server, &library, &[large(480), large(720), large(1080)]).await?;
+        kept(&server, 1).await?;
+        let (id, editor) = (ids(&planted), server.editor());
+        merge(&editor, json!({ "ids": id[..2], "keepId": id[0] })).await?;
+        // Somebody chose the smaller one.
+        let store = &server.server().kernel.store;
+        let tx = store.begin(kernel::store::Durability::Full).await?;
+        tx.execute_unprepared(&format!("update media set primary_file_id = {}, height = 480, width = 853 where id = {}", planted[0].file.0, planted[0].media.0)).await?;
+        tx.commit().await?;
+        let before = rows(&server).await?;
+        let merged = merge(&editor, json!({ "ids": [id[0], id[2]], "keepId": id[0] })).await?;
+        ensure!(merged["media"]["height"] == 1080, "{merged:#}");
+        let undo = "mutation($input: UndoMergeMediaInput!) { undoMergeMedia(input: $input) { media { id } } }";
+        editor.query(undo, json!({ "input": { "undoToken": merged["undoToken"] } })).await?;
+        let after = rows(&server).await?;
+        ensure!(after["media"] == before["media"], "{:#?} became {:#?}", before["media"], after["media"]);
+    }
+
     async fn lists_cost_the_same_statements_at_any_size(backend: Backend) {
         let (server, library) = world(backend).await?;
         let mut next = numbers(11);

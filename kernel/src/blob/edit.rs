@@ -3,8 +3,10 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
     io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::Path,
 };
 
 use rustix::{
@@ -44,6 +46,31 @@ impl Root {
             Ok(stat) => Ok(Some(Facts::from(stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a folder of our own, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// When that is not allowed, or something else has the name.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Self::open(path)
+    }
+
+    /// Opens a file of our own to read and write, and makes it where it is missing. Its folder must be there. Nothing of
+    /// it is synced.
+    ///
+    /// # Errors
+    /// When that is not allowed, it is no regular file, or the path leaves the root.
+    pub fn work_file(&self, path: &RelativePath) -> io::Result<File> {
+        let (folder, name) = parts(path)?;
+        let folder = self.folder(&folder)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let descriptor = rustix::fs::openat(&folder, name, flags, Mode::from_raw_mode(0o644))?;
+        match Facts::from(rustix::fs::fstat(&descriptor)?).kind {
+            EntryKind::File => Ok(File::from(descriptor)),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
         }
     }
 

@@ -26,24 +26,23 @@ impl Resumable for Track<'_> {
 }
 
 impl Engine {
-    /// As [`head`](Engine::head), to the track's end and at the priority of background work: the header, then segment after
-    /// segment, goes to `made`, which slows it down by not taking them.
+    /// As [`head`](Engine::head), at the priority of background work.
     pub async fn track(
         &self,
         source: &Source,
         head: &HeadJob,
         made: mpsc::Sender<Made>,
+        until: watch::Receiver<u32>,
         cancel: &CancellationToken,
     ) -> Result<(), MediaError> {
         let track = Track(head);
-        let job = track.job(head.first(), u32::MAX);
+        let job = track.job(head.first(), *until.borrow());
         let limits = Limits {
             deadline_ms: u32::MAX,
             cpu_s: 0,
             ..self.limits(job.class())
         };
-        let (_until, allowed) = watch::channel(u32::MAX);
-        let link = Link::new(head.first(), Taker::Segments(made), allowed);
+        let link = Link::new(head.first(), Taker::Segments(made), until);
         let task = Task {
             job: &job,
             source: Some(source),

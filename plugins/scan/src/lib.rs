@@ -39,8 +39,9 @@ use std::{sync::Arc, time::Duration};
 use entities::id::{JobId, LibraryId};
 use kernel::{
     error::{Code, Failure},
+    events::FilesAdded,
     jobs::{Enqueue, JobTable, Need, Priority},
-    plugin::{Kernel, Plugin},
+    plugin::{Hooks, Kernel, Plugin},
     store::Durability,
     telemetry::{Metric, MetricKind},
 };
@@ -117,6 +118,17 @@ impl Plugin for Scan {
         table.add::<ScanLibrary>(&self);
         table.add::<HashLibrary>(&self);
         table.add::<FindKeyframes>(&self);
+    }
+
+    fn hooks(self: Arc<Self>, hooks: &mut Hooks) {
+        hooks.on("scan.added", |kernel, fact: Arc<FilesAdded>| async move {
+            let options = ScanOptions {
+                folders: vec![fact.folder.display().to_string()],
+                ..ScanOptions::default()
+            };
+            start(&kernel, fact.library, &options).await?;
+            Ok(())
+        });
     }
 
     fn metrics(&self) -> &'static [Metric] {

@@ -30,6 +30,8 @@ pub struct Plan {
     pub copied_video: Option<Arc<Rendition>>,
     /// For each track of sound the same as the file has it, where players take that.
     pub copied_audio: Vec<Option<Arc<Rendition>>>,
+    /// One picture of each segment, for scrubbing.
+    pub keyframes: Option<Arc<Rendition>>,
     /// Subtitles of text.
     pub texts: Vec<Text>,
     /// The file name's extension.
@@ -44,7 +46,12 @@ impl Plan {
     /// The rendition with this name.
     pub fn find(&self, id: RenditionId) -> Option<&Arc<Rendition>> {
         let copied = self.copied_video.iter().chain(self.copied_audio.iter().flatten());
-        let mut all = self.video.iter().chain(&self.audio).chain(copied);
+        let mut all = self
+            .video
+            .iter()
+            .chain(&self.audio)
+            .chain(copied)
+            .chain(&self.keyframes);
         all.find(|track| track.id == id)
     }
 
@@ -61,7 +68,7 @@ impl Plan {
                 let video = choice
                     .ceiling()
                     .among(&self.video, |track| track.as_video().map(|head| &head.rendition));
-                video.iter().chain(&self.audio).collect()
+                video.iter().chain(&self.audio).chain(&self.keyframes).collect()
             }
         }
     }

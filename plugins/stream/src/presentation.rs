@@ -52,20 +52,28 @@ pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, texts: &[Text], pla
         let segments = places.segments(track, &format!("../{}/", track.id));
         let id = track.id.to_string();
         match (track.shows(), facts.size) {
-            (Shows::Pictures(range), Some((width, height))) => made.video.push(VideoTrack {
-                id,
-                uri,
-                codecs: facts.codecs,
-                width,
-                height,
-                frame_rate: plan
+            (Shows::Pictures(range), Some((width, height))) => {
+                let is_keyframes = track.is_keyframes();
+                let rate = plan
                     .frame_rate
-                    .or(track.as_video().map(|head| head.rendition.frame_rate)),
-                peak_bit_rate: track.peak_bit_rate(),
-                mean_bit_rate: Some(track.mean_bit_rate()),
-                range,
-                segments,
-            }),
+                    .or(track.as_video().map(|head| head.rendition.frame_rate));
+                let pictures = VideoTrack {
+                    id,
+                    uri,
+                    codecs: facts.codecs,
+                    width,
+                    height,
+                    frame_rate: rate.filter(|_| !is_keyframes),
+                    peak_bit_rate: track.peak_bit_rate(),
+                    mean_bit_rate: Some(track.mean_bit_rate()).filter(|_| !is_keyframes),
+                    range,
+                    segments,
+                };
+                match is_keyframes {
+                    true => made.keyframes.push(pictures),
+                    false => made.video.push(pictures),
+                }
+            }
             (Shows::Sound { channels, sample_rate }, _) => made.audio.push(AudioTrack {
                 id,
                 uri,

@@ -74,6 +74,7 @@ enum Track {
     Video(VideoHead),
     Audio(AudioHead),
     Copy(CopyHead, Copied),
+    Keyframes(VideoHead),
 }
 
 /// What is known of a stream that is copied.
@@ -156,6 +157,11 @@ impl Rendition {
         Self::new(file, Track::Audio(head), end_us, Arc::default(), label, ffmpeg)
     }
 
+    /// One picture of each segment of pictures, for scrubbing.
+    pub fn keyframes(file: FileState, head: VideoHead, end_us: i64, label: Label, ffmpeg: &str) -> Self {
+        Self::new(file, Track::Keyframes(head), end_us, Arc::default(), label, ffmpeg)
+    }
+
     /// A stream as the file has it, in segments that it can be cut into.
     pub fn copy(file: FileState, head: CopyHead, copied: Copied, label: Label, ffmpeg: &str) -> Self {
         let end_us = copied.lengths_us.iter().sum();
@@ -185,14 +191,19 @@ impl Rendition {
     pub fn as_video(&self) -> Option<&VideoHead> {
         match &self.track {
             Track::Video(head) => Some(head),
-            Track::Audio(_) | Track::Copy(..) => None,
+            Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) => None,
         }
+    }
+
+    /// Whether each of its segments is one picture.
+    pub fn is_keyframes(&self) -> bool {
+        matches!(self.track, Track::Keyframes(_))
     }
 
     /// What it carries.
     pub fn shows(&self) -> Shows {
         match &self.track {
-            Track::Video(_) => Shows::Pictures(VideoRange::Sdr),
+            Track::Video(_) | Track::Keyframes(_) => Shows::Pictures(VideoRange::Sdr),
             Track::Audio(head) => Shows::Sound {
                 channels: head.rendition.channels,
                 sample_rate: head.rendition.sample_rate,
@@ -205,14 +216,14 @@ impl Rendition {
     pub fn told_codecs(&self) -> Option<&str> {
         match &self.track {
             Track::Copy(_, copied) => Some(&copied.codecs),
-            Track::Video(_) | Track::Audio(_) => None,
+            Track::Video(_) | Track::Audio(_) | Track::Keyframes(_) => None,
         }
     }
 
     /// How many segments it has.
     pub fn n_segments(&self) -> u32 {
         match &self.track {
-            Track::Video(head) => head.n_segments,
+            Track::Video(head) | Track::Keyframes(head) => head.n_segments,
             Track::Copy(_, copied) => copied.lengths_us.len() as u32,
             Track::Audio(head) => {
                 let frames = head.n_frames;
@@ -236,8 +247,10 @@ impl Rendition {
     fn length_us(&self, n: u32) -> i64 {
         match &self.track {
             // The last one holds all that is left, so that the sum is the track's length.
-            Track::Video(head) if n + 1 == head.n_segments => self.end_us - head.grid.start_us(n),
-            Track::Video(head) => head.grid.length_us(n, self.end_us),
+            Track::Video(head) | Track::Keyframes(head) if n + 1 == head.n_segments => {
+                self.end_us - head.grid.start_us(n)
+            }
+            Track::Video(head) | Track::Keyframes(head) => head.grid.length_us(n, self.end_us),
             Track::Copy(_, copied) => copied.lengths_us.get(n as usize).copied().unwrap_or(0),
             Track::Audio(head) => {
                 let at = |n| frames_us(self.audio_start(head, n), head.rendition.sample_rate);
@@ -254,7 +267,7 @@ impl Rendition {
     /// How long a usual segment is, in seconds.
     pub fn segment_seconds(&self) -> f64 {
         let grid = match &self.track {
-            Track::Video(head) => head.grid,
+            Track::Video(head) | Track::Keyframes(head) => head.grid,
             Track::Audio(head) => head.grid,
             Track::Copy(_, copied) => {
                 let n = copied.lengths_us.len().max(1) as f64;
@@ -278,6 +291,10 @@ impl Rendition {
             // The encoder holds its rate on average over few frames only.
             Track::Audio(head) => head.rendition.bit_rate * 5 / 4 + CONTAINER_BITS,
             Track::Copy(_, copied) => copied.bit_rate * 2 + CONTAINER_BITS,
+            // No picture is larger than the decoder's buffer.
+            Track::Keyframes(head) => {
+                (head.rendition.buffer_bits as f64 / self.segment_seconds()) as u64 + CONTAINER_BITS
+            }
         }
     }
 
@@ -287,6 +304,7 @@ impl Rendition {
             Track::Video(head) => head.rendition.bit_rate,
             Track::Audio(head) => head.rendition.bit_rate,
             Track::Copy(_, copied) => copied.bit_rate,
+            Track::Keyframes(head) => head.rendition.bit_rate / 4,
         };
         rate + CONTAINER_BITS
     }
@@ -307,6 +325,7 @@ impl Rendition {
             }
             Track::Audio(head) => HeadJob::Audio(AudioHead { first, ..head.clone() }),
             Track::Copy(head, _) => HeadJob::Copy(CopyHead { first, ..head.clone() }),
+            Track::Keyframes(head) => HeadJob::Keyframes(VideoHead { first, ..head.clone() }),
         }
     }
 
@@ -320,7 +339,7 @@ impl Rendition {
                 decoded.encode(rendition.width, rendition.height, fps)
             }
             // A fiftieth of a processor; copying takes less.
-            Track::Audio(_) | Track::Copy(..) => Demand::default().encode(1280, 720, 1.0),
+            Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) => Demand::default().encode(1280, 720, 1.0),
         }
     }
 
@@ -363,6 +382,7 @@ fn name_of(file: FileState, track: &Track, ffmpeg: &str) -> RenditionId {
     }
     // Only a value that is no text or number could fail to be written, and there is none in it.
     let settings = match track {
+        Track::Keyframes(head) => serde_json::to_vec(&("keyframes", head)),
         Track::Video(head) => serde_json::to_vec(head),
         Track::Audio(head) => serde_json::to_vec(head),
         Track::Copy(head, _) => serde_json::to_vec(head),

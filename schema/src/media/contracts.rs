@@ -7,7 +7,10 @@ use kernel::error::Failure;
 
 use crate::{
     kit::scalar::{Seconds, Url},
-    media::playback::{PlaybackCapabilities, PlaybackVariant},
+    media::{
+        clip::{Clip, Rendition},
+        playback::{PlaybackCapabilities, PlaybackVariant},
+    },
 };
 
 /// Gives signed URLs of a file's own bytes.
@@ -139,4 +142,13 @@ pub struct Waveform {
     pub url: Url,
     /// The same in its binary form, a fifth of the size.
     pub data_url: Url,
+}
+
+/// Gives what was cut out of items, and what whole files were turned into.
+#[async_trait::async_trait]
+pub trait Clips: Send + Sync {
+    /// The clips of an item, the latest first: a bounded list.
+    async fn clips(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Clip>, Failure>;
+    /// The renditions of an item's files.
+    async fn renditions(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Rendition>, Failure>;
 }

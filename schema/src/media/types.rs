@@ -23,7 +23,8 @@ use crate::{
     marker::types::{self as marker, Marker},
     media::{
         card::Card,
-        contracts::{FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
+        clip::{Clip, Rendition},
+        contracts::{Clips, FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
         file::{MediaFile, playable},
         highlights::{self, MediaHighlight},
         inputs::MediaKind,
@@ -368,6 +369,25 @@ media_object! {
             waveform(cx, &self.card).await.graphql()
         }
 
+        /// What was cut out of it, the latest first.
+        #[graphql(complexity = 100)]
+        async fn clips(
+            &self,
+            cx: &Context<'_>,
+            #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+            #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+            #[graphql(desc = "How many from the end.")] last: Option<i32>,
+            #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        ) -> async_graphql::Result<Connection<Clip>> {
+            clips(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
+        }
+
+        /// What the whole of it was turned into, for playback and for other programs.
+        async fn renditions(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Rendition>> {
+            let Some(clips) = cx.data_opt::<Arc<dyn Clips>>() else { return Ok(Vec::new()) };
+            clips.renditions(cx, self.card.id).await.graphql()
+        }
+
         /// Text to show over it; none while no plugin reads it.
         async fn subtitles(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Subtitles>> {
             subtitles(cx, &self.card).await.graphql()
@@ -511,6 +531,17 @@ async fn people(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connect
             .find(|row| i64::from(row.id) == id)
             .map(|row| Person { row: Arc::clone(row) })
     };
+    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+}
+
+async fn clips(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Clip>, Failure> {
+    let rows = match cx.data_opt::<Arc<dyn Clips>>() {
+        Some(clips) => clips.clips(cx, card.id).await?,
+        None => Vec::new(),
+    };
+    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
+    let page = args.slice(&ids, &in_memory("clips"), page::cap(cx))?;
+    let find = |id: i64| rows.iter().find(|row| i64::from(row.id) == id).cloned();
     Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
 }
 

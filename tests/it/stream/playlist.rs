@@ -10,6 +10,8 @@ use tests::client::Client;
 pub struct Master {
     pub video: Vec<Track>,
     pub audio: Vec<Track>,
+    /// Pictures for scrubbing.
+    pub keyframes: Vec<Track>,
 }
 
 /// What a playlist of tracks says of one.
@@ -43,7 +45,7 @@ pub async fn fetch(client: &Client, uri: &str) -> anyhow::Result<Response> {
 impl Master {
     pub async fn fetch(client: &Client, uri: &str) -> anyhow::Result<Self> {
         let text = fetch(client, uri).await?.text().await?;
-        let (mut video, mut audio) = (Vec::new(), Vec::new());
+        let (mut video, mut audio, mut keyframes) = (Vec::new(), Vec::new(), Vec::new());
         let mut lines = text.lines();
         ensure!(lines.next() == Some("#EXTM3U"), "{text}");
         while let Some(line) = lines.next() {
@@ -62,6 +64,8 @@ impl Master {
                     Some(_) => video.push(track),
                     None => audio.push(track),
                 }
+            } else if let Some(list) = line.strip_prefix("#EXT-X-I-FRAME-STREAM-INF:") {
+                keyframes.push(track(list, uri, attribute(list, "URI").context("a place")?)?);
             } else if let Some(list) = line.strip_prefix("#EXT-X-MEDIA:TYPE=AUDIO,") {
                 let place = attribute(list, "URI").context("a place")?;
                 let found = track(list, uri, place)?;
@@ -73,7 +77,11 @@ impl Master {
         }
         // A variant of sound alone names the rendition of the group once more.
         audio.dedup_by(|one, other| one.uri == other.uri);
-        Ok(Self { video, audio })
+        Ok(Self {
+            video,
+            audio,
+            keyframes,
+        })
     }
 }
 
@@ -166,6 +174,11 @@ pub fn first_time_of(segment: &[u8]) -> Option<u64> {
         1 => Some(u64::from_be_bytes(time.get(4..12)?.try_into().ok()?)),
         _ => word(time, 4).map(u64::from),
     }
+}
+
+/// How many samples a segment has.
+pub fn n_samples(segment: &[u8]) -> Option<u32> {
+    word(find(segment, b"trun")?, 4)
 }
 
 /// The sum of a segment's sample durations.

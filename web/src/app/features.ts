@@ -2,6 +2,7 @@
 
 import type { Feature } from "@/components/feature";
 import { adminFeature } from "@/features/admin/feature";
+import { collectionsFeature } from "@/features/collections/feature";
 import { duplicatesFeature } from "@/features/duplicates/feature";
 import { entryFeature } from "@/features/entry/feature";
 import { jobsFeature } from "@/features/jobs/feature";
@@ -16,6 +17,7 @@ import { trashFeature } from "@/features/trash/feature";
 export const features: readonly Feature[] = [
   libraryFeature,
   mediaFeature,
+  collectionsFeature,
   organizeFeature,
   duplicatesFeature,
   trashFeature,

@@ -2,7 +2,7 @@
 //! `jobChanges`, which keeps every job on every page up to date through the cache.
 
 import "@/lib/page-messages";
-import { useEffect, useId } from "react";
+import { useEffect, useId, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { useNow } from "@/components/clock";
@@ -49,9 +49,15 @@ export function JobPill() {
 
   const id = useId();
   const now = useNow();
-  const jobs = (data?.jobs.nodes ?? [])
+  // Rows cost a render for each event; a closed tray needs none.
+  const [isOpen, setIsOpen] = useState(false);
+  const active = (data?.jobs.nodes ?? [])
     .map((node) => ({ node, job: readFragment(JobRowFragment, node) }))
-    .filter(({ job }) => !isTerminal(job.status) && job.parent === null)
+    .filter(({ job }) => !isTerminal(job.status));
+  // A job's parts show as its own progress; what outlives its parent stands for itself.
+  const ids = new Set(active.map(({ job }) => job.id));
+  const jobs = active
+    .filter(({ job }) => job.parent === null || !ids.has(job.parent.id))
     .toSorted((left, right) => Number(right.job.status === "RUNNING") - Number(left.job.status === "RUNNING"));
   const first = jobs[0]?.job;
   if (!first) return null;
@@ -67,12 +73,14 @@ export function JobPill() {
         </span>
         <ProgressBar label={t("jobs.progressOf", { title: first.title })} fraction={fractionOf(first.progress)} />
       </button>
-      <div id={id} popover="auto" className={styles.tray} role="region" aria-label={t("jobs.active")}>
-        <ul className={styles.list}>
-          {jobs.map(({ node }) => (
-            <JobRow key={node.id} job={node} now={now} />
-          ))}
-        </ul>
+      <div id={id} popover="auto" className={styles.tray} role="region" aria-label={t("jobs.active")} onToggle={(event) => setIsOpen(event.newState === "open")}>
+        {isOpen && (
+          <ul className={styles.list}>
+            {jobs.map(({ node }) => (
+              <JobRow key={node.id} job={node} now={now} />
+            ))}
+          </ul>
+        )}
         <Link href={paths.jobs()} className={styles.all}>
           {t("jobs.all")}
         </Link>

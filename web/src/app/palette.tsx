@@ -89,8 +89,7 @@ export function Palette({ nav, onClose, onHelp }: PaletteProps) {
         aria-activedescendant={commands.length > 0 ? `${listId}-${chosen}` : undefined}
         aria-label={t("palette.hint")}
         placeholder={t("palette.hint")}
-        // oxlint-disable-next-line jsx-a11y/no-autofocus -- the dialog is there to be typed into
-        autoFocus
+        data-autofocus=""
         autoComplete="off"
         value={typed}
         onChange={(event) => {

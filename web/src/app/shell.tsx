@@ -44,6 +44,10 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const action = actionFor("global", event);
+      if (action === "undo" && !takesText(event.target)) {
+        event.preventDefault();
+        void import("@/components/undo").then(({ undoLast }) => undoLast());
+      }
       if (action === "palette" || (action === "help" && !takesText(event.target))) {
         event.preventDefault();
         setOverlay(action);

@@ -3,7 +3,7 @@
 import { useQuery } from "urql";
 import { graphql } from "@/data/graphql";
 import type { Condition, Filter } from "@/lib/filter";
-import { fieldOf } from "@/lib/filter-fields";
+import { choices, fieldOf } from "@/lib/filter-fields";
 import { formatBytes, formatDuration } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 
@@ -50,6 +50,12 @@ function ConditionText({ condition }: { readonly condition: Condition }) {
   return t("filter.text", { field: label, operator: t(`operator.${condition.operator}`), value });
 }
 
+/** The word of a choice, as of a kind or a resolution. */
+export function choiceText(value: string): string {
+  for (const known of [...choices.kind, ...choices.resolution]) if (known === value) return t(`choice.${known}`);
+  return value;
+}
+
 function valueText(condition: Condition, value: string): string {
   switch (fieldOf(condition.field)?.kind) {
     case "seconds":
@@ -57,7 +63,7 @@ function valueText(condition: Condition, value: string): string {
     case "bytes":
       return formatBytes(Number(value), currentLocale());
     case "choice":
-      return value === "VIDEO" ? t("kind.video") : value === "AUDIO" ? t("kind.audio") : t("kind.image");
+      return choiceText(value);
     default:
       return value;
   }

@@ -67,6 +67,9 @@ export function useLibraryFeed(onBundle: (bundle: FeedBundle) => void): void {
 
   // What happened while the page was hidden or cut off was never delivered.
   useEffect(() => {
-    if (isVisible) deliver({ moved: 0, updated: [], isGap: true });
+    if (!isVisible) return;
+    // Not at once: a page that comes back to its place in the list has not scrolled there yet.
+    const timer = setTimeout(() => deliver({ moved: 0, updated: [], isGap: true }), 0);
+    return () => clearTimeout(timer);
   }, [isVisible, epoch]);
 }

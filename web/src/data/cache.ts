@@ -27,6 +27,7 @@ export const cacheRules: CacheExchangeOpts = {
     Mutation: {
       createLibrary: (_result, _arguments, cache) => cache.invalidate("Query", "libraries"),
       startScan: (result, _arguments, cache) => jobChanged(cache, payloadKey(cache, result.startScan, "job")),
+      createClip: (result, _arguments, cache) => jobChanged(cache, payloadKey(cache, result.createClip, "job")),
       retryJob: (result, _arguments, cache) => jobChanged(cache, payloadKey(cache, result.retryJob, "job")),
     },
   },

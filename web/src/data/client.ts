@@ -2,6 +2,7 @@
 
 import { Client, fetchExchange, mapExchange, subscriptionExchange } from "urql";
 import { normalizedCache } from "./cache";
+import { coalesced } from "./coalesce";
 import { problemOf } from "./errors";
 import { subscribeLive } from "./live";
 import { refreshSession } from "./session";
@@ -23,7 +24,7 @@ export function makeClient(): Client {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = "", operationName, variables }) => ({
-          subscribe: (observer) => ({ unsubscribe: subscribeLive({ query, operationName, variables }, observerSink(observer)) }),
+          subscribe: (observer) => ({ unsubscribe: subscribeLive({ query, operationName, variables }, coalesced(observerSink(observer))) }),
         }),
       }),
     ],

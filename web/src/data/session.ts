@@ -49,10 +49,10 @@ function useRole(): string | null {
   return current.kind === "known" ? (current.viewer?.role.toLowerCase() ?? null) : null;
 }
 
-/** Asks the server again; keeps a known session when the server cannot be reached. */
+/** Asks the server again, which lets nobody keep this answer; the first one may have been asked for by index.html. Keeps a known session when the server cannot be reached. */
 export async function refreshSession(): Promise<void> {
   try {
-    const response = await fetch("/auth/state", { headers: { accept: "application/json" }, cache: "no-store" });
+    const response = await fetch("/auth/state");
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     set({ kind: "known", ...parseAuthState(await response.json()) });
   } catch {

@@ -21,6 +21,7 @@ const kinds = {
   duration: "seconds",
   date: "day",
   addedAt: "day",
+  resolution: "choice",
   height: "number",
   width: "number",
   size: "bytes",
@@ -47,6 +48,17 @@ const operatorsOf: Record<FieldKind, readonly Operator[]> = {
   switch: ["eq"],
 };
 
+/** What can be chosen in fields of that kind. */
+export const choices = {
+  kind: ["VIDEO", "AUDIO", "IMAGE"],
+  resolution: ["ULTRA_HD_8K", "ULTRA_HD_4K", "QUAD_HD", "FULL_HD", "HD", "SD"],
+} as const;
+
+/** The choices of a field; none for a field of another kind. */
+export function choicesOf(name: FieldName): readonly (typeof choices)[keyof typeof choices][number][] {
+  return name === "kind" || name === "resolution" ? choices[name] : [];
+}
+
 /** Fields that are never absent: asking whether they are is refused by the server or without sense. */
 const neverNull = new Set<string>(["addedAt", "viewCount"]);
 
@@ -70,7 +82,7 @@ export const fields: readonly Field[] = Object.entries(kinds).flatMap(([name, ki
     name: known,
     kind,
     operators: allowed,
-    isValid: (value: string, operator: Operator) => isValid(kind, value, operator),
+    isValid: (value: string, operator: Operator) => isValid(known, kind, value, operator),
     criterion: (operator: Operator, values: readonly string[]) => criterion(known, kind, operator, values),
   };
 });
@@ -89,11 +101,11 @@ function nameOf(name: string): FieldName | null {
   return name in kinds ? (Object.keys(kinds).find((known): known is FieldName => known === name) ?? null) : null;
 }
 
-function isValid(kind: FieldKind, value: string, operator: Operator): boolean {
+function isValid(name: FieldName, kind: FieldKind, value: string, operator: Operator): boolean {
   if (operator === "isNull" || operator === "isEmpty") return value === "true" || value === "false";
   switch (kind) {
     case "choice":
-      return /^(VIDEO|AUDIO|IMAGE)$/.test(value);
+      return choicesOf(name).some((choice) => choice === value);
     case "entity":
       return /^[a-z]+_[0-9a-z]+$/.test(value);
     case "number":

@@ -3,7 +3,7 @@
 import { buildSchema, coerceInputValue, type GraphQLInputType } from "graphql";
 import { describe, expect, it } from "vitest";
 import sdl from "../../../schema/schema.graphql?raw";
-import { filterInput, formatFilter, type Group, noFilter, parseFilter } from "./filter";
+import { filterInput, formatFilter, groupOfInput, type Group, noFilter, parseFilter } from "./filter";
 import { fields } from "./filter-fields";
 
 const schema = buildSchema(sdl);
@@ -39,6 +39,17 @@ describe("parseFilter", () => {
   it("does not follow endless nesting", () => expect(formatFilter(parseFilter("any(".repeat(5000)))).toBe(""));
 });
 
+describe("groupOfInput", () => {
+  it.each([
+    "kind.in(VIDEO,AUDIO)",
+    "rating.gte(80),any(isFavorite.eq(true),title.contains(a%20b)),none(people.anyOf(prs_a))",
+    "any(all(duration.between(60,5400),height.lte(719)),tags.anyOf(tag_a)),addedAt.gte(2026-01-31)",
+  ])("reads back what was asked: %s", (text) => expect(formatFilter(groupOfInput(filterInput(parseFilter(text))))).toBe(text));
+  it.each([null, 7, "x", [], { nonsense: { eq: 1 } }, { rating: { gte: "x" } }])("is nothing for %j", (input) => {
+    expect(formatFilter(groupOfInput(input))).toBe("");
+  });
+});
+
 describe("filterInput", () => {
   it("is nothing for nothing", () => expect(filterInput(noFilter)).toBeUndefined());
 
@@ -62,7 +73,7 @@ describe("filterInput", () => {
     "asks for %s %s as the schema wants it",
     (field, operator, kind) => {
       const isFlag = operator === "isNull" || operator === "isEmpty";
-      const value = isFlag ? "true" : samples[kind];
+      const value = isFlag ? "true" : field === "resolution" ? "HD" : samples[kind];
       const values = operator === "between" ? [value, value] : [value];
       const group: Group = { kind: "group", join: "all", items: [{ kind: "condition", field, operator, values }] };
       expect(formatFilter(parseFilter(formatFilter(group)))).toBe(formatFilter(group));

@@ -133,6 +133,44 @@ function itemInput(item: Filter): Record<string, unknown> | undefined {
   return { [item.field]: field.criterion(item.operator, item.values) };
 }
 
+/** Reads a `MediaFilter` input back, as saved filters have it; what the builder cannot say is left out. */
+export function groupOfInput(input: unknown): Group {
+  return { kind: "group", join: "all", items: itemsOfInput(input, 0) };
+}
+
+function itemsOfInput(input: unknown, depth: number): Filter[] {
+  if (typeof input !== "object" || input === null || depth > deepest) return [];
+  return Object.entries(input).flatMap(([name, criterion]: [string, unknown]): Filter[] => {
+    if (criterion === null || criterion === undefined) return [];
+    if (name === "and" && Array.isArray(criterion)) return criterion.flatMap((part) => itemsOfInput(part, depth + 1));
+    if (name === "or" && Array.isArray(criterion)) return grouped("any", criterion.flatMap((part) => joined(itemsOfInput(part, depth + 1))));
+    if (name === "not") return grouped("none", joined(itemsOfInput(criterion, depth + 1)));
+    if (typeof criterion !== "object" || Array.isArray(criterion)) return [];
+    return Object.entries(criterion).flatMap(([operator, value]: [string, unknown]) => conditionOfInput(name, operator, value) ?? []);
+  });
+}
+
+function conditionOfInput(name: string, operator: string, value: unknown): Condition | null {
+  if (value === null || value === undefined) return null;
+  const isRange = operator === "between" && typeof value === "object" && value !== null;
+  const raw = isRange ? [Reflect.get(value, "from"), Reflect.get(value, "to")] : Array.isArray(value) ? value : [value];
+  // A moment is kept as its day.
+  const written = raw.map((part: unknown) => encodeURIComponent(String(part).replace(/T[\d:.]+Z$/, ""))).join(",");
+  return readCondition(`${name}.${operator}`, written);
+}
+
+/** What holds together inside one branch of an "any" or a "none". */
+function joined(items: Filter[]): Filter[] {
+  return items.length > 1 ? [{ kind: "group", join: "all", items }] : items;
+}
+
+function grouped(join: Join, items: Filter[]): Filter[] {
+  const [only] = items;
+  // "None of any of these" is what the server's `not` around an `or` says.
+  if (join === "none" && items.length === 1 && only?.kind === "group" && only.join === "any") return [{ ...only, join: "none" }];
+  return items.length === 0 ? [] : [{ kind: "group", join, items }];
+}
+
 /** The group with one member replaced, or removed by null. */
 export function replaceItem(group: Group, index: number, item: Filter | null): Group {
   const items = group.items.flatMap((known, at) => (at === index ? (item ?? []) : known));

@@ -22,6 +22,8 @@ export function Dialog({ title, closeLabel, onClose, size = "plain", children }:
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // The browser would begin with the close button.
+    dialog?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     return () => dialog?.close();
   }, []);
   return (

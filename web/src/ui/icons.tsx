@@ -169,3 +169,22 @@ export const SortIcon = () => (
     <path d="M7 5v14M7 19l-3-3M7 19l3-3M17 19V5M17 5l-3 3M17 5l3 3" />
   </Icon>
 );
+
+export const CollectionIcon = () => (
+  <Icon>
+    <rect x="3" y="8" width="18" height="12" rx="2" />
+    <path d="M6 5h12M8 2.5h8" />
+  </Icon>
+);
+
+export const ChartIcon = () => (
+  <Icon>
+    <path d="M4 6h16M4 12h11M4 18h6" strokeWidth="3" />
+  </Icon>
+);
+
+export const BookmarkIcon = () => (
+  <Icon>
+    <path d="M6.5 4h11v16l-5.5-4-5.5 4z" />
+  </Icon>
+);

@@ -159,19 +159,23 @@ fn apply(tag: &str, text: &mut String, open: &mut Vec<char>, is_drawing: &mut bo
     match (letters.next(), letters.as_str()) {
         (Some('r'), _) => close(None, text, open),
         (Some('p'), rest) if number(rest).is_some() => *is_drawing = number(rest) != Some(0),
-        (Some(letter), rest) if STYLES.contains(&letter) => match number(rest) {
-            // A weight of 400 is ordinary.
-            Some(on) if on == 1 || on > 500 => {
-                if !open.contains(&letter) {
+        (Some(letter), rest) if STYLES.contains(&letter) => {
+            let is_on = match number(rest) {
+                // A weight of 400 is ordinary.
+                Some(on) => on == 1 || on > 500,
+                None if rest.is_empty() => false,
+                // Another override that begins with the same letter.
+                None => return,
+            };
+            match (is_on, open.contains(&letter)) {
+                (true, false) => {
                     open.push(letter);
                     let _ = write!(text, "<{letter}>");
                 }
+                (true, true) => {}
+                (false, _) => close(Some(letter), text, open),
             }
-            Some(_) => close(Some(letter), text, open),
-            // Another override that begins with the same letter, or its default.
-            None if rest.is_empty() => close(Some(letter), text, open),
-            None => {}
-        },
+        }
         _ => {}
     }
 }

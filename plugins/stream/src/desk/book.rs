@@ -222,6 +222,11 @@ impl Book {
         }
     }
 
+    /// Whether this head was told to end.
+    pub fn is_ending(&self, number: u64) -> bool {
+        self.heads.get(&number).is_none_or(|head| head.is_ending)
+    }
+
     /// Whether a head was told to end and is not gone yet.
     pub fn is_any_ending(&self) -> bool {
         self.heads.values().any(|head| head.is_ending)

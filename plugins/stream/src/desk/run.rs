@@ -91,7 +91,10 @@ impl Hands<'_> {
         let (inner, wanted, number) = (self.inner, self.wanted, self.number);
         // Somebody may write to the very file that is being read.
         let facts = self.file.metadata().map_err(io)?;
-        let mtime_ns = facts.mtime().saturating_mul(1_000_000_000).saturating_add(facts.mtime_nsec());
+        let mtime_ns = facts
+            .mtime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(facts.mtime_nsec());
         let held = wanted.rendition.file;
         if (facts.size(), mtime_ns) != (held.size.unsigned_abs(), held.mtime_ns) {
             return Err(changed(held.id.to_string()));
@@ -103,6 +106,8 @@ impl Hands<'_> {
                 book.header_made(number, &header);
                 inner.arrange(&mut book);
             }
+            // Asked for its header alone, and faster than it could be stopped.
+            Made::Segment(..) if wanted.part == Part::Header && inner.lock().is_ending(number) => {}
             Made::Segment(segment, bytes) => {
                 let took = self.begun.map(|begun| begun.elapsed());
                 let key = wanted.rendition.key(Part::Segment(segment.index));

@@ -103,6 +103,15 @@ impl Maker<'_> {
         let grid = Grid::new(frame_rate, SEGMENT_MS);
         let (audio, copied_audio) = self.sounds(streams, grid, film.as_ref());
         let video: Vec<_> = film.as_ref().map_or_else(Vec::new, |film| self.rungs(film, grid));
+        // The smallest: pictures for scrubbing are small, and each costs a thumbnail.
+        let keyframes = video.last().and_then(|rung| {
+            let label = Label {
+                name: rung.name.clone(),
+                ..Label::default()
+            };
+            let made = Rendition::keyframes(self.state, rung.as_video()?.clone(), rung.end_us, label, self.ffmpeg);
+            Some(Arc::new(made))
+        });
         let copied_video = film.as_ref().and_then(|film| {
             let rate = film
                 .stream
@@ -128,6 +137,7 @@ impl Maker<'_> {
             audio,
             copied_video,
             copied_audio,
+            keyframes,
             texts: Text::all(streams),
             extension: self.extension.clone(),
             start_us,
@@ -144,15 +154,19 @@ impl Maker<'_> {
         let by_table = cuts
             .end_pts
             .map(|end| to_us(end.saturating_sub(cuts.start_pts), time_base));
-        let own_us = by_table
-            .filter(|us| *us > 0)
-            .or(stream.duration_us)
-            .or_else(|| tagged_end_us(&stream.tags).map(|end| end.saturating_sub(start_us)))
-            .filter(|us| *us > 0);
+        let by_table = by_table.filter(|us| *us > 0);
+        // Other containers than these say how long the whole is, which may be longer than its pictures.
+        let own_us = match self.file.container.as_deref() {
+            Some("mp4" | "mov") => by_table.or(stream.duration_us),
+            _ => tagged_end_us(&stream.tags).map(|end| end.saturating_sub(start_us)),
+        };
+        let own_us = own_us.filter(|us| *us > 0);
         let end_us = own_us
+            .or(by_table)
+            .or(stream.duration_us)
             .or_else(|| self.rest_us(start_us))
             .filter(|us| (1..=LONGEST_US).contains(us))?;
-        // The file may go on a little longer than its pictures: then no segment is listed for that alone.
+        // No segment is listed for what may only be the sound of the last pictures.
         let listed_us = match own_us {
             // Clocks of milliseconds round: what is less than half a frame is none.
             Some(us) => us - half_frame_us(stream),

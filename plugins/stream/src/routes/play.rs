@@ -142,7 +142,12 @@ impl Answerer<'_> {
             Asked::Playlist(id) => {
                 let (_, rendition) = self.rendition(file, id).await?;
                 let places = Places { query: self.query };
-                self.text(HLS, hls::media(&places.segments(&rendition, "")))
+                let segments = places.segments(&rendition, "");
+                let list = match rendition.is_keyframes() {
+                    true => hls::keyframes(&segments),
+                    false => hls::media(&segments),
+                };
+                self.text(HLS, list)
             }
             Asked::Part(id, part) => self.part(file, id, part).await,
         }

@@ -3,8 +3,9 @@
 import "@/lib/page-messages";
 import { useState } from "react";
 import { EntityPicker } from "@/components/entity-picker";
+import { choiceText } from "@/components/filter-text";
 import { addItem, type Condition, type Filter, type Group, type Join, joins, replaceItem } from "@/lib/filter";
-import { type Field, fieldOf, fields, type Operator } from "@/lib/filter-fields";
+import { choicesOf, type Field, fieldOf, fields, type Operator } from "@/lib/filter-fields";
 import type { LibrarySearch } from "@/lib/library-search";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
@@ -202,15 +203,14 @@ function ValueEditor({ field, condition, onChange }: ValueEditorProps) {
     );
   }
   if (field.kind === "choice") {
-    const choices = [["VIDEO", t("kind.video")], ["AUDIO", t("kind.audio")], ["IMAGE", t("kind.image")]] as const;
-    return choices.map(([value, name]) => (
+    return choicesOf(field.name).map((value) => (
       <label key={value} className={styles.check}>
         <input
           type="checkbox"
           checked={values.includes(value)}
           onChange={(event) => onChange(event.target.checked ? [...values, value] : values.filter((other) => other !== value))}
         />
-        {name}
+        {choiceText(value)}
       </label>
     ));
   }

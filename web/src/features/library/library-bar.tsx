@@ -7,11 +7,13 @@ import { isNarrowed, kinds, type LibrarySearch, orderOf, orders, type View, view
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
-import { FilterIcon, GridIcon, SearchIcon, SortIcon, TableIcon, WallIcon } from "@/ui/icons";
+import { BookmarkIcon, ChartIcon, FilterIcon, GridIcon, SearchIcon, SortIcon, TableIcon, WallIcon } from "@/ui/icons";
 import styles from "./library-bar.module.css";
 import type { Go } from "./library-page";
 
 const FilterBuilder = lazy(async () => ({ default: (await import("./filter-builder")).FilterBuilder }));
+const Facets = lazy(async () => ({ default: (await import("./facets")).Facets }));
+const SavedFilters = lazy(async () => ({ default: (await import("./saved-filters")).SavedFilters }));
 const Suggestions = lazy(async () => ({ default: (await import("./suggestions")).Suggestions }));
 
 interface LibraryBarProps {
@@ -26,6 +28,8 @@ const viewIcons = { grid: GridIcon, wall: WallIcon, table: TableIcon };
 
 export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
   const [isFiltering, setIsFiltering] = useState(false);
+  const [panel, setPanel] = useState<"none" | "facets" | "saved">("none");
+  const toggle = (wanted: "facets" | "saved") => setPanel(panel === wanted ? "none" : wanted);
   const n = countConditions(search.filter);
   return (
     <search className={styles.bar} aria-label={t("library.search")}>
@@ -46,6 +50,8 @@ export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
       <Button icon={<FilterIcon />} aria-haspopup="dialog" onClick={() => setIsFiltering(true)}>
         {n === 0 ? t("filter.open") : t("filter.openCount", { count: n })}
       </Button>
+      <Button look="quiet" icon={<ChartIcon />} aria-expanded={panel === "facets"} aria-label={t("facets.title")} title={t("facets.title")} onClick={() => toggle("facets")} />
+      <Button look="quiet" icon={<BookmarkIcon />} aria-expanded={panel === "saved"} aria-label={t("saved.title")} title={t("saved.title")} onClick={() => toggle("saved")} />
       <p className={styles.total} role="status">
         {total === null ? "" : t(isNarrowed(search) ? "library.matches" : "library.total", { count: total })}
       </p>
@@ -79,6 +85,11 @@ export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
         value={look.zoom}
         onChange={(event) => onGo({ zoom: zooms.find((zoom) => zoom === Number(event.target.value)) ?? look.zoom }, true)}
       />
+      {panel !== "none" && (
+        <Suspense>
+          {panel === "facets" ? <Facets search={search} onGo={onGo} onClose={() => setPanel("none")} /> : <SavedFilters search={search} onGo={onGo} onClose={() => setPanel("none")} />}
+        </Suspense>
+      )}
       {isFiltering && (
         <Suspense>
           <FilterBuilder search={search} onGo={onGo} onClose={() => setIsFiltering(false)} />

@@ -5,7 +5,7 @@ import { useClient } from "urql";
 import { useLocation, useSearch } from "wouter";
 import { listArguments, type ListArguments, refreshItems, tileList, type TileItem, tileWindow } from "@/components/media-lists";
 import { usePageTitle } from "@/components/page-title";
-import { forgetAnchor, useSelection } from "@/components/selection";
+import { forgetList, isSelecting, useSelection } from "@/components/selection";
 import { Failed } from "@/components/states";
 import { type FeedBundle, useLibraryFeed } from "@/components/use-library-feed";
 import { useWindowList } from "@/data/list-cache";
@@ -83,12 +83,12 @@ function Library({ list, tiles, search, look, onGo }: LibraryProps) {
   const shape = useMemo(() => shapeOf(look.view, look.zoom, isNarrow), [look.view, look.zoom, isNarrow]);
   const [place] = useState(readPlace);
   const [pending, setPending] = useState(0);
-  const { ids: selected } = useSelection();
+  const selection = useSelection();
   const visible = useRef({ first: 0, end: tileWindow });
   const { total } = tiles;
 
   // Places of another list mean other items.
-  useEffect(() => forgetAnchor, []);
+  useEffect(() => forgetList, []);
 
   const refresh = () => {
     setPending(0);
@@ -138,7 +138,7 @@ function Library({ list, tiles, search, look, onGo }: LibraryProps) {
       ) : (
         <MediaGrid {...body} look={look.view === "wall" ? "bare" : "card"} />
       )}
-      {selected.size > 0 && (
+      {isSelecting(selection) && (
         <Suspense>
           <SelectionBar list={list} total={total} onChanged={refresh} />
         </Suspense>

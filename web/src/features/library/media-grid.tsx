@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "react";
 import type { ListArguments, TileItem } from "@/components/media-lists";
 import { MediaTile, TilePlaceholder } from "@/components/media-tile";
-import { useSelection } from "@/components/selection";
+import { isSelected, isSelecting, useSelection } from "@/components/selection";
 import type { WindowList } from "@/data/window-list";
 import { t } from "@/lib/messages";
 import type { GridShape } from "@/ui/grid/layout";
@@ -42,7 +42,7 @@ interface MediaGridProps extends ListBodyProps {
 export function MediaGrid({ list, tiles, address, shape, place, onVisible, look }: MediaGridProps) {
   const grid = useRef<GridHandle>(null);
   const scrubber = useRef<HTMLInputElement>(null);
-  const { ids: selected } = useSelection();
+  const selection = useSelection();
   const count = tiles.total ?? firstGuess;
   const { tile: actions, onKey, canEdit } = useListActions({ list, idAt: (index) => tiles.item(index)?.id ?? null, nearest: (index) => tiles.nearest(index), count, grid });
   const drag = useDragSelect(actions);
@@ -88,8 +88,8 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
               look={look}
               isHeld={isHeld}
               isTabStop={isTabStop}
-              isSelected={selected.has(item.id)}
-              isSelecting={selected.size > 0}
+              isSelected={isSelected(selection, item.id)}
+              isSelecting={isSelecting(selection)}
               isEager={index < eagerTiles}
               actions={actions}
               list={address}

@@ -7,7 +7,7 @@ import { Link } from "wouter";
 import { kindText } from "@/components/kind-icon";
 import { mediaSource } from "@/components/media-lists";
 import { Picture } from "@/components/media-tile";
-import { useSelection } from "@/components/selection";
+import { isSelected, useSelection } from "@/components/selection";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { ListCache, useWindowList } from "@/data/list-cache";
 import { WindowList } from "@/data/window-list";
@@ -81,7 +81,7 @@ export function MediaTable({ list, tiles, address, shape, place, onVisible, sear
   useWindowList(rows);
   const grid = useRef<GridHandle>(null);
   const scrubber = useRef<HTMLInputElement>(null);
-  const { ids: selected } = useSelection();
+  const selection = useSelection();
   const count = rows.total ?? tiles.total ?? 0;
   const idAt = (index: number) => rows.item(index)?.id ?? null;
   const { tile: actions, onKey } = useListActions({ list, idAt, nearest: (index) => rows.nearest(index), count, grid });
@@ -115,7 +115,7 @@ export function MediaTable({ list, tiles, address, shape, place, onVisible, sear
               height={height}
               isHeld={isHeld}
               isTabStop={isTabStop}
-              isSelected={selected.has(item.id)}
+              isSelected={isSelected(selection, item.id)}
               list={address}
               onToggle={actions.toggle}
             />

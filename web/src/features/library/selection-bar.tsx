@@ -1,35 +1,51 @@
 //! What can be done with the selected items, at the window's lower edge.
 
 import "@/lib/page-messages";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useClient } from "urql";
-import { UpdateMedia, type MediaChange } from "@/components/media-edit";
-import { listIds, type ListArguments } from "@/components/media-lists";
-import { addSelected, clearSelection, useSelection } from "@/components/selection";
+import type { ListArguments } from "@/components/media-lists";
+import { clearSelection, selectEverything, useSelection } from "@/components/selection";
 import { problemText } from "@/components/states";
 import { TrashFiles } from "@/components/trash-files";
-import { graphql } from "@/data/graphql";
+import { offerUndo } from "@/components/undo";
+import { graphql, type VariablesOf } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
-import { CloseIcon, HeartIcon, TrashIcon } from "@/ui/icons";
-import { ProgressBar } from "@/ui/progress-bar";
+import { CloseIcon, HeartIcon, TagIcon, TrashIcon } from "@/ui/icons";
+import { EditIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
 import styles from "./selection-bar.module.css";
 
-const SelectedMedia = graphql(`
-  query SelectedMedia($ids: [ID!]!) {
-    nodes(ids: $ids) { __typename id ... on Media { isFavorite rating files { id status } } }
+const BulkDialog = lazy(async () => ({ default: (await import("./bulk-dialog")).BulkDialog }));
+const CollectDialog = lazy(async () => ({ default: (await import("./collect-dialog")).CollectDialog }));
+
+export const BulkUpdate = graphql(`
+  mutation BulkUpdate($input: BulkUpdateMediaInput!) {
+    bulkUpdateMedia(input: $input) {
+      matchedCount
+      updatedCount
+      undoToken
+      job { id status }
+      media { __typename id title date rating isFavorite tags(first: 50) { nodes { id name } } }
+    }
   }
+`);
+
+const SelectedFiles = graphql(`
+  query SelectedFiles($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Media { files { id status } } } }
 `);
 
 const RestoreFiles = graphql(`mutation RestoreSelected($input: RestoreFilesInput!) { restoreFiles(input: $input) { files { id status } failures { message } } }`);
 
-/** More is selected by a filter, not one by one. */
-const selectLimit = 20_000;
-const chunk = 100;
-/** Requests on the way at the same time. */
-const lanes = 4;
+/** A change of many items, without saying which. */
+export type BulkChange = Omit<VariablesOf<typeof BulkUpdate>["input"], "ids" | "filter" | "search" | "except" | "dryRun">;
+
+/** Which items a change is for: parts of at most so many ids, or a filter. */
+export type BulkTarget = Pick<VariablesOf<typeof BulkUpdate>["input"], "ids" | "filter" | "search" | "except">;
+
+const idsAtOnce = 1000;
+const filesAtOnce = 100;
 
 interface SelectionBarProps {
   readonly list: ListArguments;
@@ -40,99 +56,70 @@ interface SelectionBarProps {
 export function SelectionBar({ list, total, onChanged }: SelectionBarProps) {
   const client = useClient();
   const canEdit = useCanEdit();
-  const { ids } = useSelection();
-  const [done, setDone] = useState<number | null>(null);
-  const isBusy = done !== null;
+  const { ids, isAll } = useSelection();
+  const [isBusy, setIsBusy] = useState(false);
+  const [dialog, setDialog] = useState<"none" | "edit" | "collect">("none");
+  const count = isAll ? Math.max(0, (total ?? 0) - ids.size) : ids.size;
 
-  const load = async () => {
+  const targets = (): readonly BulkTarget[] => {
+    if (isAll) return [{ filter: list.filter ?? {}, ...(list.search ? { search: list.search } : {}), except: [...ids] }];
     const all = [...ids];
-    const found: { id: string; isFavorite: boolean; rating: number | null; files: readonly { id: string; status: string }[] }[] = [];
-    for (let start = 0; start < all.length; start += chunk) {
-      const { data, error } = await client.query(SelectedMedia, { ids: all.slice(start, start + chunk) }, { requestPolicy: "network-only" }).toPromise();
-      if (error) throw error;
-      for (const node of data?.nodes ?? []) {
-        if (node && "files" in node) found.push({ id: node.id, isFavorite: node.isFavorite, rating: node.rating ?? null, files: node.files });
-      }
-    }
-    return found;
+    return Array.from({ length: Math.ceil(all.length / idsAtOnce) }, (_, part) => ({ ids: all.slice(part * idsAtOnce, (part + 1) * idsAtOnce) }));
   };
 
-  /** Sends one change for each item, a few at a time, and says how many arrived. */
-  const sendAll = async (changes: readonly { readonly id: string; readonly change: MediaChange }[]) => {
-    const queue = [...changes];
-    let failed = 0;
-    let sent = 0;
-    const lane = async () => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const { error } = await client.mutation(UpdateMedia, { input: { id: next.id, ...next.change } }).toPromise();
-        if (error) failed += 1;
-        sent += 1;
-        setDone(sent / changes.length);
+  const apply = async (change: BulkChange) => {
+    setIsBusy(true);
+    setDialog("none");
+    const tokens: (string | null)[] = [];
+    let n = 0;
+    for (const target of targets()) {
+      const { data, error } = await client.mutation(BulkUpdate, { input: { ...target, ...change } }).toPromise();
+      if (error) {
+        showToast({ text: t("edit.failed", { reason: problemText(error) }), tone: "bad" });
+        break;
       }
-    };
-    await Promise.all(Array.from({ length: lanes }, lane));
-    return failed;
-  };
-
-  const apply = async (change: MediaChange) => {
-    setDone(0);
-    try {
-      const before = await load();
-      const failed = await sendAll(before.map(({ id }) => ({ id, change })));
-      const undo = before.map(({ id, isFavorite, rating }) => ({ id, change: change.rating === undefined ? { isFavorite } : { rating } }));
-      showToast({
-        text: failed === 0 ? t("select.changed", { count: before.length }) : t("select.changedSome", { count: before.length - failed, failed }),
-        tone: failed === 0 ? "plain" : "bad",
-        action: { label: t("edit.undo"), run: () => void sendAll(undo).then(() => setDone(null)) },
-      });
-    } catch {
-      showToast({ text: t("select.failed"), tone: "bad" });
+      if (!data) break;
+      const { updatedCount, matchedCount, undoToken, job } = data.bulkUpdateMedia;
+      tokens.push(undoToken);
+      n += job ? matchedCount : updatedCount;
+      if (job) showToast({ text: t("select.asJob", { count: matchedCount }) });
     }
-    setDone(null);
+    setIsBusy(false);
+    if (tokens.length > 0) offerUndo(client, t("select.changed", { count: n }), tokens, onChanged);
   };
 
   const trash = async () => {
-    setDone(0);
-    try {
-      const files = (await load()).flatMap((media) => media.files.filter((file) => file.status === "PRESENT").map((file) => file.id));
-      const moved: string[] = [];
-      let reason = "";
-      for (let start = 0; start < files.length; start += chunk) {
-        const { data, error } = await client.mutation(TrashFiles, { input: { fileIds: files.slice(start, start + chunk) } }).toPromise();
-        moved.push(...(data?.trashFiles.files.map((file) => file.id) ?? []));
-        reason ||= error ? problemText(error) : (data?.trashFiles.failures[0]?.message ?? "");
-        setDone(Math.min(1, (start + chunk) / files.length));
+    setIsBusy(true);
+    const moved: string[] = [];
+    let reason = "";
+    const all = [...ids];
+    for (let start = 0; start < all.length; start += filesAtOnce) {
+      const found = await client.query(SelectedFiles, { ids: all.slice(start, start + filesAtOnce) }, { requestPolicy: "network-only" }).toPromise();
+      const fileIds = (found.data?.nodes ?? []).flatMap((node) => (node && "files" in node ? node.files.filter((file) => file.status === "PRESENT").map((file) => file.id) : []));
+      if (fileIds.length === 0) continue;
+      const { data, error } = await client.mutation(TrashFiles, { input: { fileIds } }).toPromise();
+      moved.push(...(data?.trashFiles.files.map((file) => file.id) ?? []));
+      reason ||= error ? problemText(error) : (data?.trashFiles.failures[0]?.message ?? "");
+    }
+    const restore = async () => {
+      for (let start = 0; start < moved.length; start += filesAtOnce) {
+        await client.mutation(RestoreFiles, { input: { fileIds: moved.slice(start, start + filesAtOnce) } }).toPromise();
       }
-      const restore = async () => {
-        for (let start = 0; start < moved.length; start += chunk) {
-          await client.mutation(RestoreFiles, { input: { fileIds: moved.slice(start, start + chunk) } }).toPromise();
-        }
-        onChanged();
-      };
-      if (moved.length > 0) showToast({ text: t("select.trashed", { count: moved.length }), action: { label: t("edit.undo"), run: () => void restore() } });
-      if (reason !== "") showToast({ text: t("select.trashFailed", { reason }), tone: "bad" });
-      clearSelection();
       onChanged();
-    } catch {
-      showToast({ text: t("select.failed"), tone: "bad" });
-    }
-    setDone(null);
-  };
-
-  const selectAll = async () => {
-    try {
-      addSelected(await listIds(client, list, null, Math.min(total ?? 0, selectLimit)));
-    } catch {
-      showToast({ text: t("select.rangeFailed"), tone: "bad" });
-    }
+    };
+    if (moved.length > 0) showToast({ text: t("select.trashed", { count: moved.length }), action: { label: t("edit.undo"), run: () => void restore() } });
+    if (reason !== "") showToast({ text: t("select.trashFailed", { reason }), tone: "bad" });
+    setIsBusy(false);
+    clearSelection();
+    onChanged();
   };
 
   return (
     <section className={styles.bar} aria-label={t("select.title")}>
       <Button look="quiet" icon={<CloseIcon />} aria-label={t("select.clear")} onClick={clearSelection} />
-      <strong role="status">{t("select.count", { count: ids.size })}</strong>
-      {total !== null && ids.size < total && total <= selectLimit && (
-        <Button look="quiet" onClick={() => void selectAll()}>
+      <strong role="status">{t("select.count", { count })}</strong>
+      {total !== null && count < total && (
+        <Button look="quiet" onClick={selectEverything}>
           {t("select.all", { count: total })}
         </Button>
       )}
@@ -144,30 +131,25 @@ export function SelectionBar({ list, total, onChanged }: SelectionBarProps) {
           <Button isBusy={isBusy} onClick={() => void apply({ isFavorite: false })}>
             {t("edit.unfavorite")}
           </Button>
-          <label className={styles.rate}>
-            <span className={styles.spoken}>{t("edit.rate")}</span>
-            <select
-              value=""
-              disabled={isBusy}
-              onChange={(event) => void apply({ rating: event.target.value === "none" ? null : Number(event.target.value) })}
-            >
-              <option value="" disabled>
-                {t("edit.rate")}
-              </option>
-              {[5, 4, 3, 2, 1].map((stars) => (
-                <option key={stars} value={stars * 20}>
-                  {"★".repeat(stars)}
-                </option>
-              ))}
-              <option value="none">{t("edit.noRating")}</option>
-            </select>
-          </label>
-          <Button isBusy={isBusy} icon={<TrashIcon />} onClick={() => void trash()}>
-            {t("edit.trash")}
+          <Button isBusy={isBusy} icon={<EditIcon />} onClick={() => setDialog("edit")}>
+            {t("edit.open")}
           </Button>
+          {!isAll && (
+            <>
+              <Button isBusy={isBusy} icon={<TagIcon />} onClick={() => setDialog("collect")}>
+                {t("collections.add")}
+              </Button>
+              <Button isBusy={isBusy} icon={<TrashIcon />} onClick={() => void trash()}>
+                {t("edit.trash")}
+              </Button>
+            </>
+          )}
         </>
       )}
-      {isBusy && <ProgressBar label={t("select.progress")} fraction={done} />}
+      <Suspense>
+        {dialog === "edit" && <BulkDialog count={count} targets={targets()} onApply={(change) => void apply(change)} onClose={() => setDialog("none")} />}
+        {dialog === "collect" && <CollectDialog ids={[...ids]} onClose={() => setDialog("none")} />}
+      </Suspense>
     </section>
   );
 }

@@ -5,7 +5,7 @@ import { useClient } from "urql";
 import { useEditMedia } from "@/components/media-edit";
 import { listIds, type ListArguments } from "@/components/media-lists";
 import type { TileActions } from "@/components/media-tile";
-import { addSelected, clearSelection, currentSelection, toggleSelected } from "@/components/selection";
+import { addSelected, clearSelection, currentSelection, isSelecting, selectEverything, toggleSelected } from "@/components/selection";
 import { useCanEdit } from "@/data/session";
 import { actionFor } from "@/lib/keys";
 import { t } from "@/lib/messages";
@@ -76,10 +76,10 @@ export function useListActions(facts: ListFacts): ListActions {
     const id = facts.idAt(index);
     const steps = { extendRight: 1, extendLeft: -1, extendDown: layout.columns, extendUp: -layout.columns };
     if (action === "clear") {
-      if (currentSelection().ids.size === 0) return;
+      if (!isSelecting(currentSelection())) return;
       clearSelection();
     } else if (action === "selectAll") {
-      void actions.addRange(0, facts.count - 1);
+      selectEverything();
     } else if (id === null) {
       return;
     } else if (action === "select") {

@@ -9,6 +9,7 @@ import { kindText } from "@/components/kind-icon";
 import { usePageTitle } from "@/components/page-title";
 import { Failed, Loading, Missing } from "@/components/states";
 import { graphql } from "@/data/graphql";
+import { useCanEdit } from "@/data/session";
 import { browserCapabilities } from "@/lib/capabilities";
 import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
@@ -17,8 +18,10 @@ import { isShowableImage } from "@/lib/playability";
 import { Button } from "@/ui/button";
 import { BackIcon, NextIcon } from "@/ui/more-icons";
 import { Chapters, ChaptersFragment } from "./chapters";
+import { Clips } from "./clips";
 import { FileFacts, FileFactsFragment } from "./file-facts";
 import { ImageViewer } from "./image-viewer";
+import { Markers, MarkersFragment } from "./markers";
 import { MediaInfo, MediaInfoFragment } from "./media-info";
 import styles from "./media-page.module.css";
 import { type CaptionTrack, Player, type PlayerHandle } from "./player/player";
@@ -35,20 +38,22 @@ const MediaDetails = graphql(
         ... on Media {
           title
           thumbnail { url srcset { url width } }
-          files { id path size container streams { __typename id codec ... on SubtitleStream { isText url language title } } chapters { id title start } ...FileFacts ...Chapters }
+          files { id path size container chapters { id title start } ...FileFacts ...Chapters }
           ...MediaInfo
         }
         ... on Video {
           duration width height frameRate resumePosition codecs
           sprite { url columns rows interval tileWidth tileHeight }
           playback(capabilities: $capabilities) { method reason hlsUrl directUrl }
+          subtitles { id language label url }
+          markers(first: 100) { nodes { id title start ...Markers } }
         }
-        ... on Audio { duration resumePosition codecs waveform { url } playback(capabilities: $capabilities) { method reason hlsUrl directUrl } }
+        ... on Audio { markers(first: 100) { nodes { id title start ...Markers } } duration resumePosition codecs waveform { dataUrl } playback(capabilities: $capabilities) { method reason hlsUrl directUrl } }
         ... on Image { width height files { id url } }
       }
     }
   `,
-  [FileFactsFragment, ChaptersFragment, MediaInfoFragment],
+  [FileFactsFragment, ChaptersFragment, MediaInfoFragment, MarkersFragment],
 );
 
 const SaveProgress = graphql(`
@@ -78,6 +83,9 @@ function MediaPage({ id }: { readonly id: string }) {
   const [{ data, error }, retry] = useQuery({ query: MediaDetails, variables, requestPolicy: "cache-and-network" });
   const player = useRef<PlayerHandle>(null);
   const [range, setRange] = useState<Range>({ start: null, end: null });
+  const canEdit = useCanEdit();
+  // The moment that a new marker is being made for.
+  const [marking, setMarking] = useState<number | null>(null);
   const [isTheater, setIsTheater] = useState(false);
   // A reload means new addresses, which a running player takes only when it is made anew.
   const [attempt, setAttempt] = useState(0);
@@ -125,6 +133,7 @@ function MediaPage({ id }: { readonly id: string }) {
   if (!data) return <Loading />;
   if (!isMedia) return <Missing />;
 
+  const markers = media.__typename === "Image" ? [] : media.markers.nodes;
   const locale = currentLocale();
   const duration = media.__typename === "Image" ? null : media.duration;
   const resolution = media.__typename === "Audio" ? "" : formatResolution(media.width, media.height);
@@ -132,10 +141,9 @@ function MediaPage({ id }: { readonly id: string }) {
   const [first] = media.files;
   const codecs = media.__typename === "Image" ? "" : [first?.container, ...media.codecs].filter(Boolean).join(", ");
   const chapters = (first?.chapters ?? []).map((chapter, index) => ({ ...chapter, title: chapter.title || t("media.chapter", { number: index + 1 }) }));
-  const captions = (first?.streams ?? []).flatMap((stream): CaptionTrack[] => {
-    if (stream.__typename !== "SubtitleStream" || !stream.isText || stream.url === null) return [];
-    const label = [stream.language, stream.title].filter(Boolean).join(" · ") || t("media.stream.subtitle");
-    return [{ id: stream.id, url: stream.url, language: stream.language ?? "und", label }];
+  const captions = media.__typename !== "Video" ? [] : media.subtitles.flatMap((subtitle): CaptionTrack[] => {
+    if (subtitle.url === null) return [];
+    return [{ id: subtitle.id, url: subtitle.url, language: subtitle.language ?? "und", label: subtitle.label }];
   });
   const stored = media.__typename === "Image" ? null : media.resumePosition;
   const resumeAt = stored != null && stored > resumeFrom && duration && stored < duration * resumeUntil ? stored : null;
@@ -178,10 +186,11 @@ function MediaPage({ id }: { readonly id: string }) {
           codecs={codecs}
           posterUrl={picture}
           sprite={media.__typename === "Video" ? media.sprite : null}
-          waveformUrl={media.__typename === "Audio" ? (media.waveform?.url ?? null) : null}
+          waveformUrl={media.__typename === "Audio" ? (media.waveform?.dataUrl ?? null) : null}
           frameRate={media.__typename === "Video" ? media.frameRate : null}
           chapters={chapters}
-          markers={[]}
+          markers={markers}
+          {...(canEdit ? { onMarker: setMarking } : {})}
           captions={captions}
           resumeAt={resumeAt}
           range={range}
@@ -211,6 +220,20 @@ function MediaPage({ id }: { readonly id: string }) {
           summary={[kindText(media.__typename), formatDuration(duration), resolution, formatBytes(size, locale)].filter(Boolean).join(" · ")}
         />
         <div className={styles.side}>
+          {media.__typename === "Video" && (
+            <Clips mediaId={media.id} range={range} onRange={setRange} onSeek={(seconds) => player.current?.seek(seconds)} />
+          )}
+          {media.__typename !== "Image" && (
+            <Markers
+              mediaId={media.id}
+              markers={media.markers.nodes}
+              range={range}
+              time={marking}
+              onClose={() => setMarking(null)}
+              onSeek={(seconds) => player.current?.seek(seconds)}
+              onChanged={reload}
+            />
+          )}
           {first && <Chapters file={first} onSeek={(seconds) => player.current?.seek(seconds)} />}
           <section aria-label={t("media.files", { count: media.files.length })} className={styles.files}>
             <h2>{t("media.files", { count: media.files.length })}</h2>

@@ -1,14 +1,16 @@
 //! All tags: as a tree of what stands below what, or, while one searches, as a plain list.
 
 import "@/lib/page-messages";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { Failed, Loading, problemText } from "@/components/states";
 import { graphql, type ResultOf } from "@/data/graphql";
+import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Empty } from "@/ui/empty";
 import { Marked } from "@/ui/marked";
+import { EditIcon } from "@/ui/more-icons";
 import { libraryOf, More } from "./cards";
 import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
 import styles from "./tags-page.module.css";
@@ -24,6 +26,8 @@ const TagPage = graphql(`
 `);
 
 const NewTag = graphql(`mutation NewTag($input: CreateTagInput!) { createTag(input: $input) { tag { id } } }`);
+
+const TagDialog = lazy(async () => ({ default: (await import("./tag-dialog")).TagDialog }));
 
 type Tag = ResultOf<typeof TagPage>["tags"]["nodes"][number];
 
@@ -47,6 +51,8 @@ export function Page() {
 
 function Tags({ search }: { readonly search: NamedSearch }) {
   const client = useClient();
+  const canEdit = useCanEdit();
+  const [edited, setEdited] = useState<Tag | null>(null);
   const [older, setOlder] = useState<readonly Tag[]>([]);
   const [next, setNext] = useState<string | null | undefined>(undefined);
   const [{ data, error }, retry] = useQuery({
@@ -72,9 +78,14 @@ function Tags({ search }: { readonly search: NamedSearch }) {
     <>
       <ul className={styles.roots}>
         {roots.map((tag) => (
-          <TagBranch key={tag.id} tag={tag} known={search.text === "" ? known : null} words={search.text} trail={[]} />
+          <TagBranch key={tag.id} tag={tag} known={search.text === "" ? known : null} words={search.text} trail={[]} onEdit={canEdit ? setEdited : null} />
         ))}
       </ul>
+      {edited && (
+        <Suspense>
+          <TagDialog tag={edited} onClose={() => setEdited(null)} onChanged={() => retry({ requestPolicy: "network-only" })} />
+        </Suspense>
+      )}
       <More onMore={cursor === null ? null : () => void more()} />
     </>
   );
@@ -87,9 +98,11 @@ interface TagBranchProps {
   readonly words: string;
   /** The ids above, as a tag may have several parents. */
   readonly trail: readonly string[];
+  /** Opens a tag for editing; null for those who may not. */
+  readonly onEdit: ((tag: Tag) => void) | null;
 }
 
-function TagBranch({ tag, known, words, trail }: TagBranchProps) {
+function TagBranch({ tag, known, words, trail, onEdit }: TagBranchProps) {
   const children = known === null || trail.includes(tag.id) ? [] : tag.children.flatMap((child) => known.get(child.id) ?? []);
   const line = (
     <span className={styles.line}>
@@ -99,6 +112,11 @@ function TagBranch({ tag, known, words, trail }: TagBranchProps) {
       </Link>
       {tag.aliases.length > 0 && <span className={styles.note}>{tag.aliases.join(", ")}</span>}
       <span className={styles.note}>{t("library.counts", { count: tag.mediaCount })}</span>
+      {onEdit && (
+        <button type="button" className={styles.edit} aria-label={t("tags.edit", { name: tag.name })} onClick={() => onEdit(tag)}>
+          <EditIcon />
+        </button>
+      )}
     </span>
   );
   if (children.length === 0) return <li className={styles.leaf}>{line}</li>;
@@ -108,7 +126,7 @@ function TagBranch({ tag, known, words, trail }: TagBranchProps) {
         <summary className={styles.summary}>{line}</summary>
         <ul className={styles.children}>
           {children.map((child) => (
-            <TagBranch key={child.id} tag={child} known={known} words={words} trail={[...trail, tag.id]} />
+            <TagBranch key={child.id} tag={child} known={known} words={words} trail={[...trail, tag.id]} onEdit={onEdit} />
           ))}
         </ul>
       </details>

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
-use media_av::encode::Packet;
+use media_av::decode::{Decoder, Rules};
+use media_av::encode::{Frame, Packet};
 use media_av::stream::Kind;
 use media_proto::copy::{self, CopyHead};
 use media_proto::error::MediaError;
@@ -17,7 +18,7 @@ use media_proto::synthetic::Synthetic;
 
 use super::{Segments, inside, samples, spec};
 use crate::head::{Made, copy as head};
-use crate::{keyframes, open, synthesize};
+use crate::{container, keyframes, open, synthesize};
 
 /// A packet of the source: when it is shown, its bytes, and whether decoding can begin with it.
 type Piece = (i64, Vec<u8>, bool);
@@ -166,6 +167,57 @@ impl Track {
     }
 }
 
+/// Frames that a decoder gives of a file, and packets that it refuses.
+fn decoded(file: &File, extension: &str, kind: Kind) -> (usize, usize) {
+    let mut opened = open::open(descriptor(file), Some(extension), u64::MAX, &Limits::default()).expect("a file");
+    opened.input.find_stream_info().expect("streams");
+    let rules = Rules {
+        codecs: container::DECODERS,
+        max_pixels: 1 << 24,
+        n_threads: 1,
+    };
+    let (stream, view) = opened
+        .input
+        .streams()
+        .enumerate()
+        .find(|(_, view)| view.kind() == kind)
+        .expect("a stream");
+    let mut decoder = Decoder::open(view, &rules).expect("a decoder");
+    let (mut packet, mut frame) = (Packet::empty().expect("memory"), Frame::empty().expect("memory"));
+    let (mut n_frames, mut n_refused) = (0, 0);
+    loop {
+        let goes_on = opened.input.read(&mut packet).expect("packets");
+        if goes_on && packet.stream() != stream {
+            continue;
+        }
+        n_refused += usize::from(decoder.send(goes_on.then_some(&packet)).is_err());
+        while decoder.receive(&mut frame).expect("a frame") {
+            n_frames += usize::from(!frame.is_damaged());
+        }
+        if !goes_on {
+            return (n_frames, n_refused);
+        }
+    }
+}
+
+/// The segments behind their header are a film that plays as the source does.
+fn plays(track: &Track, extension: &str, kind: Kind, what: &str) {
+    let (mut bytes, segments) = track.make(0, usize::MAX).expect("segments");
+    segments
+        .values()
+        .for_each(|(_, content)| bytes.extend_from_slice(content));
+    let mut copied = super::tempfile();
+    std::io::Write::write_all(&mut copied, &bytes).expect("memory");
+    let (n_frames, n_refused) = decoded(&copied, "mp4", kind);
+    let (expected, _) = decoded(&track.file, extension, kind);
+    // What primes the decoder of sound is left out.
+    let n_primed = if kind == Kind::Audio { 2 } else { 0 };
+    assert!(
+        n_frames + n_primed >= expected && n_refused == 0,
+        "{what}: {n_frames} of {expected}, {n_refused} refused"
+    );
+}
+
 fn hold(spec: &Synthetic, extension: &str) {
     let (file, _) = synthesize::run(spec, &Limits::default()).expect("media");
     let file = File::from(file);
@@ -176,6 +228,7 @@ fn hold(spec: &Synthetic, extension: &str) {
     let pictures = track(&file, extension, Kind::Video, &table, 1000).expect("pictures");
     assert!(pictures.head.cuts.len() >= 3, "{what}: {:?}", pictures.head.cuts);
     pictures.fits(is_same_bytes, &what);
+    plays(&pictures, extension, Kind::Video, &what);
     for (n, cut) in pictures.head.cuts.iter().enumerate().skip(1) {
         let is_keyframe = table.pts().any(|pts| pts - table.start_pts == *cut);
         assert!(is_keyframe, "{what}: cut {n}");
@@ -183,6 +236,7 @@ fn hold(spec: &Synthetic, extension: &str) {
     if spec.audio.is_some() {
         let sound = track(&file, extension, Kind::Audio, &table, 1000).expect("sound");
         sound.fits(is_same_bytes, &format!("{what}, sound"));
+        plays(&sound, extension, Kind::Audio, &format!("{what}, sound"));
     }
 }
 

@@ -7,6 +7,7 @@ import { stretchAt } from "@/lib/playing";
 import { classNames } from "@/ui/class-names";
 import { SpriteFrame, type SpriteSheet } from "./sprite-frame";
 import styles from "./timeline.module.css";
+import { Waveform } from "./waveform";
 
 /** A chosen stretch; its ends may be open. */
 export interface Range {
@@ -62,7 +63,7 @@ export function Timeline(props: TimelineProps) {
       }}
       onPointerLeave={() => setHover(null)}
     >
-      {props.waveformUrl !== null && <img className={styles.wave} src={props.waveformUrl} alt="" draggable={false} />}
+      {props.waveformUrl !== null && <Waveform url={props.waveformUrl} played={Math.min(1, time / Math.max(0.001, duration))} />}
       <span className={styles.bar}>
         {props.buffered.map(([start, end]) => (
           <span key={start} className={styles.loaded} style={{ insetInlineStart: place(start), inlineSize: `${((end - start) / Math.max(0.001, duration)) * 100}%` }} />

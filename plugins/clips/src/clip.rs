@@ -1,0 +1,185 @@
+//! Rows of clips.
+
+use entities::id::{ClipId, JobId, LibraryId, MediaId};
+use kernel::{error::Failure, sql};
+use media_proto::clip as proto;
+use schema::media::clip::{Clip, ClipFormat, ClipMode, ClipStatus, MakingError};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+/// How far a clip is, as rows say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It waits.
+    Waiting = 0,
+    /// It is being cut.
+    Rendering = 1,
+    /// Its file is in its place, and no item yet.
+    Placed = 2,
+    /// It is an item.
+    Ready = 3,
+    /// It could not be made.
+    Failed = 4,
+}
+
+/// A clip as it is made.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its id.
+    pub id: ClipId,
+    /// The item that it is cut out of.
+    pub source: MediaId,
+    /// Its library.
+    pub library: LibraryId,
+    /// What it is named.
+    pub title: String,
+    /// The parts in microseconds.
+    pub ranges: Vec<(i64, i64)>,
+    /// How it is cut.
+    pub mode: ClipMode,
+    /// What it is made into.
+    pub format: ClipFormat,
+    /// How far it is.
+    pub status: i32,
+    /// The name of its file.
+    pub file_name: String,
+}
+
+/// Reads a clip.
+pub async fn find<C: ConnectionTrait>(db: &C, id: ClipId) -> Result<Option<Row>, DbErr> {
+    let text =
+        "select id, media_id, library_id, title, ranges, mode, format, status, file_name from clip where id = $1";
+    let rows = sql::rows(db, text, [id.0.into()]).await?;
+    rows.first().map(row).transpose()
+}
+
+fn row(row: &QueryResult) -> Result<Row, DbErr> {
+    Ok(Row {
+        id: ClipId(row.try_get_by_index(0)?),
+        source: MediaId(row.try_get_by_index(1)?),
+        library: LibraryId(row.try_get_by_index(2)?),
+        title: row.try_get_by_index(3)?,
+        ranges: ranges(&row.try_get_by_index::<String>(4)?),
+        mode: mode(row.try_get_by_index(5)?),
+        format: format(row.try_get_by_index(6)?),
+        status: row.try_get_by_index(7)?,
+        file_name: row.try_get_by_index(8)?,
+    })
+}
+
+/// Writes a new clip.
+pub async fn insert<C: ConnectionTrait>(db: &C, row: &Row, now: i64) -> Result<(), Failure> {
+    let text = "insert into clip (id, media_id, library_id, title, ranges, mode, format, status, file_name, created_at, \
+        updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+    let ranges = serde_json::to_string(&row.ranges).map_err(Failure::internal)?;
+    let values: [Value; 10] = [
+        row.id.0.into(),
+        row.source.0.into(),
+        row.library.0.into(),
+        row.title.clone().into(),
+        ranges.into(),
+        (row.mode as i32).into(),
+        (row.format as i32).into(),
+        row.status.into(),
+        row.file_name.clone().into(),
+        now.into(),
+    ];
+    sql::execute(db, text, values).await?;
+    Ok(())
+}
+
+/// Says which job makes it.
+pub async fn set_job<C: ConnectionTrait>(db: &C, id: ClipId, job: JobId) -> Result<(), DbErr> {
+    let text = "update clip set job_id = $2 where id = $1";
+    sql::execute(db, text, [id.0.into(), job.0.into()]).await?;
+    Ok(())
+}
+
+/// Says how far it is; what went wrong before is forgotten.
+pub async fn set_state<C: ConnectionTrait>(db: &C, id: ClipId, state: State, now: i64) -> Result<(), DbErr> {
+    let text = "update clip set status = $2, error_code = null, error_message = null, updated_at = $3 where id = $1";
+    sql::execute(db, text, [id.0.into(), (state as i32).into(), now.into()]).await?;
+    Ok(())
+}
+
+/// Says why it could not be made.
+pub async fn set_failed<C: ConnectionTrait>(
+    db: &C,
+    id: ClipId,
+    (code, message): (&str, String),
+    now: i64,
+) -> Result<(), DbErr> {
+    let text = "update clip set status = 4, error_code = $2, error_message = $3, updated_at = $4 where id = $1";
+    let values: [Value; 4] = [id.0.into(), code.into(), message.into(), now.into()];
+    sql::execute(db, text, values).await?;
+    Ok(())
+}
+
+/// Says how it was cut.
+pub async fn set_made<C: ConnectionTrait>(db: &C, id: ClipId, made: &proto::Clipped) -> Result<(), DbErr> {
+    let text = "update clip set made_mode = $2, reason = $3 where id = $1";
+    let mode = match made.mode {
+        proto::ClipMode::Smart => ClipMode::Smart,
+        proto::ClipMode::Exact => ClipMode::Exact,
+        proto::ClipMode::Keyframe => ClipMode::Keyframe,
+    };
+    let values: [Value; 3] = [id.0.into(), (mode as i32).into(), made.reason.clone().into()];
+    sql::execute(db, text, values).await?;
+    Ok(())
+}
+
+/// What the columns of [`shown`] are.
+pub const SHOWN: &str = "clip.id, clip.title, clip.ranges, clip.mode, clip.made_mode, clip.reason, clip.format, clip.status, \
+    clip.result_media_id, clip.media_id, clip.error_code, clip.error_message, clip.created_at, job.state \
+    from clip left join job on job.id = clip.job_id";
+
+/// A clip as clients see it.
+pub fn shown(row: &QueryResult) -> Result<Clip, DbErr> {
+    let status: i32 = row.try_get_by_index(7)?;
+    let job: Option<i32> = row.try_get_by_index(13)?;
+    let error = row
+        .try_get_by_index::<Option<String>>(10)?
+        .zip(row.try_get_by_index(11)?);
+    Ok(Clip {
+        id: ClipId(row.try_get_by_index(0)?),
+        title: row.try_get_by_index(1)?,
+        ranges: ranges(&row.try_get_by_index::<String>(2)?),
+        mode: mode(row.try_get_by_index(3)?),
+        made_mode: row.try_get_by_index::<Option<i32>>(4)?.map(mode),
+        reason: row.try_get_by_index(5)?,
+        format: format(row.try_get_by_index(6)?),
+        status: match (status, job) {
+            // The job's states: 4 is failed for good, 5 canceled.
+            (0 | 1, Some(5)) => ClipStatus::Canceled,
+            (0 | 1, Some(4)) | (4, _) => ClipStatus::Failed,
+            (1, _) => ClipStatus::Rendering,
+            (2, _) => ClipStatus::Adding,
+            (3, _) => ClipStatus::Ready,
+            _ => ClipStatus::Waiting,
+        },
+        media: row.try_get_by_index::<Option<i64>>(8)?.map(MediaId),
+        source: MediaId(row.try_get_by_index(9)?),
+        error: error.map(|(code, message)| MakingError { code, message }),
+        created_at: row.try_get_by_index(12)?,
+    })
+}
+
+fn ranges(text: &str) -> Vec<(i64, i64)> {
+    // Only we write them.
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn mode(number: i32) -> ClipMode {
+    match number {
+        1 => ClipMode::Exact,
+        2 => ClipMode::Keyframe,
+        _ => ClipMode::Smart,
+    }
+}
+
+fn format(number: i32) -> ClipFormat {
+    match number {
+        1 => ClipFormat::Gif,
+        2 => ClipFormat::Webp,
+        _ => ClipFormat::Mp4,
+    }
+}

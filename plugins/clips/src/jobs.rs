@@ -1,0 +1,5 @@
+//! The work of this plugin.
+
+pub mod clip;
+pub mod rendition;
+pub mod watched;

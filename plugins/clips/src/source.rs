@@ -1,0 +1,305 @@
+//! From an item to what is worked on: its file, opened, and what the database knows of its streams.
+
+use entities::{
+    file::{self, FileStatus},
+    id::{FileId, MediaId},
+    keyframe_table, media,
+    stream::{self, StreamKind},
+};
+use kernel::{error::Failure, library_file::LibraryFile, plugin::Kernel};
+use media_engine::source::Source;
+use media_proto::{
+    grid::{Grid, TimeBase},
+    head::{AAC_FRAME, AudioHead, VideoHead},
+    rendition::{self, AudioRendition, VideoRendition},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::code;
+
+/// How long a segment of a rendition is meant to be.
+const SEGMENT_MS: u32 = 4000;
+/// Nothing that is longer is believed.
+const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
+/// The rate beyond which a number of frames a second is a container's nonsense.
+const FASTEST: f64 = 240.0;
+
+/// A file as the database knows it.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The row.
+    pub file: file::Model,
+    /// The pictures that are played.
+    pub video: Option<Pictures>,
+    /// The sounds.
+    pub sounds: Vec<stream::Model>,
+}
+
+/// The pictures of a file.
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    /// The row.
+    pub stream: stream::Model,
+    /// When the first frame shows, in ticks of the stream.
+    pub start_pts: i64,
+    /// How long they play, in microseconds.
+    pub duration_us: i64,
+    /// Frames that decode before they show, at most.
+    pub reorder_depth: u32,
+}
+
+impl Subject {
+    /// The file of an item that is shown.
+    ///
+    /// # Errors
+    /// There is none, or the database fails.
+    pub async fn of_media(kernel: &Kernel, id: MediaId) -> Result<(media::Model, Self), Failure> {
+        let db = kernel.store.reader();
+        let missing = || {
+            Failure::new(
+                &code::MEDIA_NOT_FOUND,
+                format!("no media item `{id}` with a present file"),
+            )
+        };
+        let item = media::Entity::find_by_id(id).one(db).await?.ok_or_else(missing)?;
+        let present = file::Entity::find()
+            .filter(file::Column::MediaId.eq(id))
+            .filter(file::Column::Status.eq(FileStatus::Present))
+            .order_by_asc(file::Column::Id)
+            .all(db)
+            .await?;
+        let shown = present.iter().find(|file| Some(file.id) == item.primary_file_id);
+        let file = shown.or(present.first()).cloned().ok_or_else(missing)?;
+        Ok((item, Self::of(kernel, file).await?))
+    }
+
+    /// A file by its id.
+    ///
+    /// # Errors
+    /// There is none, or the database fails.
+    pub async fn of_file(kernel: &Kernel, id: FileId) -> Result<Self, Failure> {
+        let file = file::Entity::find_by_id(id).one(kernel.store.reader()).await?;
+        let missing = || Failure::new(&code::MEDIA_NOT_FOUND, format!("no file `{id}`"));
+        Self::of(kernel, file.ok_or_else(missing)?).await
+    }
+
+    async fn of(kernel: &Kernel, file: file::Model) -> Result<Self, Failure> {
+        let db = kernel.store.reader();
+        let streams = stream::Entity::find()
+            .filter(stream::Column::FileId.eq(file.id))
+            .order_by_asc(stream::Column::Index)
+            .all(db)
+            .await?;
+        let table = keyframe_table::Entity::find_by_id(file.id).one(db).await?;
+        let is_film = |stream: &&stream::Model| {
+            let is_sized = stream.width.is_some_and(|side| side > 0) && stream.height.is_some_and(|side| side > 0);
+            stream.kind == StreamKind::Video && !stream.is_cover && is_sized && stream.time_base_num > 0
+        };
+        let video = streams
+            .iter()
+            .find(is_film)
+            .and_then(|stream| pictures(&file, stream, table));
+        let is_sound = |stream: &&stream::Model| {
+            stream.kind == StreamKind::Audio && stream.codec != "unknown" && stream.channels.is_none_or(|n| n > 0)
+        };
+        let sounds: Vec<stream::Model> = streams.iter().filter(is_sound).cloned().collect();
+        if video.is_none() && (sounds.is_empty() || file.duration_us.is_none()) {
+            let message = format!("`{}` has nothing that plays", file.path);
+            return Err(Failure::new(&code::NOT_PLAYABLE, message));
+        }
+        Ok(Self { file, video, sounds })
+    }
+
+    /// Opens the file, if it is the one that the database knows.
+    ///
+    /// # Errors
+    /// It is gone, cannot be read, or has changed.
+    pub async fn open(&self, kernel: &Kernel) -> Result<Source, Failure> {
+        let place = LibraryFile::find(&kernel.store, self.file.id).await?;
+        let path = &self.file.path;
+        let gone = || Failure::new(&code::FILE_UNREADABLE, format!("`{path}` is not known any more"));
+        let opened = place.ok_or_else(gone)?.open().await;
+        let (file, facts) = opened.map_err(|error| Failure::new(&code::FILE_UNREADABLE, error.to_string()))?;
+        if (facts.size, facts.mtime_ns) != (self.file.size, self.file.mtime_ns) {
+            let message = format!("`{path}` has changed since the last scan; scan its library again");
+            return Err(Failure::new(&code::FILE_CHANGED, message));
+        }
+        Source::new(file).map_err(|error| Failure::new(&code::FILE_UNREADABLE, format!("`{path}`: {error}")))
+    }
+
+    /// The file name's extension, as probes are told it.
+    pub fn extension(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.file.name);
+        let (_, extension) = text.rsplit_once('.')?;
+        (extension.len() <= 8).then(|| extension.to_ascii_lowercase())
+    }
+
+    /// How long it plays, in microseconds.
+    pub fn duration_us(&self) -> i64 {
+        let video = self.video.as_ref().map(|video| video.duration_us);
+        video.or(self.file.duration_us).unwrap_or(0)
+    }
+
+    /// Where the presentation begins, in microseconds on the file's own clock.
+    pub fn start_us(&self) -> i64 {
+        match &self.video {
+            Some(video) => to_us(video.start_pts, video.time_base()),
+            None => self
+                .sounds
+                .first()
+                .and_then(|sound| sound.start_us)
+                .or(self.file.start_us)
+                .unwrap_or(0),
+        }
+    }
+
+    /// The head of a rendition of its pictures.
+    pub fn video_head(&self, rendition: VideoRendition) -> Option<VideoHead> {
+        let video = self.video.as_ref()?;
+        let grid = Grid::new(video.frame_rate(), SEGMENT_MS);
+        // Clocks of milliseconds round: what is less than half a frame is none.
+        let half = video
+            .frame_rate()
+            .map_or(5_000, |(num, den)| i64::from(den) * 500_000 / i64::from(num));
+        Some(VideoHead {
+            extension: self.extension(),
+            stream: video.stream.index.unsigned_abs(),
+            time_base: video.time_base(),
+            start_pts: video.start_pts,
+            reorder_depth: video.reorder_depth,
+            keyframe_pts: None,
+            rotation: u16::try_from(video.stream.rotation).unwrap_or(0),
+            rendition,
+            grid,
+            first: 0,
+            until: 0,
+            n_segments: grid
+                .n_segments((video.duration_us - half).max(1), (1, 1_000_000))
+                .max(1),
+        })
+    }
+
+    /// The head of a rendition of its first sound, and its number of segments.
+    pub fn audio_head(&self) -> Option<(AudioHead, u32)> {
+        let stream = self
+            .sounds
+            .iter()
+            .find(|sound| sound.is_default)
+            .or(self.sounds.first())?;
+        let rendition = sound_settings(stream);
+        let rate = self.video.as_ref().and_then(Pictures::frame_rate);
+        let grid = Grid::new(rate, SEGMENT_MS);
+        let samples = i128::from(self.duration_us()) * i128::from(rendition.sample_rate);
+        let frame = i128::from(AAC_FRAME) * 1_000_000;
+        let n_frames = u64::try_from((samples + frame - 1) / frame).ok()?.max(1);
+        let first = |n: u32| grid.audio_frames(n, rendition.sample_rate, AAC_FRAME).start;
+        let guess = grid.n_segments(self.duration_us(), (1, 1_000_000)).saturating_add(2);
+        let n_segments = (1..=guess).find(|n| first(*n) >= n_frames).unwrap_or(guess);
+        let head = AudioHead {
+            extension: self.extension(),
+            start_us: self.start_us(),
+            rendition,
+            grid,
+            first: 0,
+            until: 0,
+            n_frames,
+        };
+        Some((head, n_segments))
+    }
+}
+
+impl Pictures {
+    /// The unit of their times.
+    pub fn time_base(&self) -> TimeBase {
+        (self.stream.time_base_num, self.stream.time_base_den)
+    }
+
+    /// Frames per second, if they can be believed.
+    pub fn frame_rate(&self) -> Option<(i32, i32)> {
+        let (num, den) = (self.stream.frame_rate_num?, self.stream.frame_rate_den?);
+        let is_possible = num > 0 && den > 0 && (0.5..=FASTEST).contains(&(f64::from(num) / f64::from(den)));
+        is_possible.then_some((num, den))
+    }
+
+    /// What renditions are made of: upright, with square pixels.
+    pub fn shape(&self, file: &file::Model) -> rendition::Source {
+        let stream = &self.stream;
+        let side = |side: Option<i32>| side.unwrap_or(0).max(2).unsigned_abs();
+        let (mut width, mut height) = (side(stream.width), side(stream.height));
+        if let (Some(num), Some(den)) = (stream.sample_aspect_num, stream.sample_aspect_den)
+            && num > 0
+            && den > 0
+        {
+            let wide = u64::from(width) * num.unsigned_abs() as u64 / den.unsigned_abs() as u64;
+            width = u32::try_from(wide).unwrap_or(width).clamp(2, 8192);
+        }
+        if matches!(stream.rotation, 90 | 270) {
+            (width, height) = (height, width);
+        }
+        let is_hdr_transfer = |transfer: &str| matches!(transfer, "smpte2084" | "arib-std-b67");
+        let bit_rate = stream.bit_rate.or(file.bit_rate);
+        rendition::Source {
+            width,
+            height,
+            frame_rate: self.frame_rate(),
+            bit_rate: bit_rate.and_then(|rate| u64::try_from(rate).ok()),
+            is_hdr: stream.hdr.is_some() || stream.color_transfer.as_deref().is_some_and(is_hdr_transfer),
+            is_interlaced: stream
+                .field_order
+                .as_deref()
+                .is_some_and(|order| order != "progressive"),
+        }
+    }
+}
+
+/// How a stream of sound is encoded: what every player has speakers for.
+pub fn sound_settings(stream: &stream::Model) -> AudioRendition {
+    let channels = stream.channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
+    let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
+    AudioRendition {
+        stream: stream.index.unsigned_abs(),
+        channels,
+        sample_rate: if stream.sample_rate.is_some_and(is_of_44) {
+            44_100
+        } else {
+            48_000
+        },
+        bit_rate: if channels == 1 { 96_000 } else { 160_000 },
+    }
+}
+
+fn pictures(file: &file::Model, stream: &stream::Model, table: Option<keyframe_table::Model>) -> Option<Pictures> {
+    let base = (stream.time_base_num, stream.time_base_den);
+    let is_current = |table: &keyframe_table::Model| {
+        (table.size, table.mtime_ns, table.stream_index) == (file.size, file.mtime_ns, stream.index)
+            && table.n_keyframes > 0
+            && (table.time_base_num, table.time_base_den) == base
+    };
+    let table = table.filter(is_current);
+    let start_us = stream.start_us.or(file.start_us).unwrap_or(0);
+    let start_pts = table
+        .as_ref()
+        .map_or_else(|| to_ticks(start_us, base), |table| table.start_pts);
+    let by_table = table
+        .as_ref()
+        .and_then(|table| Some(to_us(table.end_pts? - table.start_pts, base)));
+    let of_file = || Some(file.duration_us? + file.start_us.unwrap_or(0) - start_us);
+    let duration_us = by_table.filter(|us| *us > 0).or(stream.duration_us).or_else(of_file)?;
+    (1..=LONGEST_US).contains(&duration_us).then(|| Pictures {
+        stream: stream.clone(),
+        start_pts,
+        duration_us,
+        reorder_depth: table.map_or(0, |table| table.reorder_depth.unsigned_abs()),
+    })
+}
+
+fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
+    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den.max(1)));
+    i64::try_from((2 * dividend + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
+}
+
+fn to_ticks(us: i64, (num, den): TimeBase) -> i64 {
+    let divisor = i128::from(num.max(1)) * 1_000_000;
+    let dividend = i128::from(us) * i128::from(den);
+    i64::try_from((2 * dividend + divisor).div_euclid(2 * divisor)).unwrap_or(0)
+}

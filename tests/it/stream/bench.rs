@@ -1,0 +1,213 @@
+//! Measurements that `tests/bench/run` asks for: they print and assert nothing about time.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use tests::{database::Backend, server::TestServer};
+
+use super::{
+    fetch, playback,
+    playlist::{Master, Media},
+    url,
+};
+use crate::players::{command, has};
+
+/// Seeks that are measured.
+const SEEKS: usize = 100;
+/// Viewers at once, and how many segments each takes.
+const VIEWERS: usize = 500;
+const TAKEN: usize = 20;
+
+/// The film that is asked for in `VITAGRAPH_BENCH_FILM`; two hours of it are made by repeating it.
+async fn cinema() -> anyhow::Result<Option<(TestServer, Vec<String>)>> {
+    let Some(film) = std::env::var_os("VITAGRAPH_BENCH_FILM") else {
+        eprintln!("skipped: VITAGRAPH_BENCH_FILM names no film; `tests/bench/run` does");
+        return Ok(None);
+    };
+    if !has("ffmpeg") {
+        return Ok(None);
+    }
+    let server = TestServer::start(Backend::Sqlite).await?;
+    let long = server.media().join("long.mkv");
+    let made = command("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-stream_loop", "1000", "-i"])
+        .arg(film)
+        .args(["-t", "7200", "-map", "0:v:0", "-c", "copy"])
+        .arg(&long)
+        .output()
+        .await?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let library = server.library_over(server.media()).await?;
+    server.scan(&library).await?;
+    server.idle().await?;
+    // A ceiling, so that the film is encoded whatever it is.
+    let offered = playback(&server.viewer(), "long", json!({ "maxHeight": 720 })).await?;
+    let anyone = server.anonymous();
+    let master = Master::fetch(&anyone, url(&offered, "hlsUrl")?).await?;
+    let media = Media::fetch(&anyone, &master.video[0].uri).await?;
+    let segments = media.segments.into_iter().map(|(_, uri)| uri).collect();
+    Ok(Some((server, segments)))
+}
+
+fn figures(what: &str, times: &mut [Duration]) -> (f64, f64) {
+    times.sort_unstable();
+    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1000.0;
+    println!(
+        "{what}: median {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, slowest {:.1} ms",
+        at(0.5),
+        at(0.95),
+        at(0.99),
+        at(1.0)
+    );
+    (at(0.5), at(0.95))
+}
+
+/// Random and different numbers, the same in every run.
+fn random(n: usize, below: usize) -> Vec<usize> {
+    let mut seed = 99_991_u64;
+    let mut found = Vec::new();
+    while found.len() < n.min(below / 4) {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let one = (seed >> 33) as usize % below;
+        // Never one that a head made ahead for another.
+        if found.iter().all(|known: &usize| known.abs_diff(one) > 2) {
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// What a command line takes for the same four seconds, from its start to its end.
+async fn by_command(film: &Path, seconds: usize) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    let at = seconds.to_string();
+    let made = command("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-ss", &at, "-i"])
+        .arg(film)
+        .args([
+            "-t",
+            "4",
+            "-vf",
+            "scale=-2:720:flags=bilinear",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-b:v",
+            "2800k",
+        ])
+        .args([
+            "-maxrate",
+            "4200k",
+            "-bufsize",
+            "5600k",
+            "-f",
+            "mp4",
+            "-movflags",
+            "frag_keyframe+empty_moov",
+            "pipe:1",
+        ])
+        .output()
+        .await?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Ok(begun.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seek_is_measured_cold_and_warm_against_a_command_line() -> anyhow::Result<()> {
+    let Some((server, segments)) = cinema().await? else {
+        return Ok(());
+    };
+    let anyone = server.anonymous();
+    let (mut cold, mut command_line, mut warm) = (Vec::new(), Vec::new(), Vec::new());
+    for (turn, n) in random(SEEKS, segments.len()).into_iter().enumerate() {
+        let begun = Instant::now();
+        let mut response = fetch(&anyone, &segments[n]).await?;
+        response.chunk().await?.context("a first byte")?;
+        cold.push(begun.elapsed());
+        while response.chunk().await?.is_some() {}
+        // Time for what is made ahead, so that it does not count as the command line's.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        if turn % 4 == 0 {
+            command_line.push(by_command(&server.media().join("long.mkv"), n * 4).await?);
+        }
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let mut response = fetch(&anyone, &segments[n]).await?;
+            response.chunk().await?.context("a first byte")?;
+            warm.push(begun.elapsed());
+            while response.chunk().await?.is_some() {}
+        }
+    }
+    let (median, p95) = figures("a cold seek to its first byte", &mut cold);
+    let (of_command, p95_of_command) = figures("ffmpeg -ss for the same four seconds", &mut command_line);
+    println!(
+        "ratio: median {:.2}, p95 {:.2} (goal: at most 0.5)",
+        median / of_command,
+        p95 / p95_of_command
+    );
+    figures("a warm seek to its first byte (goal: under 5 ms)", &mut warm);
+    Ok(())
+}
+
+fn resident_kib() -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("a line")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_viewers_of_what_is_kept_are_measured() -> anyhow::Result<()> {
+    let Some((server, segments)) = cinema().await? else {
+        return Ok(());
+    };
+    let anyone = server.anonymous();
+    let kept = &segments[..TAKEN];
+    for uri in kept {
+        fetch(&anyone, uri).await?.bytes().await?;
+    }
+    for round in 1..=3 {
+        let before = resident_kib()?;
+        let begun = Instant::now();
+        let viewers = (0..VIEWERS).map(|viewer| {
+            let anyone = &anyone;
+            async move {
+                let mut times = Vec::new();
+                let mut n_bytes = 0;
+                for step in 0..TAKEN {
+                    let begun = Instant::now();
+                    let response = fetch(anyone, &kept[(viewer + step) % TAKEN]).await?;
+                    n_bytes += response.bytes().await?.len();
+                    times.push(begun.elapsed());
+                }
+                anyhow::Ok((times, n_bytes))
+            }
+        });
+        let seen = futures_util::future::try_join_all(viewers).await?;
+        let took = begun.elapsed();
+        let n_bytes: usize = seen.iter().map(|(_, n)| n).sum();
+        let mut times: Vec<_> = seen.into_iter().flat_map(|(times, _)| times).collect();
+        figures(
+            &format!("round {round}: {VIEWERS} viewers, a whole segment"),
+            &mut times,
+        );
+        println!(
+            "round {round}: {} segments in {:.1} s, {:.0} MB/s; {} MB resident before, {} MB after, server and clients together",
+            times.len(),
+            took.as_secs_f64(),
+            n_bytes as f64 / 1e6 / took.as_secs_f64(),
+            before / 1024,
+            resident_kib()? / 1024
+        );
+    }
+    Ok(())
+}

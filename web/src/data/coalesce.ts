@@ -1,0 +1,58 @@
+//! Keeps a flood of events from becoming a flood of renders: of several events about the same entity within a moment, only the last counts.
+
+import type { Sink } from "./transport";
+
+/** Nobody reads progress faster than this. */
+const momentMs = 250;
+
+/** A sink that passes the first event on at once and then, once a moment, the last one about each entity. */
+export function coalesced(sink: Sink, moment = momentMs): Sink {
+  const waiting = new Map<string, unknown>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    timer = undefined;
+    if (waiting.size === 0) return;
+    const events = [...waiting.values()];
+    waiting.clear();
+    timer = setTimeout(flush, moment);
+    for (const event of events) sink.next(event);
+  };
+  return {
+    next: (value) => {
+      const id = entityId(value);
+      if (id === null) {
+        sink.next(value);
+      } else if (timer === undefined) {
+        timer = setTimeout(flush, moment);
+        sink.next(value);
+      } else {
+        waiting.set(id, value);
+      }
+    },
+    error: (cause) => {
+      clearTimeout(timer);
+      flush();
+      clearTimeout(timer);
+      sink.error(cause);
+    },
+    complete: () => {
+      clearTimeout(timer);
+      flush();
+      clearTimeout(timer);
+      sink.complete();
+    },
+  };
+}
+
+/** The id of the one entity that an event is about, or null for any other event. */
+function entityId(value: unknown): string | null {
+  const data = field(value, "data");
+  if (typeof data !== "object" || data === null || field(value, "errors") != null) return null;
+  const [root, ...others] = Object.values(data);
+  const id = field(root, "id");
+  return others.length === 0 && typeof id === "string" ? id : null;
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}

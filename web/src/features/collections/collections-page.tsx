@@ -1,0 +1,74 @@
+//! All collections as cards with their first pictures.
+
+import "@/lib/page-messages";
+import { useState } from "react";
+import { useQuery } from "urql";
+import { Link } from "wouter";
+import { PageHead } from "@/components/page-head";
+import { usePageTitle } from "@/components/page-title";
+import { Picture } from "@/components/media-tile";
+import { Failed, Loading } from "@/components/states";
+import { graphql } from "@/data/graphql";
+import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
+import { Button } from "@/ui/button";
+import { Empty } from "@/ui/empty";
+import { CollectionIcon } from "@/ui/icons";
+import styles from "./collections-page.module.css";
+
+const Collections = graphql(`
+  query Collections($first: Int!, $after: String) {
+    collections(first: $first, after: $after, sort: [{ field: NAME, direction: ASC }]) {
+      totalCount
+      pageInfo { hasNextPage endCursor }
+      nodes { id name isSmart itemCount items(first: 4) { nodes { media { __typename id thumbnail { url thumbhash srcset { url width } } } } } }
+    }
+  }
+`);
+
+const pageSize = 48;
+
+export function Page() {
+  usePageTitle(t("nav.collections"));
+  const [trail, setTrail] = useState<readonly (string | null)[]>([null]);
+  const after = trail.at(-1) ?? null;
+  const [{ data, error }, retry] = useQuery({
+    query: Collections,
+    variables: { first: pageSize, ...(after === null ? {} : { after }) },
+    requestPolicy: "cache-and-network",
+  });
+  const connection = data?.collections;
+  return (
+    <>
+      <PageHead title={t("nav.collections")} note={connection && String(connection.totalCount)} />
+      {error && !data && <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />}
+      {!data && !error && <Loading />}
+      {connection?.totalCount === 0 && (
+        <Empty title={t("collections.none.title")} icon={<CollectionIcon />}>
+          <p>{t("collections.none.text")}</p>
+        </Empty>
+      )}
+      <ul className={styles.cards}>
+        {connection?.nodes.map((collection) => (
+          <li key={collection.id}>
+            <Link className={styles.card} href={paths.collection(collection.id)}>
+              <span className={styles.covers}>
+                {[0, 1, 2, 3].map((index) => (
+                  <span key={index} className={styles.cover}>
+                    <Picture thumbnail={collection.items.nodes[index]?.media.thumbnail ?? null} width={140} isHeld={false} isEager={false} />
+                  </span>
+                ))}
+              </span>
+              <span className={styles.name}>{collection.name}</span>
+              <span className={styles.note}>
+                {t("library.counts", { count: collection.itemCount })}
+                {collection.isSmart && ` · ${t("collections.smart")}`}
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {connection?.pageInfo.hasNextPage && <Button onClick={() => setTrail([...trail, connection.pageInfo.endCursor])}>{t("page.next")}</Button>}
+    </>
+  );
+}
