@@ -41,6 +41,7 @@ const ClipJob = graphql(`
   }
 `);
 
+const pollMs = 2000;
 const modes = ["SMART", "EXACT", "KEYFRAME"] as const;
 
 interface ClipsProps {
@@ -56,6 +57,13 @@ export function Clips({ mediaId, range, onRange, onSeek }: ClipsProps) {
   const [jobId, setJobId] = useState<string | null>(null);
   const clips = data?.node?.__typename === "Video" ? data.node.clips.nodes : [];
   const again = () => refetch({ requestPolicy: "network-only" });
+  const isMaking = clips.some(({ status }) => status === "WAITING" || status === "RENDERING" || status === "ADDING");
+  // A made clip is added to its library by another job, which says nothing of clips.
+  useEffect(() => {
+    if (!isMaking) return;
+    const timer = setInterval(() => refetch({ requestPolicy: "network-only" }), pollMs);
+    return () => clearInterval(timer);
+  }, [isMaking, refetch]);
   const { start, end } = range;
   if (clips.length === 0 && jobId === null && (start === null || end === null)) return null;
   return (
