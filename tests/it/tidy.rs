@@ -365,6 +365,8 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
         "as long as the ids asked for, and those are capped",
     ),
     ("Video.subtitles", "as many as the file has streams"),
+    ("Video.renditions", "capped at a hundred"),
+    ("Clip.ranges", "capped at a hundred where they are given"),
     ("*Connection.edges", "a page"),
     ("*Connection.nodes", "a page"),
 ];
