@@ -20,6 +20,8 @@ use crate::{clip, rendition, routes};
 
 /// The most clips of one item that are told.
 const MOST_CLIPS: usize = 1000;
+/// The most renditions of one item that are told: one of each kind for each state of a file.
+const MOST_RENDITIONS: usize = 100;
 
 type Loaded<T> = Result<Vec<T>, Arc<DbErr>>;
 
@@ -123,10 +125,10 @@ impl ReadRenditions {
             if let (Some(key), RenditionStatus::Ready) = (key, rendition.status) {
                 rendition.url = Some(Url(routes::url(&self.signer, key, self.valid)));
             }
-            found
-                .entry(MediaId(row.try_get_by_index(12)?))
-                .or_default()
-                .push(rendition);
+            let own = found.entry(MediaId(row.try_get_by_index(12)?)).or_default();
+            if own.len() < MOST_RENDITIONS {
+                own.push(rendition);
+            }
         }
         Ok(found)
     }
