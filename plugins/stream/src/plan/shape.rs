@@ -95,7 +95,7 @@ impl Ceiling {
     }
 
     /// The rungs below it; the smallest if none is, for a player that gets nothing plays nothing.
-    pub fn among<'a, T>(self, rungs: &'a [T], settings: impl Fn(&T) -> Option<&VideoRendition>) -> &'a [T] {
+    pub fn among<T>(self, rungs: &[T], settings: impl Fn(&T) -> Option<&VideoRendition>) -> &[T] {
         let first = rungs
             .iter()
             .position(|rung| settings(rung).is_some_and(|rung| self.admits(rung)));
