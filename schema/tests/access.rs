@@ -1,5 +1,7 @@
 //! Accounts, sessions and tokens against a real database: what is granted, for how long, and at what cost.
 
+// As in the server: merged roots nest one future for each member.
+#![recursion_limit = "512"]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test names what it checks")]
 
 use std::{sync::Arc, time::Duration};

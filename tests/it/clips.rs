@@ -21,7 +21,10 @@ async fn watched(server: &TestServer, id: &Value) -> anyhow::Result<Value> {
 
 /// The one item of a library.
 async fn item(server: &TestServer) -> anyhow::Result<Value> {
-    let mut data = server.viewer().query("{ media(first: 9) { nodes { id title } } }", json!({})).await?;
+    let mut data = server
+        .viewer()
+        .query("{ media(first: 9) { nodes { id title } } }", json!({}))
+        .await?;
     Ok(data["media"]["nodes"][0].take())
 }
 
@@ -42,7 +45,10 @@ async fn create(server: &TestServer, input: Value) -> anyhow::Result<Value> {
     let mut made = server.editor().query(CREATE, json!({ "input": input })).await?;
     let job = made["createClip"]["job"]["id"].as_str().context("a job")?.to_owned();
     let done = server.finished(&job).await?;
-    ensure!(done["status"] == "SUCCEEDED" && done["kind"] == "clips.render", "{done:#}");
+    ensure!(
+        done["status"] == "SUCCEEDED" && done["kind"] == "clips.render",
+        "{done:#}"
+    );
     Ok(made["createClip"]["clip"].take())
 }
 
