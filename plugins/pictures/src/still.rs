@@ -100,7 +100,16 @@ async fn make(kernel: &Kernel, pictures: &Pictures, path: StillPath, format: For
         mtime_ns: place.mtime_ns,
     };
     let cancel = CancellationToken::new();
-    let drawn = draw(&kernel.store, &pictures.objects, &engine, subject, &survey, &cancel, None).await;
+    let drawn = draw(
+        &kernel.store,
+        &pictures.objects,
+        &engine,
+        subject,
+        &survey,
+        &cancel,
+        None,
+    )
+    .await;
     let drawn = drawn.map_err(|error| refusal(&place.path, error))?;
     let Some(kept) = drawn.kept.iter().find(|kept| kept.role == Role::Still) else {
         let why = drawn
