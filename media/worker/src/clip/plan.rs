@@ -171,9 +171,8 @@ fn read(
     let mut last_key = None;
     loop {
         control::checkpoint().map_err(NotSpliced::Failed)?;
-        match next(opened, stream, &mut packet)? {
-            false => return Ok((seen, true)),
-            true => {}
+        if !next(opened, stream, &mut packet)? {
+            return Ok((seen, true));
         }
         let is_key = packet.is_key();
         if seen.is_empty() && !is_key {
