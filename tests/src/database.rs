@@ -1,5 +1,7 @@
 //! A fresh database for each test: a SQLite file, or a database of the PostgreSQL server in `VITAGRAPH_TEST_POSTGRES`.
 
+use std::cell::RefCell;
+
 use anyhow::Context;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 
@@ -36,9 +38,35 @@ impl Backend {
             .execute_unprepared(&format!("create database {name}"))
             .await?;
         connection.close().await?;
+        MADE.with_borrow_mut(|made| made.push(name.clone()));
         let (server, _) = admin.rsplit_once('/').context("the URL names no database")?;
         Ok(Some(format!("{server}/{name}")))
     }
+}
+
+thread_local! {
+    /// The databases of the test that runs on this thread.
+    static MADE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Removes the databases of the test that ends on this thread, and with them the connections to them.
+///
+/// # Errors
+/// When the database server refuses.
+pub async fn clear() -> anyhow::Result<()> {
+    let made = MADE.take();
+    let Some(admin) = postgres().filter(|_| !made.is_empty()) else {
+        return Ok(());
+    };
+    let mut options = ConnectOptions::new(&admin);
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await?;
+    for name in made {
+        connection
+            .execute_unprepared(&format!("drop database if exists {name} with (force)"))
+            .await?;
+    }
+    Ok(connection.close().await?)
 }
 
 fn postgres() -> Option<String> {
@@ -70,7 +98,9 @@ macro_rules! on_both {
                 if !$crate::database::Backend::Postgres.is_available() {
                     return Ok(());
                 }
-                super::$name($crate::database::Backend::Postgres).await
+                let ended = super::$name($crate::database::Backend::Postgres).await;
+                $crate::database::clear().await?;
+                ended
             })+
         }
     };
