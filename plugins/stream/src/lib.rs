@@ -172,15 +172,16 @@ impl Plugin for Stream {
 }
 
 fn plans(kernel: &Kernel, preset: Preset) -> RowCache<FileId, Plan> {
-    let handles = kernel.clone();
+    // Not the kernel, which holds the cache: neither would ever go.
+    let handles = (kernel.store.clone(), kernel.parts.clone());
     kernel
         .caches
         .rows("stream.plans", PLANS, Plan::weigh, move |files: Vec<FileId>| {
-            let kernel = handles.clone();
+            let (store, parts) = handles.clone();
             async move {
                 let mut plans = HashMap::new();
                 for file in files {
-                    if let Some(plan) = plan::load::load(&kernel, file, preset).await? {
+                    if let Some(plan) = plan::load::load(&store, &parts, file, preset).await? {
                         plans.insert(file, plan);
                     }
                 }

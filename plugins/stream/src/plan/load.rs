@@ -9,7 +9,7 @@ use entities::{
     keyframe_table,
     stream::{self, StreamKind},
 };
-use kernel::{library_file::LibraryFile, plugin::Kernel};
+use kernel::{library_file::LibraryFile, parts::Parts, store::Store};
 use media_engine::{engine::Engine, source::Source};
 use media_proto::{
     grid::{Grid, TimeBase},
@@ -45,9 +45,9 @@ struct Cuts {
 }
 
 /// The plan of a file, if anything can be made of it.
-pub async fn load(kernel: &Kernel, id: FileId, preset: Preset) -> Result<Option<Plan>, DbErr> {
-    let db = kernel.store.reader();
-    let Some(engine) = kernel.parts.get::<Engine>() else {
+pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> Result<Option<Plan>, DbErr> {
+    let db = store.reader();
+    let Some(engine) = parts.get::<Engine>() else {
         return Ok(None);
     };
     let Some(file) = file::Entity::find_by_id(id).one(db).await? else {
@@ -72,7 +72,7 @@ pub async fn load(kernel: &Kernel, id: FileId, preset: Preset) -> Result<Option<
     };
     let video = shape::main_video(&streams);
     let cuts = match video {
-        Some(video) => Some(cuts(kernel, &engine, &file, video).await?),
+        Some(video) => Some(cuts(store, &engine, &file, video).await?),
         None => None,
     };
     Ok(maker.plan(&streams, video.zip(cuts)))
@@ -356,9 +356,9 @@ fn label(stream: &stream::Model, names: &mut Vec<String>) -> Label {
     }
 }
 
-async fn cuts(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
+async fn cuts(store: &Store, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
     let row = keyframe_table::Entity::find_by_id(file.id)
-        .one(kernel.store.reader())
+        .one(store.reader())
         .await?;
     let is_current = |row: &keyframe_table::Model| {
         row.size == file.size
@@ -389,14 +389,14 @@ async fn cuts(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stre
             },
         });
     }
-    Ok(by_index(kernel, engine, file, video)
+    Ok(by_index(store, engine, file, video)
         .await
         .unwrap_or_else(|| by_row(video, file)))
 }
 
 /// What the container's own index says: the same that a table in the database will say.
-async fn by_index(kernel: &Kernel, engine: &Engine, file: &file::Model, video: &stream::Model) -> Option<Cuts> {
-    let located = LibraryFile::find(&kernel.store, file.id).await.ok()??;
+async fn by_index(store: &Store, engine: &Engine, file: &file::Model, video: &stream::Model) -> Option<Cuts> {
+    let located = LibraryFile::find(store, file.id).await.ok()??;
     let (opened, facts) = located.open().await.ok()?;
     if (facts.size, facts.mtime_ns) != (file.size, file.mtime_ns) {
         return None;
