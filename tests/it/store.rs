@@ -1,6 +1,7 @@
-//! What the database is held to: statements end in time, and a database that went away comes back by itself.
+//! What the database is held to: statements end in time, a database that went away comes back by itself, and a server
+//! that ended lets go of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use kernel::{
@@ -10,6 +11,7 @@ use kernel::{
     store::{Durability, Store, StoreConfig},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use server::{compose::Server, settings::Settings};
 use tempfile::TempDir;
 use tests::{database::Backend, on_both};
 
@@ -111,6 +113,26 @@ on_both! {
         tx.commit().await?;
         let sum = number(store.reader(), "select cast(sum(n) as bigint) from kept").await?;
         ensure!(sum == 3, "what was broken off left something behind: {sum}");
+    }
+
+    async fn a_server_that_ended_holds_nothing_any_more(backend: Backend) {
+        struct Probe;
+        let folder = tempfile::tempdir()?;
+        let mut settings = Settings::new(folder.path().join("data"));
+        settings.database = backend.create().await?;
+        let server = Server::boot(settings).await?;
+        let probe = Arc::new(Probe);
+        let held = Arc::downgrade(&probe);
+        server.kernel.parts.insert(probe);
+        server.shutdown().await?;
+        // Tasks that were told to end may need a moment.
+        for _ in 0..100 {
+            if held.upgrade().is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("somebody still holds the kernel");
     }
 }
 
