@@ -210,7 +210,7 @@ impl World {
 
     /// On a shared database nobody knows that the process died before its lease ends, half a minute later, and the job
     /// then rests a while. Lets that time be over at once.
-    async fn pass_time(&self) -> anyhow::Result<()> {
+    pub async fn pass_time(&self) -> anyhow::Result<()> {
         if self.database.is_none() {
             return Ok(());
         }

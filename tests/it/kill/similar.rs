@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use entities::{id::LibraryId, library};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, Statement};
 use tests::on_both;
 
 use super::{number, process::World, random::Random};
@@ -12,10 +12,10 @@ use crate::similar::plant::{Plant, numbers, plant_rows};
 
 /// Enough that a comparison takes some transactions.
 const N_ITEMS: u64 = 4000;
-/// Kills that have to hit a comparison in its middle.
-const WANTED: u32 = 3;
-/// Kills at most; many of them come before or after the work.
-const MOST: u32 = 40;
+/// Kills in the middle of a comparison.
+const N_KILLS: usize = 3;
+/// Nothing takes longer, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What comparing writes, as texts.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,6 +61,30 @@ async fn forget(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many files are measured and not compared.
+async fn n_left(db: &DatabaseConnection) -> anyhow::Result<i64> {
+    let text = "select (select count(*) from file_analysis) - (select count(*) from similar_file where is_compared)";
+    let statement = Statement::from_string(db.get_database_backend(), text);
+    let row = db.query_one_raw(statement).await?.context("a number")?;
+    Ok(row.try_get_by_index(0)?)
+}
+
+/// Waits until no more files than so many are left, and says how many are.
+async fn falls_to(world: &World, db: &DatabaseConnection, wanted: i64) -> anyhow::Result<i64> {
+    let begun = Instant::now();
+    loop {
+        for _ in 0..100 {
+            let left = n_left(db).await?;
+            if left <= wanted {
+                return Ok(left);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "{} files are never compared", n_left(db).await?);
+        world.pass_time().await?;
+    }
+}
+
 on_both! {
     async fn a_killed_comparison_ends_with_the_groups_of_an_undisturbed_one(backend: Backend) {
         let seed = number("VITAGRAPH_KILL_SEED")?.unwrap_or(std::time::SystemTime::UNIX_EPOCH.elapsed()?.subsec_nanos().into());
@@ -83,44 +107,35 @@ on_both! {
         let db = world.connect().await?;
         let library: LibraryId = library::Entity::find().one(&db).await?.context("a library")?.id;
         plant_rows(&db, library, 1, &plants).await?;
-        db.close().await?;
 
-        // What is not compared is compared as soon as a server starts.
-        let left = "select (select count(*) from file_analysis) - (select count(*) from similar_file where is_compared)";
-        let n_left = async || world.number(left).await;
-        let begun = Instant::now();
+        // What is not compared is compared as soon as a server has started.
         let life = world.serve()?;
         life.ready().await?;
-        let boot = begun.elapsed();
+        falls_to(&world, &db, 0).await?;
         life.idle(&world).await?;
-        let whole = begun.elapsed();
         life.all_succeeded().await?;
         life.end().await?;
-        ensure!(n_left().await? == 0, "{} files were not compared", n_left().await?);
         let wanted = found(&world).await?;
         ensure!(wanted.pairs.len() > 600 && wanted.members.len() > 2000, "{} pairs", wanted.pairs.len());
 
         forget(&world).await?;
-        let (mut n_kills, mut n_inside) = (0, 0);
-        while n_inside < WANTED && n_kills < MOST {
+        let mut at = Vec::new();
+        while at.len() < N_KILLS {
             let life = world.serve()?;
-            tokio::time::sleep(boot / 2 + random.up_to(whole - boot / 2)).await;
+            let before = n_left(&db).await?;
+            let left = falls_to(&world, &db, random.below(before as u64) as i64).await?;
             life.kill(&world).await?;
-            n_kills += 1;
-            match n_left().await? {
-                0 => forget(&world).await?,
-                left => n_inside += u32::from(left < N_ITEMS as i64),
+            if left == 0 {
+                forget(&world).await?;
+            } else {
+                at.push(left);
             }
         }
-        println!("{n_inside} of {n_kills} kills hit a comparison of {N_ITEMS}, which takes {:.1?}", whole - boot);
-        ensure!(n_inside > 0, "no kill hit a comparison");
+        println!("killed when {at:?} of {N_ITEMS} files were not compared");
         let life = world.serve()?;
         life.ready().await?;
-        let begun = Instant::now();
-        while n_left().await? > 0 {
-            ensure!(begun.elapsed() < Duration::from_secs(120), "{} files are never compared", n_left().await?);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        falls_to(&world, &db, 0).await?;
+        db.close().await?;
         life.idle(&world).await?;
         life.all_succeeded().await?;
         life.end().await?;
