@@ -80,7 +80,11 @@ async fn falls_to(world: &World, db: &DatabaseConnection, wanted: i64) -> anyhow
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        ensure!(begun.elapsed() < PATIENCE, "{} files are never compared", n_left(db).await?);
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "{} files are never compared",
+            n_left(db).await?
+        );
         world.pass_time().await?;
     }
 }
