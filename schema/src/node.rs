@@ -1,5 +1,7 @@
 //! `node` and `nodes`: everything with an id, by its id.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Interface, Object};
 use entities::{
     chapter,
@@ -21,6 +23,8 @@ use crate::{
     limits,
     marker::types::Marker,
     media::{
+        clip::{Clip, Rendition},
+        contracts::Clips,
         file::MediaFile,
         stream::{AttachmentStream, AudioStream, Chapter, DataStream, Stream, SubtitleStream, VideoStream},
         types::{Audio, Image, Media, Video},
@@ -72,6 +76,10 @@ pub enum Node {
     Gallery(Gallery),
     /// A marker.
     Marker(Marker),
+    /// A clip.
+    Clip(Clip),
+    /// A rendition.
+    Rendition(Rendition),
     /// A saved filter of the viewer.
     SavedFilter(SavedFilter),
     /// A custom field.
@@ -157,6 +165,14 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
             CollectionKind::Gallery => Node::Gallery(Gallery { row }),
         }),
         GlobalId::Marker(id) => crate::marker::types::node(cx, id).await?.map(Node::Marker),
+        GlobalId::Clip(id) => match cx.data_opt::<Arc<dyn Clips>>() {
+            Some(clips) => clips.clip(cx, id).await?.map(Node::Clip),
+            None => None,
+        },
+        GlobalId::Rendition(id) => match cx.data_opt::<Arc<dyn Clips>>() {
+            Some(clips) => clips.rendition(cx, id).await?.map(Node::Rendition),
+            None => None,
+        },
         GlobalId::SavedFilter(id) => crate::saved::queries::node(cx, id).await?.map(Node::SavedFilter),
         GlobalId::CustomField(id) => loaders
             .field

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A video rendition: H.264, 8 bits, 4:2:0, progressive, upright, square pixels, BT.709.
+/// A video rendition: 8 bits, 4:2:0, progressive, upright, square pixels, BT.709.
 ///
 /// Its settings never change once a segment was handed out: they are hashed into its address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VideoRendition {
+    /// How pictures are encoded.
+    pub codec: VideoCodec,
     /// Width in pixels, even.
     pub width: u32,
     /// Height in pixels, even.
@@ -21,12 +23,21 @@ pub struct VideoRendition {
     pub buffer_bits: u64,
     /// How much work goes into it.
     pub preset: Preset,
-    /// H.264's level, times ten: 31 for 3.1.
+    /// H.264's level, times ten: 31 for 3.1. Nothing to other codecs.
     pub level: u8,
     /// Whether high dynamic range is mapped to standard.
     pub is_tone_mapped: bool,
     /// Whether interlaced pictures are made progressive.
     pub is_deinterlaced: bool,
+}
+
+/// How pictures are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum VideoCodec {
+    /// What everything plays.
+    H264,
+    /// Half the size, for many times the work: for whole files only.
+    Av1,
 }
 
 /// How much work goes into compression, by x264's names.
@@ -102,11 +113,7 @@ const USUAL_RATE: (i32, i32) = (30, 1);
 /// the source, and none has a higher bit rate.
 pub fn ladder(source: &Source, preset: Preset) -> Vec<VideoRendition> {
     let shorter = source.width.min(source.height).max(2);
-    let own = RUNGS
-        .iter()
-        .rev()
-        .find(|(lines, _)| *lines >= shorter)
-        .map_or(RUNGS[0].1, |(_, rate)| *rate);
+    let own = usual_bit_rate(shorter);
     let mut rungs = vec![(shorter.min(RUNGS[0].0), own)];
     // A rung hardly smaller than the source helps nobody.
     rungs.extend(
@@ -118,6 +125,12 @@ pub fn ladder(source: &Source, preset: Preset) -> Vec<VideoRendition> {
         .into_iter()
         .map(|(lines, rate)| rung(source, preset, lines, rate))
         .collect()
+}
+
+/// The bit rate at 30 frames a second that pictures of so many lines get when nothing else is asked for.
+pub fn usual_bit_rate(lines: u32) -> u64 {
+    let enough = RUNGS.iter().rev().find(|(most, _)| *most >= lines);
+    enough.map_or(RUNGS[0].1, |(_, rate)| *rate)
 }
 
 /// One rung of so many lines on its shorter side.
@@ -137,6 +150,7 @@ pub fn rung(source: &Source, preset: Preset, lines: u32, rate_at_30: u64) -> Vid
     }
     let max_bit_rate = bit_rate + bit_rate / 2;
     VideoRendition {
+        codec: VideoCodec::H264,
         width,
         height,
         frame_rate,

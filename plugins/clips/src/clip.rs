@@ -1,6 +1,6 @@
 //! Rows of clips.
 
-use entities::id::{ClipId, JobId, LibraryId, MediaId};
+use entities::id::{ClipId, JobId, LibraryId, MarkerId, MediaId};
 use kernel::{error::Failure, sql};
 use media_proto::clip as proto;
 use schema::media::clip::{Clip, ClipFormat, ClipMode, ClipStatus, MakingError};
@@ -42,12 +42,18 @@ pub struct Row {
     pub status: i32,
     /// The name of its file.
     pub file_name: String,
+    /// The marker that it was made of.
+    pub marker: Option<MarkerId>,
+    /// The item that it has become.
+    pub result: Option<MediaId>,
+    /// Which job makes it.
+    pub job: Option<JobId>,
 }
 
 /// Reads a clip.
 pub async fn find<C: ConnectionTrait>(db: &C, id: ClipId) -> Result<Option<Row>, DbErr> {
-    let text =
-        "select id, media_id, library_id, title, ranges, mode, format, status, file_name from clip where id = $1";
+    let text = "select id, media_id, library_id, title, ranges, mode, format, status, file_name, marker_id, result_media_id, \
+         job_id from clip where id = $1";
     let rows = sql::rows(db, text, [id.0.into()]).await?;
     rows.first().map(row).transpose()
 }
@@ -59,19 +65,22 @@ fn row(row: &QueryResult) -> Result<Row, DbErr> {
         library: LibraryId(row.try_get_by_index(2)?),
         title: row.try_get_by_index(3)?,
         ranges: ranges(&row.try_get_by_index::<String>(4)?),
-        mode: mode(row.try_get_by_index(5)?),
-        format: format(row.try_get_by_index(6)?),
+        mode: mode_of(row.try_get_by_index(5)?),
+        format: format_of(row.try_get_by_index(6)?),
         status: row.try_get_by_index(7)?,
         file_name: row.try_get_by_index(8)?,
+        marker: row.try_get_by_index::<Option<i64>>(9)?.map(MarkerId),
+        result: row.try_get_by_index::<Option<i64>>(10)?.map(MediaId),
+        job: row.try_get_by_index::<Option<i64>>(11)?.map(JobId),
     })
 }
 
 /// Writes a new clip.
 pub async fn insert<C: ConnectionTrait>(db: &C, row: &Row, now: i64) -> Result<(), Failure> {
-    let text = "insert into clip (id, media_id, library_id, title, ranges, mode, format, status, file_name, created_at, \
-        updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+    let text = "insert into clip (id, media_id, library_id, title, ranges, mode, format, status, file_name, marker_id, \
+        created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
     let ranges = serde_json::to_string(&row.ranges).map_err(Failure::internal)?;
-    let values: [Value; 10] = [
+    let values: [Value; 11] = [
         row.id.0.into(),
         row.source.0.into(),
         row.library.0.into(),
@@ -81,6 +90,7 @@ pub async fn insert<C: ConnectionTrait>(db: &C, row: &Row, now: i64) -> Result<(
         (row.format as i32).into(),
         row.status.into(),
         row.file_name.clone().into(),
+        row.marker.map(|marker| marker.0).into(),
         now.into(),
     ];
     sql::execute(db, text, values).await?;
@@ -94,11 +104,11 @@ pub async fn set_job<C: ConnectionTrait>(db: &C, id: ClipId, job: JobId) -> Resu
     Ok(())
 }
 
-/// Says how far it is; what went wrong before is forgotten.
-pub async fn set_state<C: ConnectionTrait>(db: &C, id: ClipId, state: State, now: i64) -> Result<(), DbErr> {
+/// Says how far it is; what went wrong before is forgotten. False when it was deleted meanwhile.
+pub async fn set_state<C: ConnectionTrait>(db: &C, id: ClipId, state: State, now: i64) -> Result<bool, DbErr> {
     let text = "update clip set status = $2, error_code = null, error_message = null, updated_at = $3 where id = $1";
-    sql::execute(db, text, [id.0.into(), (state as i32).into(), now.into()]).await?;
-    Ok(())
+    let n = sql::execute(db, text, [id.0.into(), (state as i32).into(), now.into()]).await?;
+    Ok(n > 0)
 }
 
 /// Says why it could not be made.
@@ -132,6 +142,10 @@ pub const SHOWN: &str = "clip.id, clip.title, clip.ranges, clip.mode, clip.made_
     clip.result_media_id, clip.media_id, clip.error_code, clip.error_message, clip.created_at, job.state \
     from clip left join job on job.id = clip.job_id";
 
+/// What holds for clips that are shown: one that was deleted is there again once its file is back from the trash.
+pub const IS_THERE: &str = "(clip.deleted_at is null or exists (select 1 from file where file.media_id = clip.result_media_id \
+    and file.path = clip.file_name and file.status = 0))";
+
 /// A clip as clients see it.
 pub fn shown(row: &QueryResult) -> Result<Clip, DbErr> {
     let status: i32 = row.try_get_by_index(7)?;
@@ -143,10 +157,10 @@ pub fn shown(row: &QueryResult) -> Result<Clip, DbErr> {
         id: ClipId(row.try_get_by_index(0)?),
         title: row.try_get_by_index(1)?,
         ranges: ranges(&row.try_get_by_index::<String>(2)?),
-        mode: mode(row.try_get_by_index(3)?),
-        made_mode: row.try_get_by_index::<Option<i32>>(4)?.map(mode),
+        mode: mode_of(row.try_get_by_index(3)?),
+        made_mode: row.try_get_by_index::<Option<i32>>(4)?.map(mode_of),
         reason: row.try_get_by_index(5)?,
-        format: format(row.try_get_by_index(6)?),
+        format: format_of(row.try_get_by_index(6)?),
         status: match (status, job) {
             // The job's states: 4 is failed for good, 5 canceled.
             (0 | 1, Some(5)) => ClipStatus::Canceled,
@@ -168,7 +182,8 @@ fn ranges(text: &str) -> Vec<(i64, i64)> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn mode(number: i32) -> ClipMode {
+/// The mode that a row says.
+pub fn mode_of(number: i32) -> ClipMode {
     match number {
         1 => ClipMode::Exact,
         2 => ClipMode::Keyframe,
@@ -176,7 +191,8 @@ fn mode(number: i32) -> ClipMode {
     }
 }
 
-fn format(number: i32) -> ClipFormat {
+/// The format that a row says.
+pub fn format_of(number: i32) -> ClipFormat {
     match number {
         1 => ClipFormat::Gif,
         2 => ClipFormat::Webp,

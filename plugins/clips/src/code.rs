@@ -2,6 +2,10 @@
 
 kernel::codes! {
     MEDIA_NOT_FOUND = "CLIPS_MEDIA_NOT_FOUND", NotFound, "The item does not exist, or none of its files is present.";
+    CLIP_NOT_FOUND = "CLIPS_CLIP_NOT_FOUND", NotFound, "There is no such clip.";
+    RENDITION_NOT_FOUND = "CLIPS_RENDITION_NOT_FOUND", NotFound, "There is no such rendition.";
+    NOT_YET = "CLIPS_NOT_YET", Conflict, "The clip is just becoming an item; try again in a moment.";
+    NO_TRASH = "CLIPS_NO_TRASH", Unavailable, "This server has no trash; the clip's item can only be kept.";
     NOT_PLAYABLE = "CLIPS_NOT_PLAYABLE", Conflict, "The item has neither pictures that move nor sound of a known length.";
     FILE_CHANGED = "CLIPS_FILE_CHANGED", Conflict, "The file on the disk is not the one that the library knows; scan first.";
     FILE_UNREADABLE = "CLIPS_FILE_UNREADABLE", Unavailable, "The file cannot be opened: it is gone, or its disk or permissions refuse.";

@@ -1,32 +1,40 @@
-//! What clients can do: cut clips, and have whole files made into other forms.
+//! What clients can do: cut clips, have whole files made into other forms, and delete either.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+mod inputs;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
 use entities::id::{ClipId, JobId, MediaId, RenditionId};
 use kernel::{
     error::{Failure, code as general},
     events::MediaChanged,
     jobs::{Enqueue, Priority},
     plugin::Kernel,
-    sql,
     store::Durability,
 };
-use media_proto::clip::MAX_RANGES;
 use schema::{
+    caches::Loaders,
     job::types::Job,
-    kit::{access::Needs, error::ToGraphql, id::parse, scalar::Seconds},
-    media::clip::{Clip, ClipFormat, ClipMode, Rendition, RenditionKind},
+    kit::{
+        access::{Needs, require},
+        error::ToGraphql,
+        id::{id, parse},
+    },
+    media::{clip::RenditionKind, contracts, types::Media},
 };
 
+use self::inputs::{
+    CreateClipInput, CreateClipPayload, CreateClipsFromMarkersInput, CreateClipsFromMarkersPayload, DeleteClipInput,
+    DeleteClipPayload, DeleteRenditionInput, DeleteRenditionPayload, RenderProxyInput, RenderProxyPayload,
+};
 use crate::{
-    clip::{self, Row, State},
-    code,
-    jobs::{clip::RenderClip, rendition::RenderRendition},
-    place, rendition,
+    Clips, clip, code,
+    delete::{self, Fate},
+    jobs::{clip::RenderClip, markers::ClipMarkers, rendition::RenderRendition},
+    rendition::{self, Wanted},
     source::Subject,
 };
-
-/// The longest title.
-const MAX_TITLE: usize = 300;
 
 /// What can be done with clips and renditions.
 #[derive(Default)]
@@ -43,7 +51,37 @@ impl ClipsMutation {
         cx: &Context<'_>,
         #[graphql(desc = "Of which item, and which parts of it.")] input: CreateClipInput,
     ) -> async_graphql::Result<CreateClipPayload> {
-        create_clip(cx.data::<Kernel>()?, input).await.graphql()
+        create_clip(cx, input).await.graphql()
+    }
+
+    /// Makes a clip of each marker of a selection, as a job: of some markers, or of those of all items that a filter finds.
+    /// Markers that are clips of this mode and format already are passed over. With `dryRun` nothing is made.
+    #[graphql(guard = "Needs::Edit")]
+    async fn create_clips_from_markers(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which markers, and what becomes of them.")] input: CreateClipsFromMarkersInput,
+    ) -> async_graphql::Result<CreateClipsFromMarkersPayload> {
+        clips_from_markers(cx, input).await.graphql()
+    }
+
+    /// Deletes a clip. The item that it has become stays, or its file goes to the trash: `media` says which. Brought back
+    /// from the trash, it is a clip again. One that is not ready yet is not made.
+    #[graphql(guard = "Needs::Edit")]
+    async fn delete_clip(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which clip.")] input: DeleteClipInput,
+    ) -> async_graphql::Result<DeleteClipPayload> {
+        let clip: ClipId = parse(&input.id, "input.id").graphql()?;
+        let fate = Fate::from(input.media);
+        let source = delete::clip(cx.data_unchecked::<Kernel>(), clip, fate)
+            .await
+            .graphql()?;
+        Ok(DeleteClipPayload {
+            deleted_id: id(clip),
+            source: media(cx, source).await.graphql()?,
+        })
     }
 
     /// Makes an item's file into another form as a whole. One that is there already, or is being made, is returned.
@@ -53,177 +91,103 @@ impl ClipsMutation {
         cx: &Context<'_>,
         #[graphql(desc = "Of which item, and what.")] input: RenderProxyInput,
     ) -> async_graphql::Result<RenderProxyPayload> {
-        render_proxy(cx.data::<Kernel>()?, input).await.graphql()
+        render_proxy(cx, input).await.graphql()
+    }
+
+    /// Removes a rendition with its bytes for good; it can be made again. One that is being made is given up.
+    #[graphql(guard = "Needs::Edit")]
+    async fn delete_rendition(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which rendition.")] input: DeleteRenditionInput,
+    ) -> async_graphql::Result<DeleteRenditionPayload> {
+        let rendition: RenditionId = parse(&input.id, "input.id").graphql()?;
+        let objects = &cx.data_unchecked::<Arc<Clips>>().objects;
+        let of = delete::rendition(cx.data_unchecked::<Kernel>(), objects, rendition)
+            .await
+            .graphql()?;
+        Ok(DeleteRenditionPayload {
+            deleted_id: id(rendition),
+            media: media(cx, of).await.graphql()?,
+        })
     }
 }
 
-/// A part of an item.
-#[derive(InputObject)]
-pub struct ClipRangeInput {
-    /// Where it begins. The first frame at or after it is the first of the clip.
-    start: Seconds,
-    /// Where it ends. The first frame at or after it is left out.
-    end: Seconds,
-}
-
-/// Which clip to cut.
-#[derive(InputObject)]
-pub struct CreateClipInput {
-    /// The item.
-    media_id: ID,
-    /// What the clip is named; after its item when omitted.
-    title: Option<String>,
-    /// Where it begins; with `end` instead of `ranges`.
-    start: Option<Seconds>,
-    /// Where it ends.
-    end: Option<Seconds>,
-    /// Several parts, joined in this order, at most a hundred.
-    ranges: Option<Vec<ClipRangeInput>>,
-    /// How pictures are cut. `SMART` when omitted.
-    mode: Option<ClipMode>,
-    /// What it is made into. `MP4` when omitted.
-    format: Option<ClipFormat>,
-}
-
-/// The outcome of `createClip`.
-#[derive(SimpleObject)]
-pub struct CreateClipPayload {
-    /// The clip.
-    clip: Clip,
-    /// The work.
-    job: Job,
-}
-
-/// What to make a file into.
-#[derive(InputObject)]
-pub struct RenderProxyInput {
-    /// The item.
-    media_id: ID,
-    /// What is made. `PROXY_720P` when omitted.
-    kind: Option<RenditionKind>,
-}
-
-/// The outcome of `renderProxy`.
-#[derive(SimpleObject)]
-pub struct RenderProxyPayload {
-    /// The rendition.
-    rendition: Rendition,
-    /// The work; null if there is nothing left to do.
-    job: Option<Job>,
-}
-
-fn ranges(input: &CreateClipInput, duration_us: i64) -> Result<Vec<(i64, i64)>, Failure> {
-    let ranges: Vec<(f64, f64)> = match (&input.ranges, input.start, input.end) {
-        (Some(ranges), None, None) => ranges.iter().map(|range| (range.start.0, range.end.0)).collect(),
-        (None, Some(start), Some(end)) => vec![(start.0, end.0)],
-        _ => return Err(Failure::field("input.start", "give `start` and `end`, or `ranges`")),
-    };
-    if ranges.is_empty() || ranges.len() > MAX_RANGES {
-        return Err(Failure::field("input.ranges", format!("1 to {MAX_RANGES} parts")));
-    }
-    let mut found = Vec::new();
-    for (index, (start, end)) in ranges.into_iter().enumerate() {
-        let path = |side: &str| match input.ranges {
-            Some(_) => format!("input.ranges[{index}].{side}"),
-            None => format!("input.{side}"),
-        };
-        let us = |seconds: f64| (seconds * 1e6).round() as i64;
-        if !start.is_finite() || start < 0.0 || us(start) >= duration_us {
-            let message = format!("between 0 and {} s, where the item ends", duration_us as f64 / 1e6);
-            return Err(Failure::field(path("start"), message));
-        }
-        if !end.is_finite() || us(end) <= us(start) {
-            return Err(Failure::field(path("end"), "after its start"));
-        }
-        found.push((us(start), us(end).min(duration_us.saturating_add(1_000_000))));
-    }
-    Ok(found)
-}
-
-async fn create_clip(kernel: &Kernel, input: CreateClipInput) -> Result<CreateClipPayload, Failure> {
+async fn create_clip(cx: &Context<'_>, input: CreateClipInput) -> Result<CreateClipPayload, Failure> {
+    let kernel = cx.data_unchecked::<Kernel>();
     let source = parse::<MediaId>(&input.media_id, "input.mediaId")?;
     let (item, subject) = Subject::of_media(kernel, source).await?;
-    let ranges = ranges(&input, subject.duration_us())?;
-    let title = input.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-    let title = title.map_or_else(|| format!("{} (clip)", item.title), str::to_owned);
-    if title.chars().count() > MAX_TITLE {
-        return Err(Failure::field("input.title", format!("at most {MAX_TITLE} characters")));
-    }
-    let format = input.format.unwrap_or(ClipFormat::Mp4);
-    if format != ClipFormat::Mp4 && subject.video.is_none() {
-        let message = "the item has no pictures that move";
-        return Err(Failure::field("input.format", message));
-    }
-    let extension = match (format, &subject.video) {
-        (ClipFormat::Gif, _) => "gif",
-        (ClipFormat::Webp, _) => "webp",
-        (ClipFormat::Mp4, Some(_)) => "mp4",
-        (ClipFormat::Mp4, None) => "m4a",
-    };
-    let id = ClipId::new();
-    let row = Row {
-        id,
-        source,
-        library: item.library_id,
-        file_name: place::file_name(&title, &id.to_string(), extension),
-        title: title.clone(),
-        ranges,
-        mode: input.mode.unwrap_or(ClipMode::Smart),
-        format,
-        status: State::Waiting as i32,
-    };
-    let options = Enqueue {
-        priority: Priority::User,
-        ..Enqueue::default()
+    let row = input.wanted()?.row(&item, &subject)?;
+    let work = RenderClip {
+        clip: row.id,
+        title: row.title.clone(),
     };
     let tx = kernel.store.begin(Durability::Full).await?;
     clip::insert(&*tx, &row, kernel.clock.now_ms()).await?;
-    let enqueued = kernel
-        .jobs
-        .enqueue(&tx, &RenderClip { clip: id, title }, options)
-        .await?;
-    clip::set_job(&*tx, id, enqueued.job).await?;
+    let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
+    clip::set_job(&*tx, row.id, enqueued.job).await?;
     tx.publish(MediaChanged { media: vec![source] });
     tx.commit().await?;
-    let text = format!("select {} where clip.id = $1", clip::SHOWN);
-    let rows = sql::rows(kernel.store.reader(), text, [id.0.into()]).await?;
-    let row = rows.first().ok_or_else(|| gone(&id))?;
+    let clip = contract(cx)?.clip(cx, row.id).await?;
     Ok(CreateClipPayload {
-        clip: clip::shown(row)?,
+        clip: clip.ok_or_else(|| gone(&row.id))?,
         job: job(kernel, enqueued.job).await?,
     })
 }
 
-async fn render_proxy(kernel: &Kernel, input: RenderProxyInput) -> Result<RenderProxyPayload, Failure> {
-    let media = parse::<MediaId>(&input.media_id, "input.mediaId")?;
-    let kind = input.kind.unwrap_or(RenditionKind::Proxy720p);
-    let (item, subject) = Subject::of_media(kernel, media).await?;
-    let is_possible = match kind {
-        RenditionKind::AudioOnly => !subject.sounds.is_empty(),
-        _ => subject.video.is_some(),
+async fn clips_from_markers(
+    cx: &Context<'_>,
+    input: CreateClipsFromMarkersInput,
+) -> Result<CreateClipsFromMarkersPayload, Failure> {
+    let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx)?);
+    let picked = input.picked()?;
+    let reader = kernel.store.reader();
+    let (matched_count, n_todo) = picked.open(reader, viewer.user).await?.count(reader).await?;
+    let started = match input.dry_run || n_todo == 0 {
+        true => None,
+        false => {
+            let work = ClipMarkers {
+                picked,
+                user: viewer.user,
+                n_matched: n_todo,
+            };
+            let enqueued = kernel.jobs.start_one(&work, asked()).await?;
+            Some(job(kernel, enqueued.job).await?)
+        }
     };
-    if !is_possible {
+    Ok(CreateClipsFromMarkersPayload {
+        matched_count,
+        clip_count: n_todo,
+        job: started,
+    })
+}
+
+async fn render_proxy(cx: &Context<'_>, input: RenderProxyInput) -> Result<RenderProxyPayload, Failure> {
+    let kernel = cx.data_unchecked::<Kernel>();
+    let media = parse::<MediaId>(&input.media_id, "input.mediaId")?;
+    let wanted = Wanted {
+        kind: input.kind.unwrap_or(RenditionKind::Proxy720p),
+        own: input.checked()?,
+    };
+    let (item, subject) = Subject::of_media(kernel, media).await?;
+    if !wanted.is_possible(&subject) {
         let message = format!("`{}` has nothing of that kind", item.title);
         return Err(Failure::new(&code::NOT_PLAYABLE, message));
     }
-    let options = Enqueue {
-        priority: Priority::User,
-        ..Enqueue::default()
-    };
     let tx = kernel.store.begin(Durability::Full).await?;
-    let known = rendition::of_file(&*tx, &subject, kind).await?;
+    let known = rendition::of_file(&*tx, &subject, &wanted).await?;
     let (id, job_id) = match known {
         Some(row) if row.status == rendition::State::Ready as i32 => (row.id, None),
         known => {
             let id = match known {
                 Some(row) => row.id,
-                None => rendition::insert(&*tx, (media, &subject), kind, kernel.clock.now_ms()).await?,
+                None => rendition::insert(&*tx, (media, &subject), &wanted, kernel.clock.now_ms()).await?,
             };
             let work = RenderRendition {
                 rendition: id,
                 title: item.title.clone(),
             };
-            let enqueued = kernel.jobs.enqueue(&tx, &work, options).await?;
+            let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
             if enqueued.is_new {
                 rendition::set_job(&*tx, id, enqueued.job).await?;
             }
@@ -232,16 +196,27 @@ async fn render_proxy(kernel: &Kernel, input: RenderProxyInput) -> Result<Render
     };
     tx.publish(MediaChanged { media: vec![media] });
     tx.commit().await?;
-    let text = format!("select {} where made.id = $1", rendition::SHOWN);
-    let rows = sql::rows(kernel.store.reader(), text, [id.0.into()]).await?;
-    let row = rows.first().ok_or_else(|| gone::<RenditionId>(&id))?;
+    let rendition = contract(cx)?.rendition(cx, id).await?;
     Ok(RenderProxyPayload {
-        rendition: rendition::shown(row)?.0,
+        rendition: rendition.ok_or_else(|| gone(&id))?,
         job: match job_id {
             Some(id) => Some(job(kernel, id).await?),
             None => None,
         },
     })
+}
+
+/// What somebody waits for.
+fn asked() -> Enqueue {
+    Enqueue {
+        priority: Priority::User,
+        ..Enqueue::default()
+    }
+}
+
+fn contract<'a>(cx: &Context<'a>) -> Result<&'a Arc<dyn contracts::Clips>, Failure> {
+    let found = cx.data_opt::<Arc<dyn contracts::Clips>>();
+    found.ok_or_else(|| Failure::internal("the request has no loaders of clips"))
 }
 
 fn gone<T: std::fmt::Display>(id: &T) -> Failure {
@@ -252,4 +227,8 @@ async fn job(kernel: &Kernel, id: JobId) -> Result<Job, Failure> {
     let view = kernel.jobs.get(id).await?;
     let view = view.ok_or_else(|| Failure::new(&general::NOT_FOUND, format!("no job `{id}`")))?;
     Ok(Job::from(view))
+}
+
+async fn media(cx: &Context<'_>, id: MediaId) -> Result<Option<Media>, Failure> {
+    Ok(Loaders::of(cx).card.get(id).await?.map(Media::new))
 }

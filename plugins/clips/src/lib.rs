@@ -1,16 +1,22 @@
 //! The clips plugin: cuts items into new ones, and turns whole files into other forms.
 //!
 //! `source` says what an item's file holds, `jobs` has sandboxed workers cut and encode it, `joined` makes one file of
-//! tracks, `place` puts clips where a scan finds them, `link` tells which item a clip has become. No source is touched.
+//! tracks and `layout` says how it lies there, `place` puts clips where a scan finds them, `link` tells which item a clip
+//! has become. No source is touched.
 
 pub mod clip;
 pub mod code;
 pub mod contract;
+pub mod delete;
 pub mod graphql;
 pub mod jobs;
 pub mod joined;
+pub mod layout;
 pub mod link;
+pub mod make;
+pub mod markers;
 pub mod migrations;
+pub mod own;
 pub mod place;
 pub mod rendition;
 pub mod routes;
@@ -27,6 +33,7 @@ use kernel::{
     objects::Objects,
     plugin::{Hooks, Kernel, Plugin, Service},
     signing,
+    stored::Stored,
 };
 use schema::{
     kit::surface::{NoFields, NoSubscription, Surface},
@@ -38,7 +45,8 @@ use serde::Deserialize;
 use crate::{
     contract::RequestClips,
     graphql::ClipsMutation,
-    jobs::{clip::RenderClip, rendition::RenderRendition},
+    jobs::{clip::RenderClip, markers::ClipMarkers, rendition::RenderRendition, sweep::SweepClips},
+    layout::Ready,
 };
 
 /// The `[clips]` section.
@@ -89,6 +97,10 @@ impl Plugin for Clips {
             "`url_hours` in `[clips]` is {}; it must be from 1 to 6",
             this.config.url_hours
         );
+        let ready = Ready {
+            objects: this.objects.clone(),
+        };
+        kernel.parts.insert(Arc::new(Stored(Arc::new(ready))));
         Ok(Arc::new(this))
     }
 
@@ -101,12 +113,20 @@ impl Plugin for Clips {
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(migrations::m20261121_000001_clips::Migration)]
+        vec![
+            Box::new(migrations::m20261121_000001_clips::Migration),
+            Box::new(migrations::m20261121_000002_layouts::Migration),
+        ]
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
         table.add::<RenderClip>(&self);
+        table.add::<ClipMarkers>(&self);
         table.add::<RenderRendition>(&self);
+        table.add::<SweepClips>(&self);
+        table
+            .schedule("clips.sweep", "41 4 * * *", &SweepClips {})
+            .expect("the pattern is a constant, and every start reads it");
     }
 
     fn hooks(self: Arc<Self>, hooks: &mut Hooks) {
@@ -137,6 +157,6 @@ impl Surface for Clips {
     }
 
     fn routes(self: Arc<Self>, kernel: &Kernel) -> Router {
-        routes::router(kernel.clone(), self.objects.clone())
+        routes::router(kernel.clone(), self.objects.clone(), self.valid())
     }
 }

@@ -72,6 +72,10 @@ async fn adopt(
             "insert into media_person (media_id, person_id, role, position, added_at) select $1, origin.person_id, \
              origin.role, origin.position, origin.added_at from media_person as origin where origin.media_id = $2 \
              on conflict do nothing",
+            // What a marker says is in the clip.
+            "insert into media_tag (media_id, tag_id, added_at) select $1, marked.tag_id, clip.created_at from clip \
+             join marker_tag as marked on marked.marker_id = clip.marker_id \
+             where clip.result_media_id = $1 and clip.media_id = $2 on conflict do nothing",
         ] {
             sql::execute(&*tx, text, [item.0.into(), source.0.into()]).await?;
         }

@@ -27,9 +27,14 @@ pub fn folder(kernel: &Kernel, library: LibraryId) -> PathBuf {
     top(kernel).join(library.to_string())
 }
 
+/// The folder of unfinished work.
+pub fn work_folder() -> RelativePath {
+    RelativePath::root().join(WORK.as_bytes())
+}
+
 /// A file of unfinished work.
 pub fn work(name: &str) -> RelativePath {
-    RelativePath::root().join(WORK.as_bytes()).join(name.as_bytes())
+    work_folder().join(name.as_bytes())
 }
 
 /// Where a clip of a library lies.

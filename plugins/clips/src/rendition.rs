@@ -2,11 +2,14 @@
 
 use entities::id::{FileId, JobId, MediaId, RenditionId};
 use kernel::{objects::ObjectKey, sql};
-use media_proto::rendition::{Preset, VideoRendition, rung};
+use media_proto::{
+    head::AudioHead,
+    rendition::{Preset, VideoCodec, VideoRendition, rung, usual_bit_rate},
+};
 use schema::media::clip::{MakingError, Rendition, RenditionKind, RenditionStatus};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 
-use crate::source::Subject;
+use crate::{own::Own, source::Subject};
 
 /// How far a rendition is, as rows say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,28 +36,43 @@ pub struct Row {
     /// Its modification time.
     pub mtime_ns: i64,
     /// What it is.
-    pub kind: RenditionKind,
+    pub wanted: Wanted,
     /// How far it is.
     pub status: i32,
     /// Which job makes it.
     pub job: Option<JobId>,
+    /// Its item.
+    pub media: MediaId,
+    /// Where its bytes are, once it is whole.
+    pub key: Option<ObjectKey>,
 }
 
-const OWN: &str = "select id, file_id, size, mtime_ns, kind, status, job_id from clip_rendition";
+/// What a file is made into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which kind.
+    pub kind: RenditionKind,
+    /// The settings of a kind that has none itself.
+    pub own: Option<Own>,
+}
+
+const COLUMNS: &str =
+    "select id, file_id, size, mtime_ns, kind, status, job_id, settings, media_id, object_key from clip_rendition";
 
 /// Reads a rendition.
 pub async fn find<C: ConnectionTrait>(db: &C, id: RenditionId) -> Result<Option<Row>, DbErr> {
-    let rows = sql::rows(db, format!("{OWN} where id = $1"), [id.0.into()]).await?;
+    let rows = sql::rows(db, format!("{COLUMNS} where id = $1"), [id.0.into()]).await?;
     rows.first().map(row).transpose()
 }
 
 /// Reads the rendition of a kind of the present state of a file.
-pub async fn of_file<C: ConnectionTrait>(db: &C, subject: &Subject, kind: RenditionKind) -> Result<Option<Row>, DbErr> {
-    let text = format!("{OWN} where file_id = $1 and kind = $2 and size = $3 and mtime_ns = $4");
+pub async fn of_file<C: ConnectionTrait>(db: &C, subject: &Subject, wanted: &Wanted) -> Result<Option<Row>, DbErr> {
+    let text = format!("{COLUMNS} where file_id = $1 and kind = $2 and settings = $3 and size = $4 and mtime_ns = $5");
     let file = &subject.file;
     let values = [
         file.id.0.into(),
-        (kind as i32).into(),
+        (wanted.kind as i32).into(),
+        wanted.settings().into(),
         file.size.into(),
         file.mtime_ns.into(),
     ];
@@ -68,49 +86,103 @@ fn row(row: &QueryResult) -> Result<Row, DbErr> {
         file: FileId(row.try_get_by_index(1)?),
         size: row.try_get_by_index(2)?,
         mtime_ns: row.try_get_by_index(3)?,
-        kind: kind(row.try_get_by_index(4)?),
+        wanted: Wanted {
+            kind: kind(row.try_get_by_index(4)?),
+            own: Own::of_text(&row.try_get_by_index::<String>(7)?),
+        },
         status: row.try_get_by_index(5)?,
         job: row.try_get_by_index::<Option<i64>>(6)?.map(JobId),
+        media: MediaId(row.try_get_by_index(8)?),
+        key: row
+            .try_get_by_index::<Option<Vec<u8>>>(9)?
+            .and_then(|key| ObjectKey::from_bytes(&key)),
     })
 }
 
-/// The pictures of a kind; none for sound.
-pub fn pictures(kind: RenditionKind, subject: &Subject) -> Option<VideoRendition> {
-    let shape = subject.video.as_ref()?.shape(&subject.file);
-    let (preset, lines, rate) = match kind {
-        RenditionKind::Proxy720p => (Preset::Superfast, 720, 2_800_000),
-        RenditionKind::Proxy480p => (Preset::Superfast, 480, 1_200_000),
-        RenditionKind::H264Lines1080 => (Preset::Medium, 1080, 6_000_000),
-        RenditionKind::AudioOnly => return None,
-    };
-    Some(rung(&shape, preset, lines, rate))
+impl Wanted {
+    fn settings(&self) -> String {
+        self.own.as_ref().map(Own::to_text).unwrap_or_default()
+    }
+
+    /// The pictures that are made of a file; none for sound alone, or where the file has none.
+    pub fn pictures(&self, subject: &Subject) -> Option<VideoRendition> {
+        let shape = subject.video.as_ref()?.shape(&subject.file);
+        let (codec, preset, lines, rate) = match (self.kind, &self.own) {
+            (RenditionKind::Proxy720p, _) => (VideoCodec::H264, Preset::Superfast, 720, 2_800_000),
+            (RenditionKind::Proxy480p, _) => (VideoCodec::H264, Preset::Superfast, 480, 1_200_000),
+            (RenditionKind::H264Lines1080, _) => (VideoCodec::H264, Preset::Medium, 1080, 6_000_000),
+            (RenditionKind::Av1Lines1080, _) => (VideoCodec::Av1, Preset::Veryfast, 1080, 3_000_000),
+            (RenditionKind::Own, Some(own)) => {
+                let lines = own.lines?;
+                let rate = own.bit_rate.unwrap_or_else(|| usual_bit_rate(lines));
+                (own.codec, own.effort, lines, rate)
+            }
+            (RenditionKind::AudioOnly | RenditionKind::Own, _) => return None,
+        };
+        let made = rung(&shape, preset, lines, rate);
+        Some(VideoRendition { codec, ..made })
+    }
+
+    /// The sound that is made of a file, and its number of segments.
+    pub fn sound(&self, subject: &Subject) -> Option<(AudioHead, u32)> {
+        let (mut head, n_segments) = subject.audio_head()?;
+        if let Some(rate) = self.own.as_ref().and_then(|own| own.sound_bit_rate) {
+            head.rendition.bit_rate = rate;
+        }
+        Some((head, n_segments))
+    }
+
+    /// Whether a file has what it is made of.
+    pub fn is_possible(&self, subject: &Subject) -> bool {
+        let is_sound = match &self.own {
+            Some(own) => own.lines.is_none(),
+            None => self.kind == RenditionKind::AudioOnly,
+        };
+        match is_sound {
+            true => !subject.sounds.is_empty(),
+            false => subject.video.is_some(),
+        }
+    }
+
+    fn label(&self, pictures: Option<&VideoRendition>) -> String {
+        let height = pictures.map(|pictures| pictures.width.min(pictures.height));
+        match (&self.own, self.kind, height) {
+            (Some(own), ..) => own.label(height),
+            (None, RenditionKind::Av1Lines1080, Some(height)) => format!("{height}p AV1"),
+            (None, _, Some(height)) => format!("{height}p"),
+            (None, ..) => "Audio".to_owned(),
+        }
+    }
+}
+
+/// The files of a rendition while it is made: of each track, and of all together.
+pub fn work_names(id: RenditionId) -> [String; 3] {
+    [format!("{id}.0"), format!("{id}.1"), format!("{id}.mp4")]
 }
 
 /// Writes a new rendition of the present state of a file.
 pub async fn insert<C: ConnectionTrait>(
     db: &C,
     (media, subject): (MediaId, &Subject),
-    kind: RenditionKind,
+    wanted: &Wanted,
     now: i64,
 ) -> Result<RenditionId, DbErr> {
     let id = RenditionId::new();
-    let pictures = pictures(kind, subject);
-    let label = match &pictures {
-        Some(pictures) => format!("{}p", pictures.width.min(pictures.height)),
-        None => "Audio".to_owned(),
-    };
-    let sound = subject.audio_head().map_or(0, |(head, _)| head.rendition.bit_rate);
+    let pictures = wanted.pictures(subject);
+    let label = wanted.label(pictures.as_ref());
+    let sound = wanted.sound(subject).map_or(0, |(head, _)| head.rendition.bit_rate);
     let bit_rate = pictures.as_ref().map_or(0, |pictures| pictures.bit_rate) + sound;
-    let text = "insert into clip_rendition (id, media_id, file_id, size, mtime_ns, kind, label, width, height, bit_rate, \
-        status, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11)";
+    let text = "insert into clip_rendition (id, media_id, file_id, size, mtime_ns, kind, settings, label, width, height, \
+        bit_rate, status, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $12)";
     let side = |side: fn(&VideoRendition) -> u32| pictures.as_ref().map(|pictures| side(pictures) as i32);
-    let values: [Value; 11] = [
+    let values: [Value; 12] = [
         id.0.into(),
         media.0.into(),
         subject.file.id.0.into(),
         subject.file.size.into(),
         subject.file.mtime_ns.into(),
-        (kind as i32).into(),
+        (wanted.kind as i32).into(),
+        wanted.settings().into(),
         label.into(),
         side(|pictures| pictures.width).into(),
         side(|pictures| pictures.height).into(),
@@ -156,17 +228,19 @@ pub async fn set_ready<C: ConnectionTrait>(
     db: &C,
     id: RenditionId,
     (key, n_bytes, duration_us): (ObjectKey, u64, i64),
+    layout: String,
     now: i64,
 ) -> Result<(), DbErr> {
     let text = "update clip_rendition set status = 2, object_key = $2, n_bytes = $3, duration_us = $4, bit_rate = $5, \
-        error_code = null, error_message = null, updated_at = $6 where id = $1";
+        layout = $6, error_code = null, error_message = null, updated_at = $7 where id = $1";
     let rate = i128::from(n_bytes) * 8_000_000 / i128::from(duration_us.max(1));
-    let values: [Value; 6] = [
+    let values: [Value; 7] = [
         id.0.into(),
         key.as_bytes().to_vec().into(),
         (n_bytes as i64).into(),
         duration_us.into(),
         i64::try_from(rate).unwrap_or(0).into(),
+        layout.into(),
         now.into(),
     ];
     sql::execute(db, text, values).await?;
@@ -176,11 +250,24 @@ pub async fn set_ready<C: ConnectionTrait>(
 /// What the columns of [`shown`] are.
 pub const SHOWN: &str = "made.id, made.kind, made.label, made.width, made.height, made.bit_rate, made.n_bytes, made.status, \
     made.object_key, made.error_code, made.error_message, made.created_at, made.media_id, job.state, \
-    case when file.size = made.size and file.mtime_ns = made.mtime_ns then 1 else 0 end \
+    case when file.size = made.size and file.mtime_ns = made.mtime_ns then 1 else 0 end, \
+    case when made.layout is null then 0 else 1 end \
     from clip_rendition as made join file on file.id = made.file_id left join job on job.id = made.job_id";
 
-/// A rendition as clients see it, without its URL, and the key of its bytes.
-pub fn shown(row: &QueryResult) -> Result<(Rendition, Option<ObjectKey>), DbErr> {
+/// A rendition as clients see it, without its URLs.
+pub struct Shown {
+    /// The rendition.
+    pub rendition: Rendition,
+    /// The key of its bytes, once it is whole.
+    pub key: Option<ObjectKey>,
+    /// Whether it can be played in parts.
+    pub is_laid: bool,
+    /// Its item.
+    pub media: MediaId,
+}
+
+/// A rendition of a row of [`SHOWN`].
+pub fn shown(row: &QueryResult) -> Result<Shown, DbErr> {
     let status: i32 = row.try_get_by_index(7)?;
     let job: Option<i32> = row.try_get_by_index(13)?;
     let is_current = row.try_get_by_index::<i32>(14)? == 1;
@@ -206,10 +293,16 @@ pub fn shown(row: &QueryResult) -> Result<(Rendition, Option<ObjectKey>), DbErr>
             _ => RenditionStatus::Waiting,
         },
         url: None,
+        hls_url: None,
         error: error.map(|(code, message)| MakingError { code, message }),
         created_at: row.try_get_by_index(11)?,
     };
-    Ok((rendition, key.and_then(|key| ObjectKey::from_bytes(&key))))
+    Ok(Shown {
+        rendition,
+        key: key.and_then(|key| ObjectKey::from_bytes(&key)),
+        is_laid: row.try_get_by_index::<i32>(15)? == 1,
+        media: MediaId(row.try_get_by_index(12)?),
+    })
 }
 
 fn kind(number: i32) -> RenditionKind {
@@ -217,6 +310,8 @@ fn kind(number: i32) -> RenditionKind {
         1 => RenditionKind::Proxy480p,
         2 => RenditionKind::H264Lines1080,
         3 => RenditionKind::AudioOnly,
+        4 => RenditionKind::Av1Lines1080,
+        5 => RenditionKind::Own,
         _ => RenditionKind::Proxy720p,
     }
 }

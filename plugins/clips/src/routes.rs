@@ -1,4 +1,5 @@
-//! `GET|HEAD /p/clips/rendition/{key}.mp4`: the signature is the permission; what is named after its bytes never changes.
+//! `GET|HEAD /p/clips/rendition/{key}.mp4` and `{key}.m3u8`, a playlist of its ranges: the signature is the permission; what
+//! is named after its bytes never changes.
 
 use std::time::Duration;
 
@@ -16,13 +17,14 @@ use kernel::{
     objects::{ObjectKey, Objects},
     plugin::Kernel,
     signing::Signer,
+    sql,
 };
 use schema::kit::{
     range::{Span, Wanted, wanted},
     refusal::{refusal, refusal_with},
 };
 
-use crate::code;
+use crate::{code, layout::Layout};
 
 /// Kept by the browser for a year and never asked about; by nobody in between, for the URL is a permission.
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
@@ -33,13 +35,19 @@ const PIECE: u64 = 512 * 1024;
 struct App {
     kernel: Kernel,
     objects: Objects,
+    valid: Duration,
 }
 
-/// The routes below `/p/clips`.
-pub fn router(kernel: Kernel, objects: Objects) -> Router {
+/// The routes below `/p/clips`; URLs in playlists are valid for so long.
+pub fn router(kernel: Kernel, objects: Objects, valid: Duration) -> Router {
     Router::new()
         .route("/rendition/{name}", get(serve))
-        .with_state(App { kernel, objects })
+        .with_state(App { kernel, objects, valid })
+}
+
+/// The URL of a rendition's playlist.
+pub fn playlist_url(signer: &Signer, key: ObjectKey, valid: Duration) -> String {
+    signer.sign(&format!("/p/clips/rendition/{key}.m3u8"), valid)
 }
 
 /// The URL of a rendition.
@@ -56,9 +64,33 @@ async fn serve(
 ) -> Response {
     let answer = async {
         app.kernel.signer.verify(uri.path(), uri.query().unwrap_or_default())?;
-        respond(&app.objects, &name, &method, &headers).await
+        match name.strip_suffix(".m3u8") {
+            Some(key) => playlist(&app, key).await,
+            None => respond(&app.objects, &name, &method, &headers).await,
+        }
     };
     answer.await.unwrap_or_else(|failure| refusal(&failure, &headers))
+}
+
+/// Names every part of the file; the same bytes always, but for the signature of their URL.
+async fn playlist(app: &App, key: &str) -> Result<Response, Failure> {
+    let gone = || Failure::new(&code::GONE, format!("there is no rendition `{key}` any more"));
+    let key: ObjectKey = key.parse().map_err(|_| gone())?;
+    let text = "select layout from clip_rendition where object_key = $1 and layout is not null limit 1";
+    let rows = sql::rows(app.kernel.store.reader(), text, [key.as_bytes().to_vec().into()]).await?;
+    let layout: String = rows.first().ok_or_else(gone)?.try_get_by_index(0)?;
+    let url = url(&app.kernel.signer, key, app.valid);
+    // Beside the playlist, so that a server in front may have a folder of its own.
+    let url = url.rsplit_once('/').map_or(url.as_str(), |(_, name)| name);
+    let mut response = Response::new(Body::from(Layout::of_text(&layout)?.playlist(url)));
+    let own = response.headers_mut();
+    own.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
+    own.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/vnd.apple.mpegurl"),
+    );
+    own.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
 }
 
 async fn respond(objects: &Objects, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Failure> {

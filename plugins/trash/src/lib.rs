@@ -15,8 +15,10 @@ pub mod rows;
 
 use std::{sync::Arc, time::Duration};
 
+use entities::id::FileId;
 use kernel::{
-    error::Code,
+    discard::{self, Discards},
+    error::{Code, Failure},
     jobs::JobTable,
     plugin::{Kernel, Plugin, Service},
 };
@@ -40,6 +42,7 @@ impl Plugin for Trash {
     type Config = Config;
 
     fn new(kernel: &Kernel, _config: Config) -> anyhow::Result<Arc<Self>> {
+        kernel.parts.insert(Arc::new(discard::Trash(Arc::new(Discarder))));
         Ok(Arc::new(Self { kernel: kernel.clone() }))
     }
 
@@ -66,6 +69,16 @@ impl Plugin for Trash {
 
     fn codes(&self) -> &'static [&'static Code] {
         code::ALL
+    }
+}
+
+/// What is lent to other plugins; it holds nothing.
+struct Discarder;
+
+#[async_trait::async_trait]
+impl Discards for Discarder {
+    async fn discard(&self, kernel: &Kernel, files: &[FileId]) -> Result<Vec<(FileId, Failure)>, Failure> {
+        Ok(moves::trash(kernel, files).await?.failed)
     }
 }
 

@@ -120,7 +120,7 @@ pub async fn update_library(kernel: &Kernel, id: LibraryId, edit: LibraryEdit) -
         return Err(name_taken(error, name.as_deref().unwrap_or_default()));
     }
     if let Some(paths) = paths {
-        replace_paths(&tx, id, paths).await?;
+        replace_paths(kernel, &tx, id, paths).await?;
     }
     tx.publish(LibraryChanged { library: id });
     tx.commit().await?;
@@ -248,9 +248,11 @@ async fn insert_path(tx: &Tx, library: LibraryId, path: String, position: usize)
     Ok(())
 }
 
-async fn replace_paths(tx: &Tx, library: LibraryId, wanted: Vec<String>) -> Result<(), Failure> {
+async fn replace_paths(kernel: &Kernel, tx: &Tx, library: LibraryId, wanted: Vec<String>) -> Result<(), Failure> {
     let select = library_path::Entity::find().filter(library_path::Column::LibraryId.eq(library));
-    let rows = select.order_by_asc(library_path::Column::Position).all(&**tx).await?;
+    let mut rows = select.order_by_asc(library_path::Column::Position).all(&**tx).await?;
+    // Folders that the server itself fills are nobody's to take away, and no other folder comes in their place.
+    rows.retain(|row| !paths::is_own(kernel, &row.path) || wanted.contains(&row.path));
     let kept: BTreeSet<&String> = rows
         .iter()
         .map(|row| &row.path)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 use entities::{library, user::Role};
+use kernel::plugin::Kernel;
 
 use crate::{
     caches::{LibraryRow, Loaders},
@@ -15,6 +16,7 @@ use crate::{
         page::PageArgs,
         scalar::{Bytes, DateTime, Seconds},
     },
+    library::paths,
     limits,
     media::{nested::Parent, types::Media},
 };
@@ -54,14 +56,16 @@ impl Library {
         &self.row.library.name
     }
 
-    /// Its folders on the server; only administrators see them, for others the list is empty.
-    async fn paths(&self, cx: &Context<'_>) -> async_graphql::Result<&[String]> {
+    /// Its folders on the server, without those that the server itself fills; only administrators see them, for others the
+    /// list is empty.
+    async fn paths(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<&String>> {
         let viewer = require(cx).graphql()?;
-        Ok(if viewer.role == Role::Admin {
-            &self.row.paths
-        } else {
-            &[]
-        })
+        if viewer.role != Role::Admin {
+            return Ok(Vec::new());
+        }
+        let kernel = cx.data_unchecked::<Kernel>();
+        let paths = self.row.paths.iter();
+        Ok(paths.filter(|path| !paths::is_own(kernel, path)).collect())
     }
 
     /// What it mostly holds.

@@ -104,7 +104,7 @@ pub struct Clip {
 #[Object]
 impl Clip {
     /// Its id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         id(self.id)
     }
 
@@ -194,6 +194,11 @@ pub enum RenditionKind {
     H264Lines1080,
     /// The sound alone, as AAC.
     AudioOnly,
+    /// AV1 of 1080 lines: half the size, slowly made.
+    #[graphql(name = "AV1_1080P")]
+    Av1Lines1080,
+    /// What whoever asks for it says.
+    Own,
 }
 
 /// How far a rendition is.
@@ -234,6 +239,8 @@ pub struct Rendition {
     pub status: RenditionStatus,
     /// The whole file.
     pub url: Option<Url>,
+    /// Its HLS playlist.
+    pub hls_url: Option<Url>,
     /// Why it could not be made.
     pub error: Option<MakingError>,
     /// When it was asked for, UTC milliseconds.
@@ -244,7 +251,7 @@ pub struct Rendition {
 #[Object]
 impl Rendition {
     /// Its id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         id(self.id)
     }
 
@@ -286,6 +293,11 @@ impl Rendition {
     /// The whole file, signed; null until it is ready.
     async fn url(&self) -> Option<&Url> {
         self.url.as_ref()
+    }
+
+    /// An HLS playlist of ranges of the whole file, signed; null until it is ready.
+    async fn hls_url(&self) -> Option<&Url> {
+        self.hls_url.as_ref()
     }
 
     /// Why it could not be made; null unless it failed.

@@ -2,7 +2,11 @@
 //! schema's data; while nobody does, the fields that ask for it are null.
 
 use async_graphql::{Context, Enum, ID, SimpleObject};
-use entities::{file, id::MediaId, stream};
+use entities::{
+    file,
+    id::{ClipId, MediaId, RenditionId},
+    stream,
+};
 use kernel::error::Failure;
 
 use crate::{
@@ -151,4 +155,8 @@ pub trait Clips: Send + Sync {
     async fn clips(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Clip>, Failure>;
     /// The renditions of an item's files.
     async fn renditions(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Rendition>, Failure>;
+    /// A clip by its id.
+    async fn clip(&self, cx: &Context<'_>, id: ClipId) -> Result<Option<Clip>, Failure>;
+    /// A rendition by its id.
+    async fn rendition(&self, cx: &Context<'_>, id: RenditionId) -> Result<Option<Rendition>, Failure>;
 }

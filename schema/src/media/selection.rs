@@ -125,6 +125,11 @@ impl Selection {
 }
 
 impl Selected<'_> {
+    /// What holds for its items, in terms of the table `media`.
+    pub fn condition(&self) -> Condition {
+        self.condition.clone()
+    }
+
     /// How many items there are now.
     ///
     /// # Errors

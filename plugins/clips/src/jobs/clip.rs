@@ -244,8 +244,14 @@ async fn publish(cx: &JobCx<ClipStep>, row: &Row, work: RelativePath, clipped: &
     });
     moved.await?;
     let tx = cx.begin(Durability::Full).await?;
+    if !clip::set_state(&*tx, row.id, State::Placed, kernel.clock.now_ms()).await? {
+        // It was deleted at the last moment.
+        drop(tx);
+        let target = place::placed(library, &row.file_name);
+        place::below(kernel, move |root| root.remove_file(&target)).await?;
+        return Ok(());
+    }
     place::ensure_path(kernel, &tx, library).await?;
-    clip::set_state(&*tx, row.id, State::Placed, kernel.clock.now_ms()).await?;
     clip::set_made(&*tx, row.id, clipped).await?;
     tx.publish(FilesAdded {
         library,

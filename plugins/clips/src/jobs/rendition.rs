@@ -1,6 +1,8 @@
 //! `clips.transcode`: makes a rendition of a whole file, segment by segment. Each segment is on the disk before its row
 //! is written, and no later one is begun before: killed at any point, at most one segment is made twice.
 
+mod whole;
+
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
 use bytes::Bytes;
@@ -17,11 +19,7 @@ use media_engine::{
     head::{HeadJob, Made},
     source::Source,
 };
-use media_proto::{
-    head::{AudioHead, VIDEO_TICKS, VideoHead},
-    transcode::Verified,
-};
-use schema::media::clip::RenditionKind;
+use media_proto::head::{AudioHead, VIDEO_TICKS, VideoHead};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -31,10 +29,8 @@ use super::{
     watched::watched,
 };
 use crate::{
-    Clips, code,
-    joined::{self, Indexed},
-    place,
-    rendition::{self, Row, State},
+    Clips, code, joined, place,
+    rendition::{self, Row, State, Wanted},
     source::Subject,
 };
 
@@ -60,9 +56,6 @@ pub struct RenderRendition {
 
 /// The number of a track's header among its segments.
 const HEADER: i32 = -1;
-/// How far the end of a rendition may be from the plan's, in microseconds: a frame, and the frames of sound.
-const TOLERANCE_US: i64 = 250_000;
-
 /// Saved with each segment. Nothing reads it, for the rows say what is there; that something was saved is progress.
 #[derive(Serialize)]
 struct Done {
@@ -134,7 +127,21 @@ impl Track {
     }
 
     fn file_name(&self, rendition: RenditionId) -> String {
-        format!("{rendition}.{}", self.number)
+        let [pictures, sound, _] = rendition::work_names(rendition);
+        match self.number {
+            0 => pictures,
+            _ => sound,
+        }
+    }
+
+    /// What made it, for whoever plays it beside segments of other heads.
+    fn settings(&self) -> Result<String, Failure> {
+        let text = match &self.head {
+            HeadJob::Video(head) => serde_json::to_string(head),
+            HeadJob::Audio(head) => serde_json::to_string(head),
+            HeadJob::Copy(_) | HeadJob::Keyframes(_) => Ok(String::new()),
+        };
+        text.map_err(Failure::internal)
     }
 
     /// The head from another segment on.
@@ -164,7 +171,7 @@ async fn make(cx: &JobCx<RenditionStep>, clips: &Clips, row: &Row) -> anyhow::Re
         return Err(Failure::new(&code::FILE_CHANGED, message).into());
     }
     let source = subject.open(kernel).await?;
-    let tracks = tracks(row.kind, &subject)?;
+    let tracks = tracks(&row.wanted, &subject)?;
     cx.unit("segments");
     cx.step(
         RenditionStep::Encode,
@@ -175,24 +182,23 @@ async fn make(cx: &JobCx<RenditionStep>, clips: &Clips, row: &Row) -> anyhow::Re
         parts.push(encode(cx, &engine, &source, row.id, track).await?);
     }
     cx.step(RenditionStep::Join, None);
-    let file = join(cx, row.id, &tracks, &parts).await?;
+    let (file, layout) = whole::join(cx, row.id, &tracks, &parts).await?;
     cx.step(RenditionStep::Verify, None);
     let whole = Source::new(file.try_clone()?)?;
     let verified = watched(cx, engine.verify(&whole, cx.canceled()), || {}).await??;
-    let duration_us = hold(&verified, &tracks, &parts, subject.duration_us())?;
+    let duration_us = whole::hold(&verified, &tracks, &parts, subject.duration_us())?;
     cx.step(RenditionStep::Keep, None);
     let (key, n_bytes) = clips.objects.put_file(file).await.map_err(Failure::from)?;
     let tx = cx.begin(Durability::Full).await?;
     let place = (key, n_bytes, duration_us);
-    rendition::set_ready(&*tx, row.id, place, kernel.clock.now_ms()).await?;
+    rendition::set_ready(&*tx, row.id, place, layout.to_text()?, kernel.clock.now_ms()).await?;
     let text = "delete from clip_segment where rendition_id = $1";
     sql::execute(&*tx, text, [row.id.0.into()]).await?;
     tx.publish(MediaChanged {
         media: vec![subject.file.media_id],
     });
     tx.commit().await?;
-    let mut names: Vec<String> = tracks.iter().map(|track| track.file_name(row.id)).collect();
-    names.push(joined_name(row.id));
+    let names = rendition::work_names(row.id);
     let cleared = place::below(kernel, move |root| {
         for name in names {
             root.remove_file(&place::work(&name))?;
@@ -202,9 +208,11 @@ async fn make(cx: &JobCx<RenditionStep>, clips: &Clips, row: &Row) -> anyhow::Re
     Ok(cleared.await?)
 }
 
-fn tracks(kind: RenditionKind, subject: &Subject) -> Result<Vec<Track>, Failure> {
-    let pictures = rendition::pictures(kind, subject).and_then(|pictures| subject.video_head(pictures));
-    let sound = subject.audio_head().map(|(head, n)| Track::sound(head, n));
+fn tracks(wanted: &Wanted, subject: &Subject) -> Result<Vec<Track>, Failure> {
+    let pictures = wanted
+        .pictures(subject)
+        .and_then(|pictures| subject.video_head(pictures));
+    let sound = wanted.sound(subject).map(|(head, n)| Track::sound(head, n));
     let tracks: Vec<Track> = pictures.map(Track::pictures).into_iter().chain(sound).collect();
     if tracks.is_empty() {
         let message = format!("`{}` has nothing of that kind", subject.file.path);
@@ -376,100 +384,4 @@ async fn keep(
         duration,
     });
     Ok(())
-}
-
-fn joined_name(id: RenditionId) -> String {
-    format!("{id}.mp4")
-}
-
-/// Makes one file of the tracks: header, index, then segment by segment the fragments of all.
-async fn join(cx: &JobCx<RenditionStep>, id: RenditionId, tracks: &[Track], parts: &[Part]) -> anyhow::Result<File> {
-    let name = place::work(&joined_name(id));
-    let file = place::below(cx.kernel(), move |root| {
-        let file = root.work_file(&name)?;
-        file.set_len(0)?;
-        Ok(file)
-    });
-    let file = file.await?;
-    let sources: Vec<(Arc<File>, Vec<Kept>)> = parts
-        .iter()
-        .map(|part| (Arc::clone(&part.file), part.kept.clone()))
-        .collect();
-    let ticks_per_second = tracks.first().map_or(VIDEO_TICKS, |track| track.ticks_per_second);
-    let into = file.try_clone()?;
-    tokio::task::spawn_blocking(move || write_joined(&into, &sources, ticks_per_second)).await??;
-    Ok(file)
-}
-
-fn write_joined(into: &File, sources: &[(Arc<File>, Vec<Kept>)], ticks_per_second: u32) -> anyhow::Result<()> {
-    let mut headers = Vec::new();
-    for (file, kept) in sources {
-        let mut header = vec![0; kept.first().map_or(0, |kept| kept.n_bytes) as usize];
-        file.read_exact_at(&mut header, 0)?;
-        headers.push(header);
-    }
-    let headers: Vec<&[u8]> = headers.iter().map(Vec::as_slice).collect();
-    let mut head = joined::header(&headers).map_err(malformed)?;
-    let n_segments = sources.iter().map(|(_, kept)| kept.len() - 1).max().unwrap_or(0);
-    let of = |n: usize| sources.iter().filter_map(move |(_, kept)| kept.get(n + 1));
-    let indexed: Vec<Indexed> = (0..n_segments)
-        .map(|n| Indexed {
-            n_bytes: of(n).map(|kept| kept.n_bytes).sum::<u64>().min(u32::MAX.into()) as u32,
-            duration: sources
-                .first()
-                .and_then(|(_, kept)| kept.get(n + 1))
-                .map_or(0, |kept| u32::try_from(kept.duration).unwrap_or(0)),
-        })
-        .collect();
-    head.extend(joined::index(ticks_per_second, &indexed).map_err(malformed)?);
-    into.write_all_at(&head, 0)?;
-    let mut at = head.len() as u64;
-    let mut places: Vec<u64> = sources
-        .iter()
-        .map(|(_, kept)| kept.first().map_or(0, |kept| kept.n_bytes))
-        .collect();
-    let mut sequence = 0;
-    for n in 0..n_segments {
-        for (track, (file, kept)) in sources.iter().enumerate() {
-            let Some(kept) = kept.get(n + 1) else { continue };
-            let mut fragment = vec![0; kept.n_bytes as usize];
-            file.read_exact_at(&mut fragment, places[track])?;
-            places[track] += kept.n_bytes;
-            sequence += 1;
-            joined::number(&mut fragment, track as u32 + 1, sequence).map_err(malformed)?;
-            into.write_all_at(&fragment, at)?;
-            at += kept.n_bytes;
-        }
-    }
-    into.sync_all()?;
-    Ok(())
-}
-
-/// Holds what a reader found against what was made; gives how long it lasts.
-fn hold(verified: &Verified, tracks: &[Track], parts: &[Part], duration_us: i64) -> Result<i64, Failure> {
-    let wrong = |message: String| Err(Failure::new(&code::NOT_WHOLE, message));
-    if verified.streams.len() != tracks.len() {
-        return wrong(format!("{} tracks instead of {}", verified.streams.len(), tracks.len()));
-    }
-    for ((found, track), part) in verified.streams.iter().zip(tracks).zip(parts) {
-        let n_samples: u64 = part.kept.iter().map(|kept| kept.n_samples).sum();
-        if found.n_packets != n_samples {
-            return wrong(format!("{} frames instead of {n_samples}", found.n_packets));
-        }
-        if found.is_video != (track.number == 0) || found.n_keyframes < u64::from(track.n_segments) {
-            return wrong(format!(
-                "{} keyframes in {} segments",
-                found.n_keyframes, track.n_segments
-            ));
-        }
-        // An encoder of sound may take a packet or two until it gives the first frame.
-        if found.n_decoded + 2 < found.n_keyframes || found.is_video && found.n_decoded != found.n_keyframes {
-            return wrong(format!("{} of {} keyframes decode", found.n_decoded, found.n_keyframes));
-        }
-    }
-    let end = verified.streams.iter().map(|stream| stream.end_us).max().unwrap_or(0);
-    if end < duration_us - TOLERANCE_US {
-        return wrong(format!("it lasts {end} µs instead of {duration_us}"));
-    }
-    Ok(end)
 }
