@@ -25,9 +25,9 @@ export const shots = process.env.VITAGRAPH_SHOTS ?? mkdtempSync(join(tmpdir(), "
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Starts the browser; `close` ends it. */
-export async function launch() {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+/** Starts the browser, with more flags if need be; `close` ends it. */
+export async function launch({ args = [] } = {}) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: [...flags, ...args] });
   const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: "en-US" });
   const page = await context.newPage();
   const problems = watch(page);

@@ -15,7 +15,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The account that the tests make. */
 export const account = { name: "ada", password: "correct horse battery" };
 
-function program() {
+/** The program under test. */
+export function program() {
   if (process.env.VITAGRAPH_BIN) return process.env.VITAGRAPH_BIN;
   const built = ["debug", "release"].map((profile) => join(root, "target", profile, "vitagraph")).filter(existsSync);
   if (built.length === 0) throw new Error("there is no server to test: cargo build -p server -p media-worker");
@@ -26,36 +27,70 @@ function program() {
 export async function startWorld() {
   const folder = mkdtempSync(join(tmpdir(), "vitagraph-world-"));
   const media = join(folder, "media");
-  const bin = program();
   if (process.env.VITAGRAPH_MEDIA) cpSync(process.env.VITAGRAPH_MEDIA, media, { recursive: true });
-  else execFileSync(bin, ["demo", media], { stdio: "ignore" });
-  const port = await freePort();
-  const server = spawn(bin, ["serve", "--data", join(folder, "data"), "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  const code = new Promise((resolve, reject) => {
-    const read = (chunk) => {
-      output += chunk;
-      const found = /one-time code: ([A-Z0-9-]+)/.exec(output);
-      if (found) resolve(found[1]);
-    };
-    server.stdout.on("data", read);
-    server.stderr.on("data", read);
-    server.on("exit", () => reject(new Error(`the server ended: ${output}`)));
-  });
-  const world = { url: `http://127.0.0.1:${port}`, media, code: await code };
+  else execFileSync(program(), ["demo", media], { stdio: "ignore" });
+  const server = await serve(join(folder, "data"));
   return {
-    ...world,
-    output: () => output,
+    ...server,
+    media,
+    folder,
+    code: /one-time code: ([A-Z0-9-]+)/.exec(server.output())?.[1] ?? "",
     stop: async () => {
-      const ended = new Promise((resolve) => server.on("exit", resolve));
-      server.removeAllListeners("exit");
-      server.on("exit", () => {});
-      server.kill("SIGTERM");
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
-      server.kill("SIGKILL");
+      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Runs a server on a data directory, and waits until it answers. */
+export async function serve(data) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = spawn(program(), ["serve", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  server.stdout.on("data", (chunk) => (output += chunk));
+  server.stderr.on("data", (chunk) => (output += chunk));
+  const ended = new Promise((resolve) => server.on("exit", resolve));
+  for (;;) {
+    if (server.exitCode !== null) throw new Error(`the server ended: ${output}`);
+    const isUp = await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false);
+    if (isUp) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return {
+    url,
+    pid: server.pid,
+    output: () => output,
+    stop: async () => {
+      server.kill("SIGTERM");
+      const late = setTimeout(() => server.kill("SIGKILL"), 10_000);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}
+
+/** A server with a large library of rows without files, for measurements; its account is `account`. */
+export async function seededServer() {
+  const kept = process.env.VITAGRAPH_SEED;
+  const data = kept ?? mkdtempSync(join(tmpdir(), "vitagraph-seed-"));
+  if (kept === undefined) execFileSync(program(), ["dev", "seed", "--media", process.env.VITAGRAPH_ITEMS ?? "100000", "--data", data], { stdio: "ignore" });
+  // The seed's own password is known to nobody later.
+  execFileSync(program(), ["user", "password", account.name, "--data", data, "--password-stdin"], { input: `${account.password}\n`, stdio: ["pipe", "ignore", "inherit"] });
+  const server = await serve(data);
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop();
+      if (kept === undefined) rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Gives the browser a session of `account`, without the page. */
+export async function signIn(context, url) {
+  const answer = await context.request.post(`${url}/auth/sign-in`, { headers: { "x-requested-with": "vitagraph", origin: url }, data: account });
+  if (!answer.ok()) throw new Error(`the server refuses ${account.name}: ${await answer.text()}`);
 }
 
 /** Asks the server as the page would, with the page's session. */

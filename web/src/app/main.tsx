@@ -11,8 +11,9 @@ import { features } from "./features";
 import { prefetchWhenIdle } from "./routes";
 
 history.scrollRestoration = "manual";
-void refreshSession();
-document.documentElement.lang = await chooseLocale([chosenLanguage() ?? [], navigator.languages].flat());
+// Until both are known the frame of index.html stands.
+const [locale] = await Promise.all([chooseLocale([chosenLanguage() ?? [], navigator.languages].flat()), refreshSession()]);
+document.documentElement.lang = locale;
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");

@@ -4,6 +4,8 @@ import { type ComponentType, lazy, Suspense, useEffect } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import type { Feature, FeatureRoute, PageProps } from "@/components/feature";
 import { Loading } from "@/components/states";
+import { afterContent } from "@/lib/first-content";
+import { whenIdle } from "@/lib/idle";
 import { t } from "@/lib/messages";
 import { Empty } from "@/ui/empty";
 import { ErrorBoundary } from "./error-boundary";
@@ -24,17 +26,23 @@ function pageOf(route: FeatureRoute): ComponentType<PageProps> {
   return lazy(async () => ({ default: (await load()).Page }));
 }
 
-/** Fetches the chunks of other pages while the browser has nothing better to do. */
+/** The first page's own requests and pictures come first. */
+const settleMs = 4000;
+
+/** Fetches the chunks of other pages, one after the other, long after the first page is there; not for readers who save data. */
 export function prefetchWhenIdle(features: readonly Feature[]): void {
-  const fetchAll = () => {
-    for (const route of features.flatMap((feature) => feature.routes)) {
-      // A failure shows when the page is really wanted.
-      if ("load" in route) route.load().catch(() => {});
-    }
+  if (savesData()) return;
+  const loads = features.flatMap((feature) => feature.routes).flatMap((route) => ("load" in route ? [route.load] : []));
+  const next = () => {
+    // A failure shows when the page is really wanted.
+    void loads.shift()?.().catch(() => {}).then(() => whenIdle(next));
   };
-  // Safari has no idle callback.
-  if ("requestIdleCallback" in window) window.requestIdleCallback(fetchAll, { timeout: 5000 });
-  else setTimeout(fetchAll, 2000);
+  afterContent(() => setTimeout(() => whenIdle(next), settleMs));
+}
+
+function savesData(): boolean {
+  const connection: unknown = Reflect.get(navigator, "connection");
+  return typeof connection === "object" && connection !== null && Reflect.get(connection, "saveData") === true;
 }
 
 export function Routes({ routes }: { readonly routes: readonly MadeRoute[] }) {

@@ -11,6 +11,7 @@ import { paths } from "@/lib/paths";
 import { classNames } from "@/ui/class-names";
 import { MoreIcon, SearchIcon } from "@/ui/icons";
 import { Toasts } from "@/ui/toast";
+import { useHasContent } from "@/ui/use-has-content";
 import { features } from "./features";
 import styles from "./shell.module.css";
 
@@ -33,6 +34,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const [overlay, setOverlay] = useState<Overlay>(null);
   const [isMoreOpen, setIsMoreOpen] = useState(false);
   const [location] = useLocation();
+  const hasContent = useHasContent();
   // Going somewhere closes the phone's menu.
   const [seen, setSeen] = useState(location);
   if (seen !== location) {
@@ -67,15 +69,13 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           <img src="/icon.svg" alt="" width="28" height="28" />
           <span>{t("app.name")}</span>
         </Link>
-        <Suspense>
-          <JobPill />
-        </Suspense>
+        <Suspense>{hasContent && <JobPill />}</Suspense>
         <button type="button" className={styles.palette} onClick={() => setOverlay("palette")} aria-keyshortcuts="Control+Shift+P">
           <SearchIcon />
           <span>{t("nav.palette")}</span>
         </button>
         <Suspense fallback={<span className={styles.account} />}>
-          <AccountMenu onHelp={() => setOverlay("help")} />
+          {hasContent ? <AccountMenu onHelp={() => setOverlay("help")} /> : <span className={styles.account} />}
         </Suspense>
       </header>
       <nav className={classNames(styles.nav, isMoreOpen && styles.open)} aria-label={t("nav.main")}>

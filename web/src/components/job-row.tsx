@@ -1,5 +1,6 @@
 //! A job with its live progress. The cache's normalized job is the only copy, so every row and the pill move together.
 
+import { memo } from "react";
 import { type FragmentOf, readFragment } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
@@ -17,7 +18,8 @@ interface JobRowProps {
   readonly now: number;
 }
 
-export function JobRow(props: JobRowProps) {
+/** Rendered again only when its job or the clock moves: in a storm of events most rows have nothing new. */
+export const JobRow = memo(function JobRow(props: JobRowProps) {
   const job = readFragment(JobRowFragment, props.job);
   const locale = currentLocale();
   const isOver = isTerminal(job.status);
@@ -59,7 +61,7 @@ export function JobRow(props: JobRowProps) {
       )}
     </li>
   );
-}
+});
 
 interface StepFacts {
   readonly step: string | null;

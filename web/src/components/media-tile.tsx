@@ -4,6 +4,7 @@ import { lazy, memo, Suspense, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { formatDuration } from "@/lib/format";
+import { whenIdle } from "@/lib/idle";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { averageColor, decodeBlur } from "@/lib/thumbhash";
@@ -171,15 +172,19 @@ export function Picture({ thumbnail, width, isHeld, isEager }: PictureProps) {
 
 function Blur({ hash }: { readonly hash: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  // A canvas is drawn outside React.
-  useEffect(() => {
-    const blur = decodeBlur(hash);
-    const context = canvas.current?.getContext("2d");
-    if (!blur || !context || !canvas.current) return;
-    canvas.current.width = blur.width;
-    canvas.current.height = blur.height;
-    context.putImageData(new ImageData(blur.pixels, blur.width, blur.height), 0, 0);
-  }, [hash]);
+  // A canvas is drawn outside React; some milliseconds each, so a screenful of them waits for its turn.
+  useEffect(
+    () =>
+      whenIdle(() => {
+        const blur = decodeBlur(hash);
+        const context = canvas.current?.getContext("2d");
+        if (!blur || !context || !canvas.current) return;
+        canvas.current.width = blur.width;
+        canvas.current.height = blur.height;
+        context.putImageData(new ImageData(blur.pixels, blur.width, blur.height), 0, 0);
+      }),
+    [hash],
+  );
   return <canvas ref={canvas} className={styles.blur} width="1" height="1" aria-hidden="true" />;
 }
 

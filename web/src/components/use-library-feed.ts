@@ -6,6 +6,7 @@ import { useConnection } from "@/data/connection";
 import { graphql } from "@/data/graphql";
 import { useIsVisible } from "@/data/visibility";
 import { throttle } from "@/lib/throttle";
+import { useHasContent } from "@/ui/use-has-content";
 
 const LibraryChanges = graphql(`
   subscription LibraryChanges {
@@ -38,9 +39,10 @@ export function useLibraryFeed(onBundle: (bundle: FeedBundle) => void): void {
   const { epoch } = useConnection();
   const deliver = useEffectEvent(onBundle);
 
-  // The subscription lives outside React; it ends with the page and rests while nobody looks.
+  const hasContent = useHasContent();
+  // The subscription lives outside React; it ends with the page and rests while nobody looks. The list itself is asked for first.
   useEffect(() => {
-    if (!isVisible) return;
+    if (!isVisible || !hasContent) return;
     let moved = 0;
     const updated = new Set<string>();
     let isGap = false;
@@ -63,7 +65,7 @@ export function useLibraryFeed(onBundle: (bundle: FeedBundle) => void): void {
       unsubscribe();
       bundles.cancel();
     };
-  }, [client, isVisible]);
+  }, [client, isVisible, hasContent]);
 
   // What happened while the page was hidden or cut off was never delivered.
   useEffect(() => {

@@ -6,12 +6,14 @@ import { coalesced } from "./coalesce";
 import { problemOf } from "./errors";
 import { subscribeLive } from "./live";
 import { refreshSession } from "./session";
+import { startedFetch } from "./start";
 
 /** A fresh client with an empty cache; one is made for each signed-in account. */
 export function makeClient(): Client {
   return new Client({
     url: "/graphql",
     preferGetMethod: false,
+    fetch: startedFetch,
     // By default urql would take events and multipart too, which asks the server for a stream it need not open.
     fetchOptions: { headers: { "x-requested-with": "vitagraph", accept: "application/graphql-response+json, application/json" } },
     exchanges: [

@@ -4,18 +4,32 @@ import type { Sink } from "./transport";
 
 /** Nobody reads progress faster than this. */
 const momentMs = 250;
+/** What one turn may take of a frame; the other events follow in the next ones. */
+const turnMs = 5;
+const turnPauseMs = 16;
 
 /** A sink that passes the first event on at once and then, once a moment, the last one about each entity. */
 export function coalesced(sink: Sink, moment = momentMs): Sink {
   const waiting = new Map<string, unknown>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const pass = (until: () => boolean) => {
+    for (const [id, event] of waiting) {
+      waiting.delete(id);
+      sink.next(event);
+      if (until()) return;
+    }
+  };
   const flush = () => {
     timer = undefined;
     if (waiting.size === 0) return;
-    const events = [...waiting.values()];
-    waiting.clear();
-    timer = setTimeout(flush, moment);
-    for (const event of events) sink.next(event);
+    const end = performance.now() + turnMs;
+    pass(() => performance.now() >= end);
+    timer = setTimeout(flush, waiting.size > 0 ? turnPauseMs : moment);
+  };
+  const flushAll = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    pass(() => false);
   };
   return {
     next: (value) => {
@@ -30,15 +44,11 @@ export function coalesced(sink: Sink, moment = momentMs): Sink {
       }
     },
     error: (cause) => {
-      clearTimeout(timer);
-      flush();
-      clearTimeout(timer);
+      flushAll();
       sink.error(cause);
     },
     complete: () => {
-      clearTimeout(timer);
-      flush();
-      clearTimeout(timer);
+      flushAll();
       sink.complete();
     },
   };

@@ -1,6 +1,7 @@
 //! Who is signed in. One small store in front of the `/auth` endpoints, so that every page sees the same answer.
 
 import { useSyncExternalStore } from "react";
+import { fetchSession } from "./start";
 
 /** What `GET /auth/state` answers. */
 export interface AuthState {
@@ -49,10 +50,10 @@ function useRole(): string | null {
   return current.kind === "known" ? (current.viewer?.role.toLowerCase() ?? null) : null;
 }
 
-/** Asks the server again, which lets nobody keep this answer; the first one may have been asked for by index.html. Keeps a known session when the server cannot be reached. */
+/** Asks the server again, which lets nobody keep this answer; the first time it has been asked already. Keeps a known session when the server cannot be reached. */
 export async function refreshSession(): Promise<void> {
   try {
-    const response = await fetch("/auth/state");
+    const response = await fetchSession();
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     set({ kind: "known", ...parseAuthState(await response.json()) });
   } catch {

@@ -10,6 +10,7 @@ import { Failed } from "@/components/states";
 import { type FeedBundle, useLibraryFeed } from "@/components/use-library-feed";
 import { useWindowList } from "@/data/list-cache";
 import type { WindowList } from "@/data/window-list";
+import { reportContent } from "@/lib/first-content";
 import { formatLibrarySearch, isNarrowed, type LibrarySearch, listKey, mediaArguments, parseLibrarySearch } from "@/lib/library-search";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
@@ -44,6 +45,9 @@ export function Page() {
   }, [client, key]);
   const { total, error } = useWindowList(list.tiles);
   usePageTitle(search.text === "" ? t("library.title") : `${search.text} · ${t("library.title")}`);
+  useEffect(() => {
+    if (total !== null || error !== null) reportContent();
+  }, [total, error]);
   const look = chosenLook(search);
   const go: Go = (change, isReplacing = false) => {
     const { view, zoom } = { ...look, ...change };

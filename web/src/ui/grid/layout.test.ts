@@ -1,7 +1,7 @@
 //! The grid's arithmetic, up to five million items.
 
 import { describe, expect, it } from "vitest";
-import { extentOf, itemsIn, layoutGrid, nextIndex, physicalFor, scrolled, tallestBox } from "./layout";
+import { extentOf, grown, itemsIn, layoutGrid, nextIndex, physicalFor, scrolled, tallestBox } from "./layout";
 
 const shape = { minWidth: 180, ratio: 0.625, extraHeight: 40, gap: 8 };
 
@@ -25,6 +25,23 @@ describe("itemsIn", () => {
   });
   it("ends with the last item", () => expect(itemsIn(layout, 1000, layout.height - 100, 1000, 1).end).toBe(1000));
   it("is empty for nothing", () => expect(itemsIn(layoutGrid(1200, 0, shape), 0, 0, 800, 2)).toEqual({ first: 0, end: 0 }));
+});
+
+describe("grown", () => {
+  const view = { first: 120, end: 150 };
+  const wanted = { first: 108, end: 162 };
+  it("begins with what is in view, wherever it was before", () => expect(grown({ first: 0, end: 54 }, view, wanted, 16)).toEqual({ first: 120, end: 136 }));
+  it("lets go of what is not wanted any more", () => expect(grown({ first: 90, end: 130 }, view, wanted, 0)).toEqual({ first: 108, end: 130 }));
+  it("comes to all that is wanted, never with more than it may", () => {
+    let ready = { first: 0, end: 0 };
+    for (let turn = 0; turn < 10; turn += 1) {
+      const next = grown(ready, view, wanted, 16);
+      if (turn > 0) expect(next.end - next.first - (ready.end - ready.first)).toBeLessThanOrEqual(16);
+      ready = next;
+    }
+    expect(ready).toEqual(wanted);
+  });
+  it("grows upwards when the reader goes up", () => expect(grown({ first: 138, end: 162 }, view, wanted, 16)).toEqual({ first: 122, end: 162 }));
 });
 
 describe("scrolling five million items", () => {

@@ -42,6 +42,38 @@ export function itemsIn(layout: GridLayout, count: number, top: number, height: 
   return { first: Math.min(count, firstRow * layout.columns), end: Math.min(count, Math.max(firstRow, endRow) * layout.columns) };
 }
 
+/** A stretch of items, from `first` up to but not including `end`. */
+export interface Stretch {
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * What of `wanted` is to exist now, when `ready` existed before and at most `most` cells may be made at once: what is in `view` first, downwards,
+ * then upwards, then the margins. A screenful made in one go would hold up the frame that shows it.
+ */
+export function grown(ready: Stretch, view: Stretch, wanted: Stretch, most: number): Stretch {
+  const isApart = ready.end <= view.first || ready.first >= view.end;
+  let first = isApart ? view.first : Math.max(ready.first, wanted.first);
+  let end = isApart ? view.first : Math.min(ready.end, wanted.end);
+  let left = most;
+  const down = (limit: number) => {
+    const by = Math.max(0, Math.min(left, limit - end));
+    end += by;
+    left -= by;
+  };
+  const up = (limit: number) => {
+    const by = Math.max(0, Math.min(left, first - limit));
+    first -= by;
+    left -= by;
+  };
+  down(view.end);
+  up(view.first);
+  down(wanted.end);
+  up(wanted.first);
+  return { first, end };
+}
+
 /** Boxes taller than this are cut off by some browser: Chromium at 33.5 million device pixels, Firefox near 17.9 million. */
 export const tallestBox = 6_000_000;
 

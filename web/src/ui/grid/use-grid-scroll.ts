@@ -2,17 +2,22 @@
 //! moves too fast to see pictures.
 
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { extentOf, type GridLayout, itemsIn, physicalFor, scrolled, type ScrollPlace } from "./layout";
+import { extentOf, type GridLayout, grown, itemsIn, physicalFor, scrolled, type ScrollPlace, type Stretch } from "./layout";
 
 /** Faster than this, nobody sees a picture; loading and decoding them would only cost frames. */
 const fastPxPerMs = 3;
 /** The reader is at rest so long after the last scroll event. */
 const restMs = 100;
 
+/** Cells made in one frame: about a quarter of a screen, and a few milliseconds. */
+const cellsPerFrame = 12;
+
 /** What of the grid is to be rendered. */
 export interface GridView {
   readonly first: number;
   readonly end: number;
+  /** The part of it that exists by now; the rest follows within a few frames. */
+  readonly ready: Stretch;
   /** To subtract from a cell's place in the whole grid to get its place in the box. */
   readonly shift: number;
   readonly isFast: boolean;
@@ -42,26 +47,35 @@ export function useGridScroll(
   onView: OnView,
 ): GridScroll {
   const place = useRef<ScrollPlace>({ physical: 0, virtual: 0 });
-  const [view, setView] = useState<GridView>({ first: 0, end: Math.min(count, layout.columns * 8), shift: 0, isFast: false });
+  const [view, setView] = useState<GridView>({ first: 0, end: 0, ready: { first: 0, end: 0 }, shift: 0, isFast: false });
+  const growing = useRef(0);
 
   const tell = useRef(onView);
   useLayoutEffect(() => {
     tell.current = onView;
   });
 
+  const ready = useRef<Stretch>({ first: 0, end: 0 });
   const show = useCallback(
-    (isFast: boolean) => {
+    function show(isFast: boolean) {
       const extent = extentOf(layout.height, window.innerHeight);
       const top = topOf(box);
       place.current = scrolled(place.current, -top, extent);
       const { virtual, physical } = place.current;
       const range = itemsIn(layout, count, virtual, window.innerHeight, isFast ? 1 : 2);
-      const next = { ...range, shift: Math.round(virtual - physical), isFast };
+      const inView = itemsIn(layout, count, virtual, window.innerHeight, 0);
+      // Nothing is made before the grid knows its width.
+      ready.current = layout.cellWidth > 1 ? grown(ready.current, inView, range, cellsPerFrame) : { first: 0, end: 0 };
+      const next = { ...range, ready: ready.current, shift: Math.round(virtual - physical), isFast };
+      cancelAnimationFrame(growing.current);
+      if (ready.current.first > range.first || ready.current.end < range.end) growing.current = requestAnimationFrame(() => show(isFast));
       tell.current(next, fractionOf(place.current, layout), layout);
       setView((known) => (isSame(known, next) ? known : next));
     },
     [box, count, layout],
   );
+
+  useEffect(() => () => cancelAnimationFrame(growing.current), []);
 
   // Before paint, since a new layout or count makes other items visible.
   useLayoutEffect(() => show(false), [show]);
@@ -156,5 +170,6 @@ function fractionOf(place: ScrollPlace, layout: GridLayout): number {
 }
 
 function isSame(left: GridView, right: GridView): boolean {
-  return left.first === right.first && left.end === right.end && left.shift === right.shift && left.isFast === right.isFast;
+  const keys = ["first", "end", "shift", "isFast"] as const;
+  return keys.every((key) => left[key] === right[key]) && left.ready.first === right.ready.first && left.ready.end === right.ready.end;
 }

@@ -94,9 +94,10 @@ export function VirtualGrid(props: VirtualGridProps) {
     jump: (index) => scroll.putAt(index, covered),
   }));
 
-  const indexes = Array.from({ length: Math.max(0, scroll.end - scroll.first) }, (_, offset) => scroll.first + offset);
+  const { first, end } = scroll.ready;
+  const indexes = Array.from({ length: Math.max(0, end - first) }, (_, offset) => first + offset);
   // The focused cell stays, or the focus would fall to the page's start.
-  if (tabStop < count && (tabStop < scroll.first || tabStop >= scroll.end)) indexes.push(tabStop);
+  if (tabStop < count && (tabStop < first || tabStop >= end)) indexes.push(tabStop);
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the events come from the links inside
     <ul
