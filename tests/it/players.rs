@@ -197,6 +197,7 @@ fn check_watched(saw: &Value) {
         (Some(true), Some(20)),
         "{who}: {saw:#}"
     );
+    assert!(saw["nAgain"].as_u64() <= Some(2), "{who} lost its way: {saw:#}");
     let ranges = saw["buffered"].as_array().expect("ranges");
     assert_eq!(ranges.len(), 1, "{who} has a gap: {saw:#}");
     let (from, to) = (
@@ -229,8 +230,8 @@ async fn foreign_players_play_every_kind_of_film_and_seek_in_it() -> anyhow::Res
     assert_eq!(seen.len(), wishes.len());
     for saw in &seen {
         println!(
-            "{} in {}: {} ms, {} frames, seeks {} ms",
-            saw["name"], saw["player"], saw["ms"], saw["frames"], saw["waits"]
+            "{} in {}: {} ms, {} frames, seeks {} ms, {} sought again, {} waits",
+            saw["name"], saw["player"], saw["ms"], saw["frames"], saw["waits"], saw["nAgain"], saw["waited"]
         );
         check_watched(saw);
     }
