@@ -122,6 +122,7 @@ impl StreamReport for Report {
             misses: count(stats.shelf.misses),
             memory_size: Bytes(count(stats.shelf.memory_bytes)),
             disk_size: Bytes(count(stats.shelf.disk_bytes)),
+            disk_limit: Bytes(count(stats.shelf.disk_capacity)),
         }
     }
 }

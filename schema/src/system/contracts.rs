@@ -58,6 +58,13 @@ pub struct PictureError {
     pub at: DateTime,
 }
 
+/// Says how much room whole files in other forms take.
+#[async_trait::async_trait]
+pub trait RenditionReport: Send + Sync {
+    /// The bytes of all of them.
+    async fn size(&self) -> Result<i64, Failure>;
+}
+
 /// Says how streaming goes.
 pub trait StreamReport: Send + Sync {
     /// The figures of this moment.
@@ -85,4 +92,6 @@ pub struct StreamingStats {
     pub memory_size: Bytes,
     /// Segments on the disk.
     pub disk_size: Bytes,
+    /// What segments on the disk may take.
+    pub disk_limit: Bytes,
 }

@@ -12,7 +12,7 @@ use crate::{
         scalar::{Bytes, DateTime},
     },
     system::{
-        contracts::{HardwareReport, PictureReport, StreamingStats},
+        contracts::{HardwareReport, PictureReport, RenditionReport, StreamReport, StreamingStats},
         hardware::Hardware,
         storage,
         thumbnails::Thumbnails,
@@ -121,6 +121,24 @@ impl Storage {
         report.size().await.map(|size| Some(Bytes(size))).graphql()
     }
 
+    /// Whole files in other forms; null while no plugin makes any.
+    async fn rendition_size(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Bytes>> {
+        let Some(report) = cx.data_opt::<Arc<dyn RenditionReport>>() else {
+            return Ok(None);
+        };
+        report.size().await.map(|size| Some(Bytes(size))).graphql()
+    }
+
+    /// Segments for players that are kept on the disk; null while no plugin makes any.
+    async fn segment_cache_size(&self, cx: &Context<'_>) -> Option<Bytes> {
+        streaming(cx).map(|stats| stats.disk_size)
+    }
+
+    /// What segments for players may take on the disk; null while no plugin makes any.
+    async fn segment_cache_limit(&self, cx: &Context<'_>) -> Option<Bytes> {
+        streaming(cx).map(|stats| stats.disk_limit)
+    }
+
     /// What is free for this server on the disk of its data directory.
     async fn free_space(&self, cx: &Context<'_>) -> async_graphql::Result<Bytes> {
         let kernel = cx.data::<Kernel>()?;
@@ -129,6 +147,10 @@ impl Storage {
             .map_err(Failure::internal)
             .graphql()
     }
+}
+
+fn streaming(cx: &Context<'_>) -> Option<StreamingStats> {
+    cx.data_opt::<Arc<dyn StreamReport>>().map(|report| report.read())
 }
 
 /// A cache in memory. Its counts begin with the process.
