@@ -5,6 +5,7 @@
 
 mod process;
 mod random;
+mod renditions;
 mod rows;
 mod similar;
 mod tree;

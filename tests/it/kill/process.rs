@@ -233,6 +233,22 @@ impl World {
         Ok(())
     }
 
+    /// Kills one of the processes of the media worker, whichever it is; false if there is none.
+    pub fn kill_worker(&self, which: usize) -> anyhow::Result<bool> {
+        let workers = self.workers()?;
+        let Some(worker) = workers.get(which % workers.len().max(1)) else {
+            return Ok(false);
+        };
+        let pid = rustix::process::Pid::from_raw(worker.parse()?).context("a process")?;
+        // It may have ended meanwhile.
+        Ok(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok())
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
     /// Processes whose command line names this world's media worker.
     fn workers(&self) -> anyhow::Result<Vec<String>> {
         let worker = self.home.join("vitagraph-media").display().to_string();

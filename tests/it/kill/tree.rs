@@ -86,6 +86,23 @@ pub async fn write(root: &Path, n_files: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes so many films of which no two are the same bytes; gives the engine that made them.
+pub async fn films(root: &Path, n: usize, film: &str) -> anyhow::Result<Arc<Engine>> {
+    let config = EngineConfig {
+        worker_binary: Some(programs()?.join("vitagraph-media")),
+        ..EngineConfig::default()
+    };
+    let engine: Arc<Engine> = Engine::start(config, Arc::new(NoQuarantine)).await?;
+    let bases = tempfile::tempdir()?;
+    fixture::write(bases.path(), film, &engine).await?;
+    let name = film.split_whitespace().next().context("a name")?;
+    let bytes = fs::read(bases.path().join(name))?;
+    for index in 0..n {
+        fixture::write_file(&root.join(format!("{index:02}-{name}")), &variant(&bytes, index as u64))?;
+    }
+    Ok(engine)
+}
+
 fn extension(path: &Path) -> anyhow::Result<String> {
     Ok(path
         .extension()
