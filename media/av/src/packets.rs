@@ -94,6 +94,16 @@ impl Input {
         Ok(())
     }
 
+    /// Goes to the keyframe at or before that time, in microseconds.
+    pub fn seek_us(&mut self, stream: usize, time_us: i64) -> Result<(), AvError> {
+        let base = self.streams().nth(stream).map(|view| view.time_base());
+        let Some((num, den)) = base.filter(|&(num, den)| num > 0 && den > 0) else {
+            return Err(AvError(ffi::AVERROR_STREAM_NOT_FOUND));
+        };
+        let ticks = i128::from(time_us) * i128::from(den) / (i128::from(num) * 1_000_000);
+        self.seek_back_to(stream, i64::try_from(ticks).unwrap_or(i64::MAX))
+    }
+
     /// The next packet's place; none at the end. Damaged stretches are an error after which one may go on.
     pub fn next_time(&mut self) -> Result<Option<PacketTime>, AvError> {
         // SAFETY: a fresh packet each time, freed in every case; its fields are plain.

@@ -120,7 +120,7 @@ fn from_samples(input: &mut Input, stream: usize, source: &OwnedFd) -> Option<Ke
 
 /// Whether the index reaches into the last fragment. libav reads all of them when it opens a file, unless a table of
 /// segments (`sidx`, `mfra`) lets it put that off.
-fn has_all_fragments(input: &Input, source: &OwnedFd) -> bool {
+pub(crate) fn has_all_fragments(input: &Input, source: &OwnedFd) -> bool {
     let Some(last) = last_fragment(source) else {
         return true;
     };

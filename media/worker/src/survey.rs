@@ -7,6 +7,7 @@ mod image;
 mod keys;
 mod lens;
 mod listen;
+mod moments;
 mod phash;
 mod picture;
 mod plan;
@@ -103,7 +104,7 @@ fn survey_by_libav(
     let subtitles = has(Kind::Subtitle);
     let done = match container::kind(format, name, has(Kind::Video), has(Kind::Audio), subtitles) {
         MediaKind::Image => image::survey(&mut input, copy, &head, survey, limits, surveyed, sheet),
-        MediaKind::Video => film::survey(&mut input, &head, survey, limits, surveyed, sheet),
+        MediaKind::Video => film::survey(&mut input, copy, &head, survey, limits, surveyed, sheet),
         MediaKind::Audio => sound(&mut input, survey, limits, surveyed, sheet),
         MediaKind::Subtitle | MediaKind::None => Ok(()),
     };

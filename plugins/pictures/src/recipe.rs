@@ -4,7 +4,7 @@ use entities::media::MediaKind;
 use media_proto::survey::{PictureFormat, Poster, Preview, SpriteSheet, Survey};
 
 /// Raised when what is drawn changes so much that everything should be drawn again.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 /// The widths of a poster, largest first.
 pub const WIDTHS: [u32; 3] = [1280, 640, 320];

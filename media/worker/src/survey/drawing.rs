@@ -31,23 +31,6 @@ pub struct Span {
     pub start_us: i64,
     /// How long they last.
     pub duration_us: i64,
-    /// Where the file begins.
-    pub file_start_us: i64,
-    /// How long it lasts.
-    pub file_duration_us: i64,
-    /// Seconds in a tick of the pictures' stream, as numerator and denominator.
-    pub time_base: (i32, i32),
-}
-
-/// A time in microseconds as the nearest tick of a time base has it.
-fn rounded(time_us: i64, (num, den): (i32, i32)) -> i64 {
-    if num <= 0 || den <= 0 {
-        return time_us;
-    }
-    let (num, den, second) = (i128::from(num), i128::from(den), 1_000_000i128);
-    let tick = num * second;
-    let ticks = (i128::from(time_us) * den + tick / 2).div_euclid(tick);
-    ((ticks * tick + den / 2).div_euclid(den)) as i64
 }
 
 /// What is being drawn of a film.
@@ -68,7 +51,14 @@ pub struct Drawing {
 impl Drawing {
     /// Sets up what is wanted of a film that begins at a time of its own clock, lasts so long, and has so many frames a
     /// second; gives it with the frames that it needs.
-    pub fn plan(survey: &Survey, lens: Lens, span: Span, rate: Option<(i32, i32)>, keys: &Keys) -> (Self, Plan) {
+    pub fn plan(
+        survey: &Survey,
+        lens: Lens,
+        span: Span,
+        rate: Option<(i32, i32)>,
+        keys: &Keys,
+        moments: Option<Vec<i64>>,
+    ) -> (Self, Plan) {
         let Span {
             start_us, duration_us, ..
         } = span;
@@ -126,10 +116,8 @@ impl Drawing {
             drawing.animation = Some(Animation::new(wanted, drawing.pieces.clone(), rate));
         }
         if survey.phash {
-            // Other tools count from where the file begins, sound included, and over all of it. FFmpeg takes the first frame
-            // that is not before the time as rounded to a tick of the stream.
-            for (i, at_us) in phash::times_us(span.file_duration_us).enumerate() {
-                let at_us = rounded(span.file_start_us + at_us, span.time_base);
+            let by_time = || phash::times_us(duration_us).map(|at_us| start_us + at_us).collect();
+            for (i, at_us) in moments.unwrap_or_else(by_time).into_iter().enumerate() {
                 plan.add(at_us, Pick::Next, Use::Hash(i));
             }
             drawing.hash = Some(vec![None; phash::N_FRAMES]);

@@ -1,5 +1,7 @@
 //! A film: pictures and sound from one pass over the file.
 
+use std::os::fd::OwnedFd;
+
 use media_av::encode::{Frame, Packet};
 use media_av::input::{Input, Wanted};
 use media_av::stream::StreamView;
@@ -12,6 +14,8 @@ use crate::survey::drawing::{Drawing, Span};
 use crate::survey::keys::Keys;
 use crate::survey::lens::Lens;
 use crate::survey::listen::{self, Track};
+use crate::survey::moments;
+use crate::survey::phash;
 use crate::survey::plan::{Pick, Plan, Use};
 use crate::survey::sheet::Sheet;
 use crate::survey::walk::Walk;
@@ -23,6 +27,7 @@ const LONG: i64 = 24 << 20;
 /// A file with moving pictures.
 pub fn survey(
     input: &mut Input,
+    source: &OwnedFd,
     head: &[u8],
     survey: &Survey,
     limits: &Limits,
@@ -37,7 +42,6 @@ pub fn survey(
     };
     let stated_us = view.start_us().or(input.start_us());
     let rate = view.average_frame_rate().or_else(|| view.base_frame_rate());
-    let time_base = view.time_base();
     let lens = Lens::new(known(view));
     let frame_us = rate.map_or(40_000, |(num, den)| 1_000_000 * i64::from(den) / i64::from(num.max(1)));
     let stated_duration_us = duration_us(input, view, rate);
@@ -49,15 +53,15 @@ pub fn survey(
         0 => measured_us(input, stream, start_us, frame_us)?,
         stated => stated,
     };
-    let span = Span {
-        start_us,
-        duration_us,
-        file_start_us: input.start_us().unwrap_or(start_us),
-        file_duration_us: input.duration_us().filter(|&whole| whole > 0).unwrap_or(duration_us),
-        time_base,
-    };
+    let span = Span { start_us, duration_us };
     let keys = Keys::of(input, stream, start_us, start_us.saturating_add(duration_us));
-    let (mut drawing, plan) = Drawing::plan(survey, lens, span, rate, &keys);
+    let moments = if survey.phash {
+        let extension = survey.extension.as_deref();
+        moments::at_thousandths(source, extension, stream, phash::thousandths(), limits)?
+    } else {
+        None
+    };
+    let (mut drawing, plan) = Drawing::plan(survey, lens, span, rate, &keys, moments);
     let mut track = listen::start(input, survey, limits, surveyed);
     let walked = decoder(input, stream, limits)
         .and_then(|decoder| Walk::new(plan, decoder, frame_us, survey.scenes, keys))

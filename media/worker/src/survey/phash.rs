@@ -18,11 +18,14 @@ const SIDE: usize = 64;
 /// The side of the square of waves that are kept.
 const KEPT: usize = 8;
 
-/// When the frames of a video's hash are, in microseconds from its start. The duration counts in hundredths of a second, as
-/// those who made the first such hashes rounded it.
+/// Where the frames of a video's hash are, in thousandths of all its frames.
+pub fn thousandths() -> impl Iterator<Item = usize> {
+    (0..N_FRAMES).map(|i| 50 + i * 900 / N_FRAMES)
+}
+
+/// When they are in a video whose frames cannot be counted, in microseconds from its start.
 pub fn times_us(duration_us: i64) -> impl Iterator<Item = i64> {
-    let duration = (duration_us as f64 / 10_000.0).round() * 10_000.0;
-    (0..N_FRAMES).map(move |i| (duration * 0.05 + i as f64 * (0.9 * duration / N_FRAMES as f64)).round() as i64)
+    thousandths().map(move |part| (i128::from(duration_us) * part as i128 / 1000) as i64)
 }
 
 /// The hash of a video by its frames, in order; none while one is missing.

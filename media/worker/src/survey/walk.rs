@@ -129,10 +129,9 @@ impl Walk {
     pub fn close(&mut self, next_us: i64, draw: &mut Draw<'_>) -> Result<(), MediaError> {
         let Some((_, key_us)) = self.key else { return Ok(()) };
         self.horizon_us = next_us;
-        // A run goes on over the keyframe while wishes before it are open: frames are still on their way, or are stored
-        // after the next keyframe that they are shown before.
-        let goes_on = self.is_running && (self.is_full || self.plan.needs_run(key_us, next_us.saturating_sub(1)));
-        if goes_on {
+        // Wishes before the next keyframe that are open now are for frames that are still on their way, or that are stored
+        // after the keyframe that they are shown before.
+        if self.is_full || self.plan.needs_run(key_us, next_us.saturating_sub(1)) {
             return self.run(draw);
         }
         if self.plan.wants_key(key_us, next_us) {
