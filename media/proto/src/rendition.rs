@@ -63,6 +63,16 @@ impl Preset {
             Self::Medium => "medium",
         }
     }
+
+    /// SVT-AV1's number.
+    pub fn of_av1(self) -> u8 {
+        match self {
+            Self::Ultrafast => 12,
+            Self::Superfast => 10,
+            Self::Veryfast => 8,
+            Self::Medium => 6,
+        }
+    }
 }
 
 /// An audio rendition: AAC-LC.
