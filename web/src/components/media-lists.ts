@@ -32,6 +32,10 @@ const MediaIds = graphql(`
   }
 `);
 
+const MediaTotal = graphql(`
+  query MediaTotal($search: String, $filter: MediaFilter) { media(first: 1, search: $search, filter: $filter) { totalCount } }
+`);
+
 const MediaRefresh = graphql(`query MediaRefresh($ids: [ID!]!) { nodes(ids: $ids) { __typename id ...MediaTile } }`, [MediaTileFragment]);
 
 /** An item of a list of tiles. */
@@ -88,6 +92,13 @@ export function mediaSource<Data, Variables extends AnyVariables, Item>(
       await client.query(document, variables(null), { requestPolicy: "network-only" }).toPromise();
     },
   };
+}
+
+/** How many items a list has by now, past the cache; null when the server does not say. */
+export async function countNow(client: Client, { search, filter }: ListArguments): Promise<number | null> {
+  const facts = { ...(search === undefined ? {} : { search }), ...(filter === undefined ? {} : { filter }) };
+  const { data } = await client.query(MediaTotal, facts, { requestPolicy: "network-only" }).toPromise();
+  return data?.media.totalCount ?? null;
 }
 
 /** Asks for single items again, wherever they are shown. */

@@ -52,6 +52,28 @@ describe("WindowList", () => {
     expect(asked.skips).toBe(0);
   });
 
+  it("learns that it is not empty any more, although an empty list shows nothing that could want a part of it", async () => {
+    let total = 0;
+    const source: WindowSource<number> = {
+      watch: (_after, onPage) => {
+        onPage({ items: Array.from({ length: total }, (_, index) => index), endCursor: null, total });
+        return () => {};
+      },
+      skip: async () => null,
+      skipBack: async () => null,
+      refresh: async () => {},
+    };
+    const list = new WindowList(source, 10);
+    const leave = list.subscribe(() => {});
+    list.want(0, 10);
+    leave();
+    await settle();
+    total = 3;
+    list.subscribe(() => {});
+    await list.refresh();
+    expect(list.total).toBe(3);
+  });
+
   it("jumps to the middle in steps of at most 960", async () => {
     const { list, asked } = open(100_000);
     list.want(50_000, 50_010);

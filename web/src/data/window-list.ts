@@ -96,7 +96,8 @@ export class WindowList<Item> {
 
   /** Forgets all places, since they moved, and asks again. */
   async refresh(): Promise<void> {
-    const wanted = this.#wanted;
+    // A list that was empty has nobody who wants a part of it, yet it must learn that it is not empty any more.
+    const wanted = [...new Set([0, ...this.#wanted])];
     this.#release();
     this.#cursors.clear();
     this.#cursors.set(0, null);

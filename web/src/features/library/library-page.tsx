@@ -3,11 +3,12 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useClient } from "urql";
 import { useLocation, useSearch } from "wouter";
-import { listArguments, type ListArguments, refreshItems, tileList, type TileItem, tileWindow } from "@/components/media-lists";
+import { countNow, listArguments, type ListArguments, refreshItems, tileList, type TileItem, tileWindow } from "@/components/media-lists";
 import { usePageTitle } from "@/components/page-title";
 import { forgetList, isSelecting, useSelection } from "@/components/selection";
 import { Failed } from "@/components/states";
 import { type FeedBundle, useLibraryFeed } from "@/components/use-library-feed";
+import { useConnection } from "@/data/connection";
 import { useWindowList } from "@/data/list-cache";
 import type { WindowList } from "@/data/window-list";
 import { reportContent } from "@/lib/first-content";
@@ -108,6 +109,18 @@ function Library({ list, tiles, search, look, onGo }: LibraryProps) {
     if (window.scrollY < topPx) refresh();
     else if (bundle.moved > 0) setPending((known) => known + bundle.moved);
   });
+
+  // What came between the list's answer and the first event that could tell of it.
+  const { status } = useConnection();
+  const isLive = status === "live";
+  const wasLive = useRef(isLive);
+  useEffect(() => {
+    if (!isLive || wasLive.current || total === null) return;
+    wasLive.current = true;
+    void countNow(client, list).then((count) => {
+      if (count !== null && count !== tiles.total && window.scrollY < topPx) void tiles.refresh();
+    });
+  }, [client, isLive, list, tiles, total]);
 
   if (total === 0) {
     return (
