@@ -167,7 +167,7 @@ async fn first_segment(engine: &Arc<Engine>, source: &Source, job: &HeadJob) -> 
     loop {
         tokio::select! {
             made = made.recv() => match made {
-                Some(Made::Segment(..)) => {
+                Some(Made::Chunk(..) | Made::Segment(..)) => {
                     let took = begun.elapsed();
                     cancel.cancel();
                     let _ = running.await;

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use media_proto::copy::CopyHead;
@@ -30,6 +31,9 @@ pub enum HeadJob {
 pub enum Made {
     /// The header that all segments of the rendition share. Comes first, and again when a crashed head was started anew.
     Header(Bytes),
+    /// The next part of the segment with this number, which will come as a whole as well. After another header, the parts
+    /// of the segment at hand come anew.
+    Chunk(u32, Bytes),
     /// A segment.
     Segment(Segment, Bytes),
 }
@@ -50,6 +54,8 @@ pub(crate) struct Link {
     pub until: watch::Receiver<u32>,
     /// The next segment that it owes.
     next: AtomicU32,
+    /// The chunks of that segment so far.
+    chunks: Mutex<Vec<u8>>,
 }
 
 impl HeadJob {
@@ -101,6 +107,7 @@ impl Link {
             taker,
             until,
             next: AtomicU32::new(first),
+            chunks: Mutex::default(),
         }
     }
 
@@ -109,12 +116,37 @@ impl Link {
         self.next.load(Ordering::Relaxed)
     }
 
+    fn chunks(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The chunks so far with another, which may not become more than this.
+    fn gather(&self, bytes: &Bytes, most: u64) -> Result<(), String> {
+        let mut chunks = self.chunks();
+        if (chunks.len() + bytes.len()) as u64 > most {
+            return Err(format!("a segment of more than {most} bytes"));
+        }
+        chunks.extend_from_slice(bytes);
+        Ok(())
+    }
+
     /// Checks an event and passes it on. Waits while its receiver is behind.
     pub(crate) async fn pass(&self, event: Event, len: u64, file: &OwnedFd, limits: &Limits) -> Result<(), String> {
         let bytes = Bytes::from(reply::read_sealed(file, len, limits.out_bytes)?);
         // Without a receiver the head is about to be canceled.
         match (event, &self.taker) {
-            (Event::Header, Taker::Segments(made)) => drop(made.send(Made::Header(bytes)).await),
+            (Event::Header, Taker::Segments(made)) => {
+                self.chunks().clear();
+                drop(made.send(Made::Header(bytes)).await);
+            }
+            (Event::Chunk(index), Taker::Segments(made)) => {
+                let due = self.next();
+                if index != due {
+                    return Err(format!("a chunk of segment {index} where {due} was due"));
+                }
+                self.gather(&bytes, limits.out_bytes)?;
+                drop(made.send(Made::Chunk(index, bytes)).await);
+            }
             (Event::Segment(segment), Taker::Segments(made)) => {
                 let due = self.next();
                 if segment.index != due {
@@ -123,11 +155,20 @@ impl Link {
                 if segment.duration <= 0 || segment.first_pts < 0 {
                     return Err(format!("segment {} with times that make no sense", segment.index));
                 }
+                let bytes = match self.chunks().is_empty() {
+                    true => bytes,
+                    false => {
+                        self.gather(&bytes, limits.out_bytes)?;
+                        Bytes::from(std::mem::take(&mut *self.chunks()))
+                    }
+                };
                 self.next.store(due + 1, Ordering::Relaxed);
                 drop(made.send(Made::Segment(segment, bytes)).await);
             }
             (Event::Piece { offset }, Taker::Pieces(pieces)) => drop(pieces.send((offset, bytes)).await),
-            (Event::Header | Event::Segment(_), Taker::Pieces(_)) => return Err("a segment of a file".to_owned()),
+            (Event::Header | Event::Chunk(_) | Event::Segment(_), Taker::Pieces(_)) => {
+                return Err("a segment of a file".to_owned());
+            }
             (Event::Piece { .. }, Taker::Segments(_)) => return Err("a piece of a head".to_owned()),
         }
         Ok(())

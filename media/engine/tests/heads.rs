@@ -87,19 +87,33 @@ fn start(engine: &Arc<Engine>, file: File, head: HeadJob, until: u32) -> Running
 }
 
 impl Running {
+    /// The next segment, which is what its chunks were with the rest of it.
     async fn segment(&mut self) -> Segment {
-        match self.made.recv().await.expect("something made") {
-            Made::Segment(segment, bytes) => {
-                assert_eq!(&bytes[4..8], b"moof");
-                segment
+        let mut chunks = Vec::new();
+        loop {
+            match self.made.recv().await.expect("something made") {
+                Made::Chunk(_, bytes) => {
+                    assert_eq!(&bytes[4..8], b"moof");
+                    chunks.extend_from_slice(&bytes);
+                }
+                Made::Segment(segment, bytes) => {
+                    assert_eq!(&bytes[4..8], b"moof");
+                    assert!(
+                        bytes.starts_with(&chunks) && bytes.len() > chunks.len(),
+                        "{} chunked bytes",
+                        chunks.len()
+                    );
+                    return segment;
+                }
+                Made::Header(_) => panic!("a second header"),
             }
-            Made::Header(_) => panic!("a second header"),
         }
     }
 
     async fn header(&mut self) {
         match self.made.recv().await.expect("something made") {
             Made::Header(bytes) => assert_eq!(&bytes[4..8], b"ftyp"),
+            Made::Chunk(index, _) => panic!("a chunk of {index} before the header"),
             Made::Segment(segment, _) => panic!("{segment:?} before the header"),
         }
     }
@@ -200,6 +214,7 @@ async fn collect(running: &mut Running, until: u32) -> (Vec<bytes::Bytes>, Vec<S
     while let Some(made) = running.made.recv().await {
         match made {
             Made::Header(bytes) => headers.push(bytes),
+            Made::Chunk(..) => {}
             Made::Segment(segment, _) => {
                 segments.push(segment);
                 if segment.index + 1 == until {

@@ -32,6 +32,8 @@ pub enum Job {
     /// Draws and measures the one passed descriptor in one pass.
     Survey(Box<Survey>),
     /// Makes segments of pictures, as far as it is allowed to; each is an [`Event`](crate::message::Event).
+    ///
+    /// Each segment comes in chunks, so that its first is there before its last is made.
     VideoHead(Box<VideoHead>),
     /// Makes segments of sound, as far as it is allowed to.
     AudioHead(Box<AudioHead>),

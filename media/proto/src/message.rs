@@ -201,7 +201,9 @@ pub enum FromWorker {
 pub enum Event {
     /// The header that all segments of a rendition share. Comes first.
     Header,
-    /// A segment.
+    /// The next part of the segment with this number, which is not whole yet.
+    Chunk(u32),
+    /// A segment, without the chunks of it that were sent before.
     Segment(Segment),
     /// Bytes of a file that is being made; a later piece may go over an earlier one.
     Piece {

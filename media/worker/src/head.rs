@@ -27,8 +27,19 @@ const NAP: Timespec = Timespec {
 pub enum Made {
     /// The header that all segments of the rendition share.
     Header(Vec<u8>),
-    /// A segment.
+    /// The next part of the segment with this number.
+    Chunk(u32, Vec<u8>),
+    /// A segment, or what is left of it after its chunks.
     Segment(Segment, Vec<u8>),
+}
+
+/// How segments of pictures are given away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Each as a whole: one `moof` and one `mdat`.
+    Whole,
+    /// In chunks (ISO/IEC 23000-19, 7.3.2.3), as soon as there is enough for one.
+    Chunks,
 }
 
 /// Takes what a head made; false ends the head. It may block until the server wants more.
@@ -56,6 +67,7 @@ impl<'a> Outlet<'a> {
     pub fn give(&mut self, made: Made) -> Result<bool, MediaError> {
         let (event, bytes, next) = match made {
             Made::Header(bytes) => (Event::Header, bytes, None),
+            Made::Chunk(index, bytes) => (Event::Chunk(index), bytes, None),
             Made::Segment(segment, bytes) => (Event::Segment(segment), bytes, Some(segment.index.saturating_add(1))),
         };
         self.send(event, &bytes).map_err(io_error)?;

@@ -12,7 +12,7 @@ use media_proto::message::{FromWorker, Reply, Spawn, ToWorker};
 use media_proto::{INLINE_REPLY, PROTOCOL, wire};
 use rustix::fs::{MemfdFlags, SealFlags};
 
-use crate::head::Outlet;
+use crate::head::{Delivery, Outlet};
 use crate::sandbox::Sandbox;
 use crate::{
     calibrate, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys, transcode,
@@ -99,10 +99,16 @@ fn work(
             Ok((Reply::Surveyed(Box::new(surveyed)), Some(artifacts)))
         }
         Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
-        Job::VideoHead(head) | Job::VideoTrack(head) => {
+        Job::VideoHead(head) => {
             let source = take(&mut descriptors, "a head")?;
             outlet.allow(head.until);
-            head::video::run(source, &head, limits, &mut |made| outlet.give(made))?;
+            head::video::run(source, &head, limits, Delivery::Chunks, &mut |made| outlet.give(made))?;
+            Ok((Reply::Ended, None))
+        }
+        Job::VideoTrack(head) => {
+            let source = take(&mut descriptors, "a head")?;
+            outlet.allow(head.until);
+            head::video::run(source, &head, limits, Delivery::Whole, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
         }
         Job::AudioHead(head) | Job::AudioTrack(head) => {

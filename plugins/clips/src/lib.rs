@@ -19,6 +19,7 @@ pub mod migrations;
 pub mod own;
 pub mod place;
 pub mod rendition;
+mod report;
 pub mod routes;
 pub mod source;
 
@@ -38,6 +39,7 @@ use kernel::{
 use schema::{
     kit::surface::{NoFields, NoSubscription, Surface},
     media::contracts,
+    system::contracts::RenditionReport,
 };
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
@@ -154,6 +156,7 @@ impl Surface for Clips {
     fn loaders(&self, kernel: &Kernel, data: &mut Data) {
         let clips: Arc<dyn contracts::Clips> = Arc::new(RequestClips::new(kernel, self.valid()));
         data.insert(clips);
+        data.insert(Arc::new(report::Sizes(kernel.store.clone())) as Arc<dyn RenditionReport>);
     }
 
     fn routes(self: Arc<Self>, kernel: &Kernel) -> Router {

@@ -22,6 +22,11 @@ pub fn whole(bytes: Bytes, underway: Underway) -> Body {
     Body::from_stream(counted(stream::iter([Ok(bytes)]), underway))
 }
 
+/// A body whose bytes come while they are made.
+pub fn growing<S: Stream<Item = io::Result<Bytes>> + Send + 'static>(pieces: S, underway: Underway) -> Body {
+    Body::from_stream(counted(pieces, underway))
+}
+
 /// A body of several parts, each behind its own head, and its length in bytes.
 pub struct Multipart {
     parts: Vec<(Bytes, Span)>,

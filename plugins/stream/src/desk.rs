@@ -5,6 +5,7 @@
 //! room for another head, one that nobody waits for makes way; so no viewer ends what another one waits for.
 
 mod book;
+pub mod growing;
 pub mod run;
 
 use std::{
@@ -25,7 +26,10 @@ use media_proto::{error::MediaError, job::Class};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::book::{Book, Step};
+use self::{
+    book::{Book, Step},
+    growing::{Growing, Opened},
+};
 use crate::rendition::{Part, Rendition};
 
 /// How long somebody waits before being told to come again; the work goes on.
@@ -130,9 +134,31 @@ impl Desk {
         }
     }
 
+    /// A segment as soon as there is anything of it: the whole, or what is made of it so far and then the rest. Dropping the
+    /// future or the growing segment gives it up as with [`get`](Self::get).
+    pub async fn open(&self, wanted: &Wanted) -> Result<Opened, NotMade> {
+        if let Some(bytes) = self.held(wanted).await? {
+            return Ok(Opened::Whole(bytes));
+        }
+        Growing::begin(Ticket::take(&self.inner, wanted), PATIENCE).await
+    }
+
     /// A part, made now if nobody has made it. Dropping the future before it is ready gives up the wait, and ends the work
     /// if nobody else waits for it.
     pub async fn get(&self, wanted: &Wanted) -> Result<Bytes, NotMade> {
+        if let Some(bytes) = self.held(wanted).await? {
+            return Ok(bytes);
+        }
+        let mut ticket = Ticket::take(&self.inner, wanted);
+        let answer = tokio::time::timeout(PATIENCE, ticket.answer()).await;
+        answer.unwrap_or_else(|_| {
+            ticket.leaves_work = true;
+            Err(NotMade::NotYet)
+        })
+    }
+
+    /// A part that is there already, with the head told that made it.
+    async fn held(&self, wanted: &Wanted) -> Result<Option<Bytes>, NotMade> {
         if let Part::Segment(n) = wanted.part
             && n >= wanted.rendition.n_segments()
         {
@@ -141,24 +167,19 @@ impl Desk {
         if wanted.part == Part::Header
             && let Some(header) = wanted.rendition.header()
         {
-            return Ok(header);
+            return Ok(Some(header));
         }
         let key = wanted.rendition.key(wanted.part);
-        if let Some(bytes) = self.inner.shelf.get(key).await {
-            return match wanted.part {
-                Part::Header => Ok(self.inner.adopt(wanted, bytes)),
-                Part::Segment(n) => {
-                    self.inner.touch(&wanted.rendition, n);
-                    Ok(bytes)
-                }
-            };
-        }
-        let mut ticket = Ticket::take(&self.inner, wanted);
-        let answer = tokio::time::timeout(PATIENCE, ticket.answer()).await;
-        answer.unwrap_or_else(|_| {
-            ticket.leaves_work = true;
-            Err(NotMade::NotYet)
-        })
+        let Some(bytes) = self.inner.shelf.get(key).await else {
+            return Ok(None);
+        };
+        Ok(Some(match wanted.part {
+            Part::Header => self.inner.adopt(wanted, bytes),
+            Part::Segment(n) => {
+                self.inner.touch(&wanted.rendition, n);
+                bytes
+            }
+        }))
     }
 
     /// What it has done, and does now.
@@ -248,6 +269,8 @@ struct Ticket {
     wanted: Wanted,
     number: u64,
     answer: watch::Receiver<Answer>,
+    /// What is made so far; none of what was answered at once.
+    chunks: Option<watch::Receiver<Vec<Bytes>>>,
     /// Whether the work goes on without this waiter.
     leaves_work: bool,
 }
@@ -263,12 +286,14 @@ impl Ticket {
         } else {
             inner.arrange(&mut book);
         }
+        let chunks = book.chunks(number);
         drop(book);
         Self {
             inner: Arc::clone(inner),
             wanted: wanted.clone(),
             number,
             answer,
+            chunks,
             leaves_work: false,
         }
     }

@@ -17,7 +17,7 @@ use media_proto::{
 };
 
 /// Raised when segments of before do not fit those that heads make now.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The item of a rendition's group that is no segment: the header of all.
 const HEADER: u32 = u32::MAX;
 

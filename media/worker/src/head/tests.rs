@@ -18,7 +18,7 @@ use media_proto::probe::StreamKind;
 use media_proto::rendition::{AudioRendition, Preset, Source, ladder};
 use media_proto::synthetic::Synthetic;
 
-use super::{Made, audio, video};
+use super::{Delivery, Made, audio, video};
 use crate::{container, open, probe, synthesize};
 
 const OUT: (i32, i32) = (1, 90_000);
@@ -125,6 +125,7 @@ impl Film {
     /// The header and at most `most` segments from `first` on.
     fn make(&self, first: u32, most: usize) -> (Vec<u8>, Segments) {
         let (mut header, mut segments) = (Vec::new(), BTreeMap::new());
+        let mut chunks: Vec<u8> = Vec::new();
         let source = OwnedFd::from(self.file.try_clone().expect("a descriptor"));
         let head = VideoHead {
             first,
@@ -137,13 +138,22 @@ impl Film {
         let mut give = |made| {
             match made {
                 Made::Header(bytes) => header = bytes,
+                Made::Chunk(index, bytes) => {
+                    assert_eq!(
+                        index as usize,
+                        first as usize + segments.len(),
+                        "a chunk of the segment at hand"
+                    );
+                    chunks.extend(bytes);
+                }
                 Made::Segment(segment, bytes) => {
-                    segments.insert(segment.index, (segment, bytes));
+                    let whole = [std::mem::take(&mut chunks), bytes].concat();
+                    segments.insert(segment.index, (segment, whole));
                 }
             }
             Ok(segments.len() < most)
         };
-        video::run(source, &head, &limits, &mut give).expect("segments");
+        video::run(source, &head, &limits, Delivery::Chunks, &mut give).expect("segments");
         (header, segments)
     }
 
@@ -181,8 +191,29 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
 }
 
-/// Its samples in decoding order, and whether the first can be decoded by itself.
+/// Its samples in decoding order, and whether the first can be decoded by itself. Its fragments must follow each other
+/// without a gap, and be numbered so.
 fn samples(segment: &[u8]) -> (Vec<Sample>, bool) {
+    let mut rest = segment;
+    let (mut list, mut starts, mut ends, mut last): (Vec<Sample>, _, _, _) = (Vec::new(), None, None, 0);
+    while !rest.is_empty() {
+        let moof = number(rest, 0) as usize;
+        let (fragment, after) = rest.split_at(moof + number(rest, moof) as usize);
+        rest = after;
+        let (samples, is_sync, dts) = fragment_samples(fragment);
+        let sequence = number(inside(fragment, &[b"moof", b"mfhd"]), 4);
+        assert!(sequence > last, "fragment {sequence} after {last}");
+        last = sequence;
+        assert_eq!(ends.unwrap_or(dts), dts, "no gap between fragments");
+        ends = Some(dts + samples.iter().map(|(_, duration)| duration).sum::<i64>());
+        starts = starts.or(Some(is_sync));
+        list.extend(samples);
+    }
+    (list, starts.expect("a fragment"))
+}
+
+/// The samples of one fragment, whether the first can be decoded by itself, and when it is.
+fn fragment_samples(segment: &[u8]) -> (Vec<Sample>, bool, i64) {
     let kinds: Vec<_> = boxes(segment).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [*b"moof", *b"mdat"], "one fragment");
     let traf = inside(segment, &[b"moof", b"traf"]);
@@ -205,6 +236,7 @@ fn samples(segment: &[u8]) -> (Vec<Sample>, bool) {
         _ => i64::from(number(tfdt, 4)),
     };
     assert!(dts >= 0, "a time that wrapped");
+    let start = dts;
     let trun = inside(traf, &[b"trun"]);
     assert_eq!(trun[0], 1, "signed offsets");
     let flags = number(trun, 0) & 0xff_ffff;
@@ -229,7 +261,7 @@ fn samples(segment: &[u8]) -> (Vec<Sample>, bool) {
         dts += duration;
     }
     // sample_is_non_sync_sample
-    (list, first_flags.is_some_and(|flags| flags & 0x1_0000 == 0))
+    (list, first_flags.is_some_and(|flags| flags & 0x1_0000 == 0), start)
 }
 
 /// Everything that must hold between a film and its segments.
@@ -366,6 +398,7 @@ fn sound(file: &File, head: &AudioHead, n_segments: u32, is_alone: bool) -> (Vec
             match made {
                 Made::Header(bytes) if header.is_empty() => header = bytes,
                 Made::Header(bytes) => assert_eq!(bytes, header, "the header of a head at {first}"),
+                Made::Chunk(index, _) => panic!("a chunk of {index}"),
                 Made::Segment(segment, bytes) => {
                     segments.insert(segment.index, (segment, bytes));
                 }

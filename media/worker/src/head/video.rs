@@ -17,17 +17,23 @@ use media_proto::job::Limits;
 use self::cutter::Cutter;
 use self::painter::Painter;
 use self::reader::Reader;
-use super::Give;
+use super::{Delivery, Give};
 use crate::open::{self, av_error};
 use crate::{container, control};
 
 /// Makes segments from the first wanted one to the last, or until nobody takes them.
-pub fn run(source: OwnedFd, head: &VideoHead, limits: &Limits, give: &mut Give<'_>) -> Result<(), MediaError> {
+pub fn run(
+    source: OwnedFd,
+    head: &VideoHead,
+    limits: &Limits,
+    delivery: Delivery,
+    give: &mut Give<'_>,
+) -> Result<(), MediaError> {
     check(head)?;
     let n_threads = threads(limits);
     let mut reader = reader(source, head, limits, n_threads)?;
     reader.go_to(head)?;
-    let mut cutter = Cutter::new(head, n_threads, give)?;
+    let mut cutter = Cutter::new(head, n_threads, delivery, give)?;
     let mut painter = Painter::new(head);
     let mut frame = Frame::empty().map_err(av_error)?;
     let mut painted = Frame::empty().map_err(av_error)?;

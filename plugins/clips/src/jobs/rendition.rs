@@ -295,6 +295,8 @@ async fn encode(
         while let Some(made) = made.recv().await {
             match made {
                 Made::Header(bytes) => keep_header(cx, id, track, &mut part, bytes).await?,
+                // It comes as a whole as well.
+                Made::Chunk(..) => {}
                 Made::Segment(segment, bytes) => {
                     let n_samples = joined::n_samples(&bytes).map_err(malformed)?;
                     let n = i32::try_from(segment.index)?;

@@ -106,6 +106,7 @@ impl Hands<'_> {
                 book.header_made(number, &header);
                 inner.arrange(&mut book);
             }
+            Made::Chunk(n, bytes) => inner.lock().chunk_made(number, n, &bytes),
             // Asked for its header alone, and faster than it could be stopped.
             Made::Segment(..) if wanted.part == Part::Header && inner.lock().is_ending(number) => {}
             Made::Segment(segment, bytes) => {

@@ -357,9 +357,7 @@ fn label(stream: &stream::Model, names: &mut Vec<String>) -> Label {
 }
 
 async fn cuts(store: &Store, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
-    let row = keyframe_table::Entity::find_by_id(file.id)
-        .one(store.reader())
-        .await?;
+    let row = keyframe_table::Entity::find_by_id(file.id).one(store.reader()).await?;
     let is_current = |row: &keyframe_table::Model| {
         row.size == file.size
             && row.mtime_ns == file.mtime_ns

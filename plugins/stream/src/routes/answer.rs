@@ -18,7 +18,7 @@ use schema::{
     system::traffic::Underway,
 };
 
-use crate::{body, code};
+use crate::{body, code, desk::growing::Growing};
 
 /// Seconds after which a client that was told to wait asks again.
 const RETRY_AFTER: &str = "2";
@@ -85,6 +85,15 @@ pub fn bytes(content: &Content, bytes: Bytes, underway: Underway) -> Result<Resp
     let own = response.headers_mut();
     own.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.mime));
     own.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
+/// An answer of a segment that is being made. Its length is not known yet.
+pub fn growing(content: &Content, growing: Growing, underway: Underway) -> Result<Response, Failure> {
+    let mut response = Response::new(body::growing(growing.into_stream(), underway));
+    describe(&mut response, content)?;
+    let own = response.headers_mut();
+    own.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.mime));
     Ok(response)
 }
 

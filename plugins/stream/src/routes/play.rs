@@ -18,7 +18,7 @@ use schema::system::traffic::Traffic;
 use super::answer::{self, Content};
 use crate::{
     Stream, code,
-    desk::{NotMade, Wanted},
+    desk::{NotMade, Wanted, growing::Opened},
     header::{self, Facts},
     plan::{Plan, choice::Choice, shape::Ceiling},
     presentation::{Places, presentation},
@@ -177,8 +177,16 @@ impl Answerer<'_> {
             part,
             source: plan.source,
         };
-        let made = self.stream.desk.get(&wanted).await.map_err(refusal)?;
-        answer::bytes(&content, made, Traffic::of(&self.stream.kernel).stream())
+        let underway = Traffic::of(&self.stream.kernel).stream();
+        // Who asks how long it is waits for all of it.
+        if self.method == Method::HEAD || part == Part::Header {
+            let made = self.stream.desk.get(&wanted).await.map_err(refusal)?;
+            return answer::bytes(&content, made, underway);
+        }
+        match self.stream.desk.open(&wanted).await.map_err(refusal)? {
+            Opened::Whole(bytes) => answer::bytes(&content, bytes, underway),
+            Opened::Growing(growing) => answer::growing(&content, growing, underway),
+        }
     }
 
     fn text(&self, mime: &'static str, text: String) -> Result<Response, Failure> {

@@ -87,6 +87,7 @@ impl Track {
         let mut give = |made| {
             match made {
                 Made::Header(bytes) => header = bytes,
+                Made::Chunk(index, _) => panic!("a chunk of {index}"),
                 Made::Segment(segment, bytes) => {
                     segments.insert(segment.index, (segment, bytes));
                 }

@@ -33,6 +33,7 @@ fn each_segment_is_one_keyframe_of_the_rendition() {
             let mut give = |made| {
                 match made {
                     Made::Header(bytes) => own = bytes,
+                    Made::Chunk(index, _) => panic!("a chunk of {index}"),
                     Made::Segment(segment, bytes) => {
                         segments.insert(segment.index, (segment, bytes));
                     }

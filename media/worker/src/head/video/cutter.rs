@@ -2,18 +2,27 @@
 
 use std::collections::VecDeque;
 
+use media_av::av1::Av1;
 use media_av::encode::{Encoder, Frame, Packet};
 use media_av::film::H264;
 use media_av::fragment::{Fragments, Timing};
 use media_proto::error::MediaError;
 use media_proto::grid::TimeBase;
 use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
+use media_proto::rendition::{VideoCodec, VideoRendition};
 
-use crate::head::{Give, Made};
+use crate::head::{Delivery, Give, Made};
 use crate::open::av_error;
 
 /// The unit of the rendition's times.
 const OUT: TimeBase = (1, VIDEO_TICKS as i32);
+
+/// How long the first chunk of a segment is: it is what somebody who has just sought waits for.
+const FIRST_CHUNK: i64 = VIDEO_TICKS as i64 / 4;
+/// How long the others are.
+const CHUNK: i64 = VIDEO_TICKS as i64;
+/// Segments number their chunks from multiples of this, so that every head gives a chunk the same number.
+const MOST_CHUNKS: u32 = 64;
 
 /// A frame on its way through the encoder.
 #[derive(Clone, Copy)]
@@ -25,6 +34,7 @@ struct Pending {
 /// The encoder and the fragment at hand.
 pub struct Cutter<'a, 'b> {
     head: &'a VideoHead,
+    n_threads: u32,
     encoder: Encoder,
     fragments: Fragments,
     give: &'a mut Give<'b>,
@@ -39,30 +49,27 @@ pub struct Cutter<'a, 'b> {
     held: VecDeque<Packet>,
     /// The segment being written: its number and first time.
     current: Option<Pending>,
+    delivery: Delivery,
+    /// How many chunks of the segment are given away, and when the one at hand is long enough.
+    n_chunks: u32,
+    chunk_end: i64,
     is_over: bool,
 }
 
 impl<'a, 'b> Cutter<'a, 'b> {
-    pub fn new(head: &'a VideoHead, n_threads: u32, give: &'a mut Give<'b>) -> Result<Self, MediaError> {
-        let rendition = &head.rendition;
-        let encoder = Encoder::open_h264(&H264 {
-            width: rendition.width,
-            height: rendition.height,
-            frame_rate: rendition.frame_rate,
-            ticks_per_second: VIDEO_TICKS,
-            bit_rate: rendition.bit_rate,
-            max_bit_rate: rendition.max_bit_rate,
-            buffer_bits: rendition.buffer_bits,
-            preset: rendition.preset.name(),
-            level: rendition.level,
-            n_threads,
-        })
-        .map_err(|reason| MediaError::Invalid { reason })?;
+    pub fn new(
+        head: &'a VideoHead,
+        n_threads: u32,
+        delivery: Delivery,
+        give: &'a mut Give<'b>,
+    ) -> Result<Self, MediaError> {
+        let encoder = encoder(&head.rendition, n_threads)?;
         let (fragments, header) =
             Fragments::new(&encoder, VIDEO_TICKS, head.first).map_err(|reason| MediaError::Invalid { reason })?;
         let goes_on = give(Made::Header(header))?;
         Ok(Self {
             head,
+            n_threads,
             encoder,
             fragments,
             give,
@@ -72,6 +79,9 @@ impl<'a, 'b> Cutter<'a, 'b> {
             pending: VecDeque::new(),
             held: VecDeque::new(),
             current: None,
+            delivery,
+            n_chunks: 0,
+            chunk_end: 0,
             is_over: !goes_on,
         })
     }
@@ -130,7 +140,18 @@ impl<'a, 'b> Cutter<'a, 'b> {
             self.head.grid.first_tick(pending.segment, OUT),
             self.head.grid.first_tick(pending.segment + 1, OUT),
         );
-        let half = (pending.segment, pending.pts >= first + (next - first) / 2);
+        let half = match self.head.rendition.codec {
+            VideoCodec::H264 => (pending.segment, pending.pts >= first + (next - first) / 2),
+            // Makes a keyframe of its first picture alone, so that each segment has one of its own.
+            VideoCodec::Av1 => {
+                if self.half.is_some_and(|(segment, _)| segment != pending.segment) {
+                    self.encoder.send(None).map_err(av_error)?;
+                    self.receive()?;
+                    self.encoder = encoder(&self.head.rendition, self.n_threads)?;
+                }
+                (pending.segment, false)
+            }
+        };
         frame.set_pts(pending.pts);
         frame.ask_for_keyframe(self.half != Some(half));
         self.half = Some(half);
@@ -141,9 +162,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
 
     /// Writes what came out of the encoder. `end` is when the last frame ends, once no more come.
     fn collect(&mut self, end: Option<i64>) -> Result<(), MediaError> {
-        while let Some(packet) = self.encoder.receive().map_err(av_error)? {
-            self.held.push_back(packet);
-        }
+        self.receive()?;
         while !self.is_over && !self.held.is_empty() {
             let Some(&this) = self.pending.front() else { break };
             let next = match (self.pending.get(1), end) {
@@ -156,9 +175,21 @@ impl<'a, 'b> Cutter<'a, 'b> {
                 self.current = None;
                 continue;
             }
+            match self.current {
+                None => {
+                    self.current = Some(this);
+                    self.n_chunks = 0;
+                    self.chunk_end = this.pts + FIRST_CHUNK;
+                }
+                Some(current) if self.delivery == Delivery::Chunks && this.pts >= self.chunk_end => {
+                    self.cut_chunk(current)?;
+                    self.chunk_end = this.pts + CHUNK;
+                    continue;
+                }
+                Some(_) => {}
+            }
             let Some(packet) = self.held.pop_front() else { break };
             self.pending.pop_front();
-            self.current.get_or_insert(this);
             let timing = Timing {
                 pts: packet.pts().unwrap_or(this.pts),
                 dts: this.pts,
@@ -169,8 +200,32 @@ impl<'a, 'b> Cutter<'a, 'b> {
         Ok(())
     }
 
+    fn receive(&mut self) -> Result<(), MediaError> {
+        while let Some(packet) = self.encoder.receive().map_err(av_error)? {
+            self.held.push_back(packet);
+        }
+        Ok(())
+    }
+
+    fn cut_chunk(&mut self, current: Pending) -> Result<(), MediaError> {
+        let bytes = self.fragment(current)?;
+        self.n_chunks += 1;
+        self.is_over = !(self.give)(Made::Chunk(current.segment, bytes))?;
+        Ok(())
+    }
+
+    fn fragment(&mut self, current: Pending) -> Result<Vec<u8>, MediaError> {
+        let mut bytes = self.fragments.cut().map_err(av_error)?;
+        // The muxer counts from where this head began, which is no matter of the segment's.
+        if self.delivery == Delivery::Chunks {
+            let number = current.segment * MOST_CHUNKS + self.n_chunks.min(MOST_CHUNKS - 1) + 1;
+            number_fragment(&mut bytes, number);
+        }
+        Ok(bytes)
+    }
+
     fn cut(&mut self, current: Pending, next_pts: i64) -> Result<(), MediaError> {
-        let bytes = self.fragments.cut().map_err(av_error)?;
+        let bytes = self.fragment(current)?;
         let segment = Segment {
             index: current.segment,
             first_pts: current.pts,
@@ -196,6 +251,44 @@ impl<'a, 'b> Cutter<'a, 'b> {
             Some(current) if !self.is_over => self.cut(current, end),
             _ => Ok(()),
         }
+    }
+}
+
+/// An encoder of these settings.
+fn encoder(rendition: &VideoRendition, n_threads: u32) -> Result<Encoder, MediaError> {
+    let opened = match rendition.codec {
+        VideoCodec::H264 => Encoder::open_h264(&H264 {
+            width: rendition.width,
+            height: rendition.height,
+            frame_rate: rendition.frame_rate,
+            ticks_per_second: VIDEO_TICKS,
+            bit_rate: rendition.bit_rate,
+            max_bit_rate: rendition.max_bit_rate,
+            buffer_bits: rendition.buffer_bits,
+            preset: rendition.preset.name(),
+            level: rendition.level,
+            n_threads,
+        }),
+        VideoCodec::Av1 => Encoder::open_av1(&Av1 {
+            width: rendition.width,
+            height: rendition.height,
+            frame_rate: rendition.frame_rate,
+            ticks_per_second: VIDEO_TICKS,
+            bit_rate: rendition.bit_rate,
+            preset: rendition.preset.of_av1(),
+            n_threads,
+        }),
+    };
+    opened.map_err(|reason| MediaError::Invalid { reason })
+}
+
+/// Writes the sequence number of a movie fragment (ISO/IEC 14496-12, 8.8.5): `mfhd` is the first box of `moof`.
+fn number_fragment(bytes: &mut [u8], number: u32) {
+    if bytes.get(4..8) == Some(b"moof")
+        && bytes.get(12..16) == Some(b"mfhd")
+        && let Some(field) = bytes.get_mut(20..24)
+    {
+        field.copy_from_slice(&number.to_be_bytes());
     }
 }
 
