@@ -1,6 +1,10 @@
 //! Clips and renditions as a client sees them: an item of its own that knows its source, whole files in other forms, and
 //! nothing of the source touched.
 
+mod marked;
+mod played;
+mod removed;
+
 use std::{fs, time::Duration};
 
 use anyhow::{Context, ensure};

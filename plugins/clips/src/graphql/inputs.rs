@@ -263,8 +263,10 @@ pub struct OwnRenditionInput {
 pub enum RenditionCodec {
     /// What everything plays.
     #[default]
+    #[graphql(name = "H264")]
     H264,
     /// Half the size, slowly made.
+    #[graphql(name = "AV1")]
     Av1,
 }
 
