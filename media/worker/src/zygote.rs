@@ -25,6 +25,7 @@ pub fn run() -> anyhow::Result<()> {
         bail!("this program is started by vitagraph and does nothing by itself");
     }
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("asking to die with the server")?;
+    sys::keep_freed_memory();
     media_av::facts::log_errors_only();
     wire::send(control.as_fd(), &FromZygote::Hello(Box::new(hello())), &[]).context("greeting the server")?;
 
