@@ -193,7 +193,7 @@ type Flight<K, V> = watch::Receiver<Option<Landed<K, V>>>;
 type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Result<HashMap<K, V>, DbErr>> + Send>> + Send + Sync;
 
 /// A moment before a read, for [`RowCache::offer`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(u64);
 
 struct Inner<K, V> {
