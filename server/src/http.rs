@@ -148,7 +148,9 @@ pub fn router(edge: &Edge) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(auth::routes())
         .with_state(edge.clone());
-    let all = own.merge(edge.plugins.routes(&edge.kernel)).fallback(assets::serve);
+    let admit = axum::middleware::from_fn_with_state(edge.clone(), auth::admit);
+    let accounts = edge.plugins.account_routes(&edge.kernel).layer(admit);
+    let all = own.merge(edge.plugins.routes(&edge.kernel)).merge(accounts).fallback(assets::serve);
     behind_edge(edge, all)
 }
 

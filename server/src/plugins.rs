@@ -100,6 +100,15 @@ macro_rules! plugins {
                 })+
                 router
             }
+
+            /// Each plugin's routes at paths of their own, which must know who asks.
+            pub fn account_routes(&self, kernel: &Kernel) -> Router {
+                let mut router = Router::new();
+                $($(#[$cfg])* {
+                    router = router.merge(schema::kit::surface::Surface::account_routes(Arc::clone(&self.$name), kernel));
+                })+
+                router
+            }
         }
     };
 }
@@ -136,4 +145,6 @@ plugins! {
     stream: plugin_stream::Stream,
     #[cfg(feature = "trash")]
     trash: plugin_trash::Trash,
+    #[cfg(feature = "upload")]
+    upload: plugin_upload::Upload,
 }
