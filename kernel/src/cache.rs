@@ -21,8 +21,10 @@ use std::{
 use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use sea_orm::DbErr;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 pub use self::answers::AnswerCache;
+use crate::work::carried;
 
 /// A present row lives at most this long: the backstop behind invalidation by facts.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
@@ -343,7 +345,8 @@ where
         }
         if !fresh.is_empty() {
             // A task of its own, so that a caller who goes away does not end the load for the others.
-            tokio::spawn(self.clone().fly(fresh.clone(), sender));
+            let span = tracing::info_span!("load", cache = inner.name, keys = fresh.len());
+            tokio::spawn(carried(self.clone().fly(fresh.clone(), sender).instrument(span)));
             waits.push((fresh, receiver));
         }
         waits

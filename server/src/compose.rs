@@ -19,7 +19,7 @@ use kernel::{
 use media_engine::engine::{Engine, EngineConfig};
 use schema::{
     limits,
-    system::{PluginFact, ServerFacts, contracts::HardwareReport, traffic::Traffic},
+    system::{PluginFact, ServerFacts, contracts::HardwareReport, operations::Operations, traffic::Traffic},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     data_dir::{self, DataLock},
     hardware::HardwareTrials,
-    http::{self, Edge, EdgeInner, Sockets, graphql, graphql::execute::FreshLoaders, origin::Origins},
+    http::{self, Edge, EdgeInner, Sockets, gauges::{self, Gauges}, graphql, graphql::execute::FreshLoaders, origin::Origins},
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
     quarantine::QuarantineTable,
@@ -37,6 +37,8 @@ use crate::{
 /// How long services and connections may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Operations that take longer are logged.
+const SLOW_OPERATION: Duration = Duration::from_secs(1);
 /// The data and the handles to it, without anything that runs: enough for a command that reads or changes rows.
 pub struct Base {
     /// The handles.
@@ -120,6 +122,7 @@ impl Base {
             http::edge::METRICS,
             graphql::execute::METRICS,
             media::METRICS,
+            gauges::METRICS,
         ] {
             kernel.metrics.declare(metrics);
         }
@@ -165,15 +168,21 @@ impl Server {
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
             schema: schema.clone(),
+        let operations = Operations::of(&kernel);
+        operations.remember(&kernel).await.context("reading the figures of operations")?;
             shared,
             plugins: plugins.clone(),
             documents: graphql::document::Documents::default(),
             origins: Origins::new(settings.origins.clone()),
             sockets: Sockets::default(),
             traffic: Traffic::of(&kernel),
+            kept: graphql::kept::Kept::new(&kernel.caches),
             tracker: TaskTracker::new(),
             stop: stop.clone(),
         });
+            gauges: Gauges::default(),
+            operations: Arc::clone(&operations),
+            slow_operation: settings.log.slow_operation.unwrap_or(SLOW_OPERATION),
         let router = http::router(&edge);
 
         let mut table = JobTable::default();
@@ -195,6 +204,7 @@ impl Server {
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         Ok(Self {
             kernel,
+        services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
             schema,
             router,
             engine,
@@ -261,6 +271,20 @@ impl Server {
 fn compose_schema(
     kernel: &Kernel,
     shared: &schema::SharedCaches,
+/// Writes the figures of operations once an hour and at the end.
+async fn keep_hours(operations: Arc<Operations>, store: Store, stop: CancellationToken) {
+    loop {
+        let hour = tokio::time::sleep(Duration::from_secs(3600));
+        let is_last = stop.run_until_cancelled(hour).await.is_none();
+        if let Err(error) = operations.keep(&store).await {
+            tracing::warn!(%error, "the figures of operations could not be written");
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
     plugins: &Plugins,
     all: &[Arc<dyn Plugin>],
     hardware: Arc<dyn HardwareReport>,

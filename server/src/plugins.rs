@@ -72,6 +72,14 @@ macro_rules! plugins {
                 })
             }
 
+            /// Whether each plugin's section of the settings can be read. What it means is checked when it starts.
+            pub fn check(config: &Config) -> anyhow::Result<()> {
+                $($(#[$cfg])* {
+                    let _: <$plugin as Plugin>::Config = config.section(stringify!($name))?;
+                })+
+                Ok(())
+            }
+
             /// Each plugin as what it does, in the order of the list.
             pub fn all(&self) -> Vec<Arc<dyn Plugin>> {
                 let all: [Arc<dyn Plugin>; Self::NAMES.len()] = [$($(#[$cfg])* self.$name.clone()),+];
