@@ -8,6 +8,7 @@ use kernel::{
     bus::LocalBus,
     cache::Caches,
     clock::Clock,
+    egress::{Egress, EgressConfig},
     events::Events,
     jobs::{JobTable, Jobs},
     parts::Parts,
@@ -36,9 +37,9 @@ use crate::{
 
 /// How long services and connections may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Operations that take longer are logged.
 const SLOW_OPERATION: Duration = Duration::from_secs(1);
+
 /// The data and the handles to it, without anything that runs: enough for a command that reads or changes rows.
 pub struct Base {
     /// The handles.
@@ -107,6 +108,8 @@ impl Base {
                 .context("starting the media workers")?;
             kernel.parts.insert(engine);
         }
+        let egress = Egress::new(&settings.config.section::<EgressConfig>("egress")?)?;
+        kernel.parts.insert(Arc::new(egress));
         let plugins = Plugins::new(&kernel, &settings.config)?;
         let all = plugins.all();
         if may_migrate {
@@ -119,10 +122,10 @@ impl Base {
         }
         for metrics in [
             http::METRICS,
+            gauges::METRICS,
             http::edge::METRICS,
             graphql::execute::METRICS,
             media::METRICS,
-            gauges::METRICS,
         ] {
             kernel.metrics.declare(metrics);
         }
@@ -165,24 +168,24 @@ impl Server {
         let all = plugins.all();
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
         let schema = compose_schema(&kernel, &shared, &plugins, &all, hardware);
+        let operations = Operations::of(&kernel);
+        operations.remember(&kernel).await.context("reading the figures of operations")?;
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
             schema: schema.clone(),
-        let operations = Operations::of(&kernel);
-        operations.remember(&kernel).await.context("reading the figures of operations")?;
             shared,
             plugins: plugins.clone(),
             documents: graphql::document::Documents::default(),
+            kept: graphql::kept::Kept::new(&kernel.caches),
             origins: Origins::new(settings.origins.clone()),
             sockets: Sockets::default(),
             traffic: Traffic::of(&kernel),
-            kept: graphql::kept::Kept::new(&kernel.caches),
-            tracker: TaskTracker::new(),
-            stop: stop.clone(),
-        });
             gauges: Gauges::default(),
             operations: Arc::clone(&operations),
             slow_operation: settings.log.slow_operation.unwrap_or(SLOW_OPERATION),
+            tracker: TaskTracker::new(),
+            stop: stop.clone(),
+        });
         let router = http::router(&edge);
 
         let mut table = JobTable::default();
@@ -201,10 +204,10 @@ impl Server {
         }
         let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));
+        services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         Ok(Self {
             kernel,
-        services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
             schema,
             router,
             engine,
@@ -268,9 +271,6 @@ impl Server {
     }
 }
 
-fn compose_schema(
-    kernel: &Kernel,
-    shared: &schema::SharedCaches,
 /// Writes the figures of operations once an hour and at the end.
 async fn keep_hours(operations: Arc<Operations>, store: Store, stop: CancellationToken) {
     loop {
@@ -285,6 +285,9 @@ async fn keep_hours(operations: Arc<Operations>, store: Store, stop: Cancellatio
     }
 }
 
+fn compose_schema(
+    kernel: &Kernel,
+    shared: &schema::SharedCaches,
     plugins: &Plugins,
     all: &[Arc<dyn Plugin>],
     hardware: Arc<dyn HardwareReport>,
