@@ -226,6 +226,8 @@ ids! {
     ClipId, Clip, "clp", "clip";
     /// A rendition of a whole file.
     RenditionId, Rendition, "ren", "rendition";
+    /// A file on its way in.
+    UploadId, Upload, "upl", "upload";
     /// A job.
     JobId, Job, "job", "job";
     /// A group of jobs that count together.

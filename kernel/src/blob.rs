@@ -19,7 +19,7 @@ use std::{
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 
-pub use self::edit::TRASH_FOLDER;
+pub use self::edit::{Room, TRASH_FOLDER, UPLOAD_FOLDER, lock, reserve};
 
 /// A path below a root: bytes, as the file system has them. Empty for the root itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

@@ -21,8 +21,10 @@ use std::{
 use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use sea_orm::DbErr;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 pub use self::answers::AnswerCache;
+use crate::work::carried;
 
 /// A present row lives at most this long: the backstop behind invalidation by facts.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
@@ -193,7 +195,7 @@ type Flight<K, V> = watch::Receiver<Option<Landed<K, V>>>;
 type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Result<HashMap<K, V>, DbErr>> + Send>> + Send + Sync;
 
 /// A moment before a read, for [`RowCache::offer`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(u64);
 
 struct Inner<K, V> {
@@ -343,7 +345,8 @@ where
         }
         if !fresh.is_empty() {
             // A task of its own, so that a caller who goes away does not end the load for the others.
-            tokio::spawn(self.clone().fly(fresh.clone(), sender));
+            let span = tracing::info_span!("load", cache = inner.name, keys = fresh.len());
+            tokio::spawn(carried(self.clone().fly(fresh.clone(), sender).instrument(span)));
             waits.push((fresh, receiver));
         }
         waits

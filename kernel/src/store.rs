@@ -4,6 +4,7 @@
 //! takes a [`Tx`], so no code ever meets "database is locked".
 
 mod connect;
+mod epoch;
 mod trouble;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,11 +23,12 @@ use sea_orm::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use self::connect::WriterWatch;
 pub use self::trouble::{Trouble, trouble};
+use self::{connect::WriterWatch, epoch::Epoch};
 use crate::{
     clock::Clock,
     events::{Events, Fact},
+    work,
 };
 
 /// How surely a commit is on the disk when it returns. PostgreSQL commits are always full.
@@ -119,6 +121,7 @@ struct Inner {
     clock: Clock,
     events: Events,
     counts: Arc<Counts>,
+    epoch: Arc<Epoch>,
 }
 
 /// The database. Clones are handles to the same one.
@@ -131,17 +134,18 @@ impl Store {
     /// Opens the database; creates the SQLite file when it is missing.
     pub async fn open(config: &StoreConfig, clock: Clock, events: Events) -> Result<Self, DbErr> {
         let counts = Arc::new(Counts::default());
+        let epoch = Arc::new(Epoch::default());
         let watch = WriterWatch::default();
         let (writer, reader) = if config.url.starts_with("sqlite:") {
             let writer = connect::sqlite_writer(config, &watch).await?;
             let reader = connect::sqlite_readers(config).await?;
             let restart = watch.clone();
             (
-                counted(writer, config, &counts, move || restart.restart()),
-                counted(reader, config, &counts, || ()),
+                counted(writer, config, (&counts, &epoch), move || restart.restart()),
+                counted(reader, config, (&counts, &epoch), || ()),
             )
         } else {
-            let pool = counted(connect::postgres(config).await?, config, &counts, || ());
+            let pool = counted(connect::postgres(config).await?, config, (&counts, &epoch), || ());
             (pool.clone(), pool)
         };
         let backend = writer.get_database_backend();
@@ -156,6 +160,7 @@ impl Store {
                 clock,
                 events,
                 counts,
+                epoch,
             }),
         })
     }
@@ -190,6 +195,9 @@ impl Store {
                 turn: None,
                 events: inner.events.clone(),
                 after: Mutex::default(),
+                epoch: Arc::clone(&inner.epoch),
+                began_at: inner.epoch.now(),
+                has_facts: AtomicBool::new(false),
             });
         }
         let mut turn = Turn {
@@ -222,9 +230,19 @@ impl Store {
                     turn: Some(turn),
                     events: inner.events.clone(),
                     after: Mutex::default(),
+                    epoch: Arc::clone(&inner.epoch),
+                    began_at: inner.epoch.now(),
+                    has_facts: AtomicBool::new(false),
                 });
             }
         }
+    }
+
+    /// A number that is another one once anything was written that an answer may be of; rows that only say who works
+    /// on what do not count. What was read at a number and is kept under it is as fresh as when it was read, for as long
+    /// as the number stays: it moves before a writer hears that its commit is done. Other processes do not move it.
+    pub fn epoch(&self) -> u64 {
+        self.inner.epoch.now()
     }
 
     /// What has been executed so far, in this process.
@@ -251,6 +269,9 @@ pub struct Tx {
     turn: Option<Turn>,
     events: Events,
     after: Mutex<Vec<AfterCommit>>,
+    epoch: Arc<Epoch>,
+    began_at: u64,
+    has_facts: AtomicBool,
 }
 
 /// The right to write on SQLite, until it is dropped.
@@ -275,17 +296,23 @@ impl Tx {
             turn,
             events,
             after,
+            epoch,
+            began_at,
+            has_facts,
         } = self;
         tx.commit().await?;
         drop(turn);
         for tell in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
             tell(&events);
         }
+        // Only now has everybody who is in between caches and rows heard of it.
+        epoch.end(began_at, has_facts.into_inner());
         Ok(())
     }
 
     /// States a fact that becomes true with the commit.
     pub fn publish<F: Fact>(&self, fact: F) {
+        self.has_facts.store(true, Ordering::SeqCst);
         self.push(Box::new(move |events| events.publish(fact)));
     }
 
@@ -311,14 +338,15 @@ impl Deref for Tx {
 fn counted(
     mut connection: DatabaseConnection,
     config: &StoreConfig,
-    counts: &Arc<Counts>,
+    (counts, epoch): (&Arc<Counts>, &Arc<Epoch>),
     ended: impl Fn() + Send + Sync + 'static,
 ) -> DatabaseConnection {
     let slow = config.slow_statement;
     let observer = config.observer.clone();
-    let counts = Arc::clone(counts);
+    let (counts, epoch) = (Arc::clone(counts), Arc::clone(epoch));
     connection.set_metric_callback(move |info: &Info<'_>| {
         ended();
+        work::count_statement();
         counts.statements.fetch_add(1, Ordering::Relaxed);
         counts
             .busy_us
@@ -326,6 +354,7 @@ fn counted(
         if info.failed {
             counts.failures.fetch_add(1, Ordering::Relaxed);
         }
+        epoch.hear(&info.statement.sql);
         if is_write(&info.statement.sql) {
             counts.writes.fetch_add(1, Ordering::Relaxed);
         }

@@ -7,9 +7,11 @@ use std::{
 
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family, gauge::Gauge},
     registry::Registry,
 };
+
+use crate::work::Work;
 
 /// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +36,19 @@ pub struct Metric {
 }
 
 type Labels = Vec<(String, String)>;
+type Seconds = HistogramWithExemplars<Labels>;
 
 enum Series {
     Counter(Family<Labels, Counter>),
     Gauge(Family<Labels, Gauge>),
-    Seconds(Family<Labels, Histogram, fn() -> Histogram>),
+    Seconds(Family<Labels, Seconds, fn() -> Seconds>),
 }
 
 #[derive(Default)]
 struct Inner {
     registry: Registry,
     series: HashMap<&'static str, Series>,
+    declared: Vec<Metric>,
 }
 
 /// The process's metrics. Clones are handles to the same ones.
@@ -53,10 +57,11 @@ pub struct Metrics {
     inner: Arc<RwLock<Inner>>,
 }
 
-fn buckets() -> Histogram {
-    Histogram::new([
+fn buckets() -> Seconds {
+    let bounds = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-    ])
+    ];
+    HistogramWithExemplars::new(bounds.into_iter())
 }
 
 impl Metrics {
@@ -80,13 +85,20 @@ impl Metrics {
                     Series::Gauge(family)
                 }
                 MetricKind::Seconds => {
-                    let family = Family::new_with_constructor(buckets as fn() -> Histogram);
+                    let family = Family::new_with_constructor(buckets as fn() -> Seconds);
                     inner.registry.register(name, metric.help, family.clone());
                     Series::Seconds(family)
                 }
             };
             inner.series.insert(metric.name, series);
+            inner.declared.push(*metric);
         }
+    }
+
+    /// All that were declared, in that order.
+    pub fn declared(&self) -> Vec<Metric> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.declared.clone()
     }
 
     /// Adds to a counter.
@@ -107,11 +119,12 @@ impl Metrics {
         });
     }
 
-    /// Records a duration in seconds.
+    /// Records a duration in seconds, with the trace of the present work as an example of it.
     pub fn observe(&self, metric: &Metric, labels: &[(&str, &str)], seconds: f64) {
         self.with(metric, |series| {
             if let Series::Seconds(family) = series {
-                family.get_or_create(&owned(labels)).observe(seconds);
+                let trace = Work::present().map(|work| owned(&[("trace_id", &work.trace().to_string())]));
+                family.get_or_create(&owned(labels)).observe(seconds, trace, None);
             }
         });
     }

@@ -9,6 +9,7 @@ mod m20261121_000005_library;
 mod m20261121_000006_keyframes;
 mod m20261121_000010_edit;
 mod m20261121_000011_organize;
+mod m20261121_000020_operations;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_keyframes::Migration),
             Box::new(m20261121_000010_edit::Migration),
             Box::new(m20261121_000011_organize::Migration),
+            Box::new(m20261121_000020_operations::Migration),
         ]
     }
 }

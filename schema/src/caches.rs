@@ -1,6 +1,7 @@
 //! The row caches that all requests share, their invalidation by facts, and the loaders of one request.
 
 mod answers;
+pub mod listed;
 mod load;
 mod organize;
 mod weigh;
@@ -30,7 +31,7 @@ pub use self::answers::Answers;
 use crate::{
     collection::items::ItemPages,
     edit::types::ChangePages,
-    kit::{access::Access, loader::Rows},
+    kit::{access::Access, loader::Rows, together::Together},
     media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
 };
 
@@ -92,15 +93,19 @@ macro_rules! caches {
             pub items: OnceLock<ItemPages>,
             /// What edits changed.
             pub edit_changes: ChangePages,
+            /// Short reads of different fields in one statement.
+            pub together: Arc<Together>,
             /// Answers about the list of media.
             pub answers: Answers,
         }
 
         impl Loaders {
             fn new(kernel: &Kernel, shared: &SharedCaches) -> Self {
+                let together = Arc::new(Together::new(&kernel.store));
                 Self {
                     $($field: Rows::new(&shared.$field),)+
-                    nested: NestedPages::new(kernel),
+                    nested: NestedPages::new(Arc::clone(&together)),
+                    together,
                     items: OnceLock::new(),
                     edit_changes: ChangePages::new(kernel),
                     answers: shared.answers.clone(),

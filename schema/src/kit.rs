@@ -18,3 +18,5 @@ pub mod refusal;
 pub mod scalar;
 pub mod surface;
 pub mod text;
+pub mod together;
+pub mod turn;

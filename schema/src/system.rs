@@ -3,6 +3,7 @@
 pub mod contracts;
 pub mod hardware;
 pub mod mutations;
+pub mod operations;
 mod process;
 pub mod queries;
 mod storage;

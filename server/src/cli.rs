@@ -1,6 +1,7 @@
 //! The command line. Errors are one line that says what to do, on standard error, with exit code 1.
 
 mod account;
+mod config;
 mod demo;
 mod doctor;
 mod library;
@@ -30,7 +31,7 @@ use crate::{
 /// A GraphQL media server for large collections of video, audio and images
 #[derive(Debug, Parser)]
 #[command(name = "vitagraph", version, propagate_version = true)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
@@ -72,6 +73,9 @@ enum Command {
     },
     /// Print the GraphQL schema
     Schema,
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Check database, media workers, sandbox, codecs, disk and permissions
     Doctor,
     /// Make a small, varied library of synthetic media in a folder
@@ -108,6 +112,12 @@ enum Command {
 enum DevCommand {
     /// Fill an empty database with a synthetic library, without any files
     Seed(seed::Sizes),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check file, environment and flags without starting anything, and print what holds
+    Check,
 }
 
 #[derive(Debug, Subcommand)]
@@ -250,6 +260,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     let mut settings = Settings::load(&cli.flags, listen)?;
+    if let Command::Config(ConfigCommand::Check) = cli.command {
+        return config::check(&settings);
+    }
     if !matches!(cli.command, Command::Serve { .. }) && settings.log.level.is_none() {
         // A command's output is what was asked for; the log has only what is wrong.
         settings.log.level = Some("warn".to_owned());
@@ -310,7 +323,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Doctor => doctor::doctor(settings).await,
             Command::Demo { folder } => demo::demo(&settings, &folder).await,
             Command::Dev(DevCommand::Seed(sizes)) => seed::seed(open(&settings).await?, sizes).await,
-            Command::Schema => Ok(ExitCode::SUCCESS),
+            Command::Schema | Command::Config(_) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -8,6 +8,7 @@ use kernel::{
     bus::LocalBus,
     cache::Caches,
     clock::Clock,
+    egress::{Egress, EgressConfig},
     events::Events,
     jobs::{JobTable, Jobs},
     parts::Parts,
@@ -19,7 +20,7 @@ use kernel::{
 use media_engine::engine::{Engine, EngineConfig};
 use schema::{
     limits,
-    system::{PluginFact, ServerFacts, contracts::HardwareReport, traffic::Traffic},
+    system::{PluginFact, ServerFacts, contracts::HardwareReport, operations::Operations, traffic::Traffic},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     data_dir::{self, DataLock},
     hardware::HardwareTrials,
-    http::{self, Edge, EdgeInner, Sockets, graphql, graphql::execute::FreshLoaders, origin::Origins},
+    http::{self, Edge, EdgeInner, Sockets, gauges::{self, Gauges}, graphql, graphql::execute::FreshLoaders, origin::Origins},
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
     quarantine::QuarantineTable,
@@ -36,6 +37,8 @@ use crate::{
 
 /// How long services and connections may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Operations that take longer are logged.
+const SLOW_OPERATION: Duration = Duration::from_secs(1);
 
 /// The data and the handles to it, without anything that runs: enough for a command that reads or changes rows.
 pub struct Base {
@@ -105,6 +108,8 @@ impl Base {
                 .context("starting the media workers")?;
             kernel.parts.insert(engine);
         }
+        let egress = Egress::new(&settings.config.section::<EgressConfig>("egress")?)?;
+        kernel.parts.insert(Arc::new(egress));
         let plugins = Plugins::new(&kernel, &settings.config)?;
         let all = plugins.all();
         if may_migrate {
@@ -117,6 +122,7 @@ impl Base {
         }
         for metrics in [
             http::METRICS,
+            gauges::METRICS,
             http::edge::METRICS,
             graphql::execute::METRICS,
             media::METRICS,
@@ -162,15 +168,21 @@ impl Server {
         let all = plugins.all();
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
         let schema = compose_schema(&kernel, &shared, &plugins, &all, hardware);
+        let operations = Operations::of(&kernel);
+        operations.remember(&kernel).await.context("reading the figures of operations")?;
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
             schema: schema.clone(),
             shared,
             plugins: plugins.clone(),
             documents: graphql::document::Documents::default(),
+            kept: graphql::kept::Kept::new(&kernel.caches),
             origins: Origins::new(settings.origins.clone()),
             sockets: Sockets::default(),
             traffic: Traffic::of(&kernel),
+            gauges: Gauges::default(),
+            operations: Arc::clone(&operations),
+            slow_operation: settings.log.slow_operation.unwrap_or(SLOW_OPERATION),
             tracker: TaskTracker::new(),
             stop: stop.clone(),
         });
@@ -192,6 +204,7 @@ impl Server {
         }
         let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));
+        services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         Ok(Self {
             kernel,
@@ -255,6 +268,20 @@ impl Server {
             .context("closing the database")?;
         drop(self.lock);
         Ok(())
+    }
+}
+
+/// Writes the figures of operations once an hour and at the end.
+async fn keep_hours(operations: Arc<Operations>, store: Store, stop: CancellationToken) {
+    loop {
+        let hour = tokio::time::sleep(Duration::from_secs(3600));
+        let is_last = stop.run_until_cancelled(hour).await.is_none();
+        if let Err(error) = operations.keep(&store).await {
+            tracing::warn!(%error, "the figures of operations could not be written");
+        }
+        if is_last {
+            return;
+        }
     }
 }
 

@@ -3,15 +3,19 @@
 pub mod assets;
 pub mod auth;
 pub mod edge;
+pub mod gauges;
 pub mod graphql;
 pub mod health;
 pub mod origin;
 pub mod problem;
 pub mod setup_code;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_graphql::Data;
@@ -23,11 +27,16 @@ use kernel::{
     plugin::Kernel,
     telemetry::{Metric, MetricKind},
 };
-use schema::{SharedCaches, kit::access::Access, system::traffic::Traffic};
+use schema::{
+    SharedCaches,
+    kit::access::Access,
+    system::{operations::Operations, traffic::Traffic},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    graphql::{cost::Costs, document::Documents},
+    gauges::Gauges,
+    graphql::{cost::Costs, document::Documents, kept::Kept},
     origin::Origins,
 };
 use crate::plugins::{Graphql, Plugins};
@@ -65,12 +74,20 @@ pub struct EdgeInner {
     pub plugins: Plugins,
     /// Documents that were used lately.
     pub documents: Documents,
+    /// Answers that are still true.
+    pub kept: Kept,
     /// Which pages may use session cookies.
     pub origins: Origins,
     /// Open sockets.
     pub sockets: Sockets,
     /// Requests and subscriptions, for the system's statistics.
     pub traffic: Arc<Traffic>,
+    /// What is read when somebody asks for the metrics.
+    pub gauges: Gauges,
+    /// How long operations take.
+    pub operations: Arc<Operations>,
+    /// Operations that take longer are logged.
+    pub slow_operation: Duration,
     /// Owns the tasks of long-lived connections.
     pub tracker: TaskTracker,
     /// Canceled when the server ends.
@@ -104,8 +121,9 @@ impl Edge {
         graphql::execute::request_data(&self.kernel, &self.shared, &self.plugins, access)
     }
 
-    /// Brings the gauges of long-lived connections up to date.
-    pub fn read_gauges(&self) {
+    /// Brings up to date what is only read when somebody asks for the metrics.
+    pub async fn read_gauges(&self) {
+        self.gauges.read(&self.kernel).await;
         self.kernel.metrics.set(&SOCKETS, &[], self.sockets.count());
         self.kernel
             .metrics
@@ -148,7 +166,9 @@ pub fn router(edge: &Edge) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(auth::routes())
         .with_state(edge.clone());
-    let all = own.merge(edge.plugins.routes(&edge.kernel)).fallback(assets::serve);
+    let admit = axum::middleware::from_fn_with_state(edge.clone(), auth::admit);
+    let accounts = edge.plugins.account_routes(&edge.kernel).layer(admit);
+    let all = own.merge(edge.plugins.routes(&edge.kernel)).merge(accounts).fallback(assets::serve);
     behind_edge(edge, all)
 }
 

@@ -15,5 +15,6 @@ pub mod media;
 pub mod migrate;
 pub mod plugins;
 pub mod quarantine;
+pub mod reference;
 pub mod settings;
 pub mod telemetry;

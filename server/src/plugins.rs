@@ -72,6 +72,14 @@ macro_rules! plugins {
                 })
             }
 
+            /// Whether each plugin's section of the settings can be read. What it means is checked when it starts.
+            pub fn check(config: &Config) -> anyhow::Result<()> {
+                $($(#[$cfg])* {
+                    let _: <$plugin as Plugin>::Config = config.section(stringify!($name))?;
+                })+
+                Ok(())
+            }
+
             /// Each plugin as what it does, in the order of the list.
             pub fn all(&self) -> Vec<Arc<dyn Plugin>> {
                 let all: [Arc<dyn Plugin>; Self::NAMES.len()] = [$($(#[$cfg])* self.$name.clone()),+];
@@ -97,6 +105,15 @@ macro_rules! plugins {
                 $($(#[$cfg])* {
                     let routes = schema::kit::surface::Surface::routes(Arc::clone(&self.$name), kernel);
                     router = router.nest(concat!("/p/", stringify!($name)), routes);
+                })+
+                router
+            }
+
+            /// Each plugin's routes at paths of their own, which must know who asks.
+            pub fn account_routes(&self, kernel: &Kernel) -> Router {
+                let mut router = Router::new();
+                $($(#[$cfg])* {
+                    router = router.merge(schema::kit::surface::Surface::account_routes(Arc::clone(&self.$name), kernel));
                 })+
                 router
             }
@@ -136,4 +153,6 @@ plugins! {
     stream: plugin_stream::Stream,
     #[cfg(feature = "trash")]
     trash: plugin_trash::Trash,
+    #[cfg(feature = "upload")]
+    upload: plugin_upload::Upload,
 }

@@ -4,6 +4,7 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -73,6 +74,10 @@ struct LogSection {
     format: Option<LogFormat>,
     level: Option<String>,
     otlp_endpoint: Option<String>,
+    /// Which part of all traces is exported, from 0 to 1.
+    trace_fraction: Option<f64>,
+    /// Operations that take longer are logged.
+    slow_operation_ms: Option<u64>,
 }
 
 /// How the process logs and where its traces go.
@@ -84,6 +89,10 @@ pub struct LogSettings {
     pub level: Option<String>,
     /// Where traces go; nowhere when absent.
     pub otlp_endpoint: Option<String>,
+    /// Which part of all traces is exported, from 0 to 1; a twentieth when absent.
+    pub trace_fraction: Option<f64>,
+    /// Operations that take longer are logged; a second when absent.
+    pub slow_operation: Option<Duration>,
 }
 
 /// The settings of one process.
@@ -112,7 +121,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the file and the environment and lays the flags over them.
     pub fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
-        let sections: Vec<&str> = ["server", "log"]
+        let sections: Vec<&str> = ["server", "log", "egress"]
             .into_iter()
             .chain(Plugins::NAMES.iter().copied())
             .collect();
@@ -140,7 +149,12 @@ impl Settings {
                 .clone()
                 .or(log.otlp_endpoint)
                 .filter(|url| !url.is_empty()),
+            trace_fraction: log.trace_fraction,
+            slow_operation: log.slow_operation_ms.map(Duration::from_millis),
         };
+        if let Some(fraction) = settings.log.trace_fraction.filter(|part| !(0.0..=1.0).contains(part)) {
+            bail!("`trace_fraction` is a part from 0 to 1, not {fraction}");
+        }
         settings.config = config;
         Ok(settings)
     }

@@ -3,21 +3,29 @@
 use std::io::IsTerminal;
 
 use anyhow::Context;
-use opentelemetry::{KeyValue, trace::TracerProvider};
+use kernel::work::Work;
+use opentelemetry::{
+    KeyValue, SpanId, TraceId,
+    trace::TracerProvider,
+};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
-    trace::{Sampler, SdkTracerProvider},
+    trace::{IdGenerator, RandomIdGenerator, Sampler, SdkTracerProvider},
 };
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Of the traces that begin here, this part is exported.
+/// Of all traces, this part is exported unless the settings say another.
 const SAMPLED: f64 = 0.05;
 
-/// Says at every start that there is nothing to do. Who wants to hear that names it in the filter.
-const QUIET: &str = "sea_orm_migration=warn";
+/// Says at every start that there is nothing to do, or what every statement is. Who wants to hear that names it in the
+/// filter.
+const QUIET: &str = "sea_orm_migration=warn,sea_orm=warn";
+/// Would log what clients send, tokens too. No filter opens these.
+const SECRETIVE: &str = "tungstenite=warn,tokio_tungstenite=warn,hyper=info,hyper_util=info,h2=info,reqwest=info,\
+    rustls=info,sqlx=warn";
 
 /// Flushes what is left of the traces when it is dropped.
 pub struct Telemetry {
@@ -36,14 +44,9 @@ impl Drop for Telemetry {
 
 /// Begins to log, to standard error. Once per process, before any task runs.
 pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
-    let filter = match &settings.level {
-        // Checked alone, so that an error names what was given.
-        Some(level) => EnvFilter::try_new(level)
-            .and_then(|_| EnvFilter::try_new(format!("{QUIET},{level}")))
-            .with_context(|| format!("`{level}` is not a log filter"))?,
-        None => EnvFilter::new(format!("{QUIET},info")),
-    };
-    let provider = settings.otlp_endpoint.as_deref().map(provider).transpose()?;
+    let filter = filter(settings)?;
+    let provider = settings.otlp_endpoint.as_deref();
+    let provider = provider.map(|endpoint| traces_to(endpoint, settings)).transpose()?;
     // The exporter's own requests must not become traces, or each would make the next.
     let traces = provider.as_ref().map(|provider| {
         let own = EnvFilter::new("info,hyper=off,reqwest=off,opentelemetry=off,h2=off");
@@ -72,7 +75,35 @@ pub fn start(settings: &LogSettings) -> anyhow::Result<Telemetry> {
     Ok(Telemetry { provider })
 }
 
-fn provider(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
+/// What is logged.
+pub fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
+    let Some(level) = &settings.level else {
+        return Ok(EnvFilter::new(format!("{QUIET},info,{SECRETIVE}")));
+    };
+    // Checked alone, so that an error names what was given.
+    EnvFilter::try_new(level)
+        .and_then(|_| EnvFilter::try_new(format!("{QUIET},{level},{SECRETIVE}")))
+        .with_context(|| format!("`{level}` is not a log filter"))
+}
+
+/// Gives what belongs to a request or job the trace of that, so that logs, job rows, figures and traces agree.
+#[derive(Debug, Default)]
+struct TracesOfWork(RandomIdGenerator);
+
+impl IdGenerator for TracesOfWork {
+    fn new_trace_id(&self) -> TraceId {
+        match Work::present() {
+            Some(work) => TraceId::from_bytes(work.trace().to_bytes()),
+            None => self.0.new_trace_id(),
+        }
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        self.0.new_span_id()
+    }
+}
+
+fn traces_to(endpoint: &str, settings: &LogSettings) -> anyhow::Result<SdkTracerProvider> {
     let base = endpoint.trim_end_matches('/');
     let url = if base.ends_with("/v1/traces") {
         base.to_owned()
@@ -91,7 +122,10 @@ fn provider(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
         .build();
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(SAMPLED))))
+        .with_id_generator(TracesOfWork::default())
+        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
+            settings.trace_fraction.unwrap_or(SAMPLED),
+        ))))
         .with_resource(resource)
         .build())
 }

@@ -122,7 +122,7 @@ impl Library {
         };
         let mut request = Request::new(document).variables(Variables::from_json(variables));
         request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
-        self.api.execute(request).await
+        schema::kit::turn::drive(self.api.execute(request)).await
     }
 
     /// The statements of a document that finds nothing in memory and must not fail, in their order.

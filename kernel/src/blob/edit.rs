@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RenameFlags},
+    fs::{AtFlags, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags},
     io::Errno,
 };
 
@@ -18,6 +18,45 @@ use super::{EntryKind, Facts, RelativePath, Root};
 
 /// The folder at the top of a library's path that holds what was put in the trash. No scan looks into it.
 pub const TRASH_FOLDER: &[u8] = b".vitagraph-trash";
+/// The folder at the top of a library's path that holds what is still being received. No scan looks into it.
+pub const UPLOAD_FOLDER: &[u8] = b".vitagraph-uploads";
+
+/// The room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// Takes an open file for this descriptor alone, until it is closed, also against other processes; says whether that was
+/// possible.
+///
+/// # Errors
+/// When the file system knows no locks.
+pub fn lock(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has the disk keep room for so many bytes of a file without changing its size. A file system that cannot do so, does
+/// not.
+///
+/// # Errors
+/// When there is no room.
+pub fn reserve(file: &File, n_bytes: u64) -> io::Result<()> {
+    if n_bytes == 0 {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, n_bytes) {
+        Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        reserved => Ok(reserved?),
+    }
+}
 
 impl RelativePath {
     /// The folder and the last part; nothing for the root itself, and for a last part that is no name.
@@ -72,6 +111,26 @@ impl Root {
             EntryKind::File => Ok(File::from(descriptor)),
             _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
         }
+    }
+
+    /// The room on the root's file system.
+    ///
+    /// # Errors
+    /// When the file system does not say.
+    pub fn room(&self) -> io::Result<Room> {
+        let stat = rustix::fs::fstatvfs(&self.directory)?;
+        Ok(Room {
+            free: stat.f_bavail.saturating_mul(stat.f_frsize),
+            total: stat.f_blocks.saturating_mul(stat.f_frsize),
+        })
+    }
+
+    /// Has what was made in a folder reach the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync_folder(&self, path: &RelativePath) -> io::Result<()> {
+        sync(&self.folder(path)?)
     }
 
     /// Makes a folder and those above it, where they are missing.

@@ -6,7 +6,7 @@ use std::{
     fmt::Debug,
     future::Future,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use moka::{notification::RemovalCause, sync::Cache};
@@ -20,6 +20,20 @@ impl Caches {
     where
         V: Send + Sync + 'static,
     {
+        self.answers_for(name, capacity_bytes, TIME_TO_LIVE, weigh)
+    }
+
+    /// The same with a life of their own.
+    pub fn answers_for<V>(
+        &self,
+        name: &'static str,
+        capacity_bytes: u64,
+        life: Duration,
+        weigh: fn(&V) -> u32,
+    ) -> AnswerCache<V>
+    where
+        V: Send + Sync + 'static,
+    {
         let counters = Arc::new(Counters::default());
         let evicted = Arc::clone(&counters);
         #[expect(clippy::disallowed_methods, reason = "this is the one maker of caches")]
@@ -28,7 +42,7 @@ impl Caches {
             .max_capacity(capacity_bytes)
             // As for rows, forty bytes stand for the entry.
             .weigher(move |question: &Arc<str>, answer: &Arc<V>| 40 + question.len() as u32 + weigh(answer))
-            .time_to_live(TIME_TO_LIVE)
+            .time_to_live(life)
             .eviction_listener(move |_, _, cause| {
                 if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
                     evicted.evictions.fetch_add(1, Ordering::Relaxed);

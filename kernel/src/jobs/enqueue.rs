@@ -16,6 +16,7 @@ use super::{
 use crate::{
     bus::Hint,
     store::{Durability, Tx},
+    work::Work,
 };
 
 /// How a job is enqueued.
@@ -39,7 +40,7 @@ pub struct Enqueue {
     pub needs: Vec<Need>,
     /// Instead of the kind's number.
     pub max_attempts: Option<u32>,
-    /// The trace of the request that caused it.
+    /// The trace of what caused it; that of the present work when absent.
     pub trace_id: Option<String>,
 }
 
@@ -231,7 +232,7 @@ impl Jobs {
                 failed
                     .map(|need| format!("the job `{need}`, which this one needs, did not succeed"))
                     .into(),
-                options.trace_id.clone().into(),
+                options.trace_id.clone().or_else(present_trace).into(),
             ];
             if let Some(row) = tx.query_one_raw(statement(&self.inner.store, INSERT, values)).await? {
                 let row = job::Model::from_query_result(&row, "")?;
@@ -349,6 +350,10 @@ impl Jobs {
         }
         Ok(seen)
     }
+}
+
+fn present_trace() -> Option<String> {
+    Work::present().map(|work| work.trace().to_string())
 }
 
 struct SeenNeed {

@@ -32,6 +32,7 @@ use crate::{
     bus::{Heard, Hint},
     plugin::Kernel,
     store::Durability,
+    work::{TraceId, Work as PresentWork},
 };
 
 /// Schedules that other processes change are read again at least so often.
@@ -287,15 +288,17 @@ impl Runner {
         let Some(kind) = self.table.kinds.get(row.kind.as_str()) else {
             return;
         };
-        let span =
-            tracing::info_span!("job", id = %row.id, kind = row.kind, attempt = row.attempt, trace_id = row.trace_id);
+        // A job goes on in the trace of the request that began it.
+        let trace = row.trace_id.as_deref().and_then(|trace| trace.parse().ok());
+        let trace = trace.unwrap_or_else(TraceId::random);
+        let span = tracing::info_span!("job", id = %row.id, kind = row.kind, attempt = row.attempt, trace_id = %trace);
         let job = (kind.begin)(
             self.jobs.clone(),
             self.kernel.clone(),
             Arc::clone(&running),
             row.payload,
         );
-        let handle = work.tasks.spawn(job.instrument(span));
+        let handle = work.tasks.spawn(PresentWork::of(trace).run(job.instrument(span)));
         work.running.insert(handle.id(), Arc::clone(&running));
         // Nobody else sets it.
         let _ = running.abort.set(handle);

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use entities::id::FolderId;
-use kernel::blob::{Facts, RelativePath};
+use kernel::{
+    blob::{Facts, RelativePath},
+    kind::extension,
+};
 
 use crate::{
-    kind::extension,
     known::KnownFile,
     walk::{ChangedFolder, Digest, SeenFile},
 };

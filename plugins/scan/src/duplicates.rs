@@ -3,11 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use entities::id::{LibraryId, LibraryPathId, MediaId};
-use kernel::blob::{RelativePath, Root};
+use kernel::{
+    blob::{RelativePath, Root},
+    identity,
+};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use tokio_util::sync::CancellationToken;
 
-use crate::{identity, look::content_hash_of, sql};
+use crate::{look::content_hash_of, sql};
 
 /// A file that others may be a copy of.
 #[derive(Debug, Clone)]

@@ -2,7 +2,11 @@
 
 use std::{fs::File, sync::Arc};
 
-use kernel::blob::{Facts, RelativePath, Root};
+use kernel::{
+    blob::{Facts, RelativePath, Root},
+    identity::{self, Fingerprint},
+    kind,
+};
 use media_engine::{engine::Engine, source::Source};
 use media_proto::{error::MediaError, job::ProbeHints, probe::Probe};
 use tokio::sync::Semaphore;
@@ -11,8 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     compare::Found,
     failures::Fault,
-    identity::{self, Fingerprint},
-    kind,
     nfo::{self, NFO_LIMIT, Nfo},
     walk::SeenFile,
 };

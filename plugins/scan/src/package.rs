@@ -21,7 +21,7 @@ impl PackageParts {
     /// Adds what a playlist speaks of. A plain list of songs is no package: HLS is told apart by its own tags.
     pub fn read(&mut self, playlist: &[u8], text: &[u8]) {
         let text = String::from_utf8_lossy(text);
-        match crate::kind::extension(playlist).as_deref() {
+        match kernel::kind::extension(playlist).as_deref() {
             Some("m3u8" | "m3u") if text.contains("#EXT-X-") => self.read_hls(&text),
             Some("mpd") => self.read_dash(&text),
             _ => {}

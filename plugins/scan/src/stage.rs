@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use kernel::{
     blob::{Facts, Root},
     error::Failure,
+    identity,
     jobs::JobCx,
 };
 use media_engine::engine::Engine;
@@ -23,7 +24,6 @@ use crate::{
     Scan, code,
     compare::{Found, compare},
     failures::{Fault, KnownFailures},
-    identity,
     jobs::library::{ScanStep, Seen, revisit, rules_of},
     known::{self, KnownFile, KnownLibrary},
     look::{Look, Looker, Task, content_hash_of, fingerprint_of},

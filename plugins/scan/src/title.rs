@@ -45,7 +45,7 @@ pub fn from_file_name(name: &[u8]) -> String {
 /// The file name without its extension, for pictures: cameras count with underscores and people search for that.
 pub fn stem(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
-    let stem = match crate::kind::extension(name) {
+    let stem = match kernel::kind::extension(name) {
         Some(extension) => &text[..text.len().saturating_sub(extension.len() + 1)],
         None => &text,
     };

@@ -13,11 +13,13 @@ use std::{
 };
 
 use entities::id::FolderId;
-use kernel::blob::{EntryKind, Facts, Folder, RelativePath, Root, TRASH_FOLDER};
+use kernel::{
+    blob::{EntryKind, Facts, Folder, RelativePath, Root, TRASH_FOLDER, UPLOAD_FOLDER},
+    kind::{Role, role},
+};
 
 use crate::{
     ignore_rules::{IGNORE_FILE, IGNORE_FILE_LIMIT, IgnoreRules, NO_MEDIA_FILE},
-    kind::{Role, role},
     package::{PLAYLIST_LIMIT, PackageParts},
     scope::Scope,
 };
@@ -285,7 +287,7 @@ impl Walker<'_> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(DIGEST_VERSION);
         for entry in entries {
-            if entry.name == TRASH_FOLDER {
+            if entry.name == TRASH_FOLDER || entry.name == UPLOAD_FOLDER {
                 continue;
             }
             let is_folder = entry.kind == EntryKind::Folder;

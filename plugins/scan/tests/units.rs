@@ -2,14 +2,11 @@
 
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
-use plugin_scan::{
+use kernel::{
     identity,
-    ignore_rules::IgnoreRules,
     kind::{Role, extension, role},
-    nfo,
-    package::PackageParts,
-    title,
 };
+use plugin_scan::{ignore_rules::IgnoreRules, nfo, package::PackageParts, title};
 
 #[test]
 fn titles_lose_separators_and_the_tail_of_a_release() {

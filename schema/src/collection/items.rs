@@ -3,24 +3,25 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use dataloader::{BatchFn, cached::Loader};
 use entities::{
     collection,
     id::{CollectionId, UserId},
 };
+use futures_util::future::try_join_all;
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter,
-    sea_query::{Asterisk, Expr, ExprTrait, Order, Query, SelectStatement, SubQueryStatement, UnionType},
+    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter,
+    sea_query::{Asterisk, Expr, ExprTrait, Order, Query, SelectStatement, UnionType},
 };
 
 use crate::{
     kit::{
-        keyset::{IdPage, Key, KeyKind, Keyset, PageRow, Window},
-        loader::YIELDS,
+        error,
+        keyset::{IdPage, KEYS, Key, KeyKind, KeyValue, Keyset, PageRow, Window},
         page::PageArgs,
+        together::Together,
+        turn::{self, Batches},
     },
-    limits,
     media::{filter, page, selection::KeptFilter},
 };
 
@@ -36,27 +37,56 @@ pub struct ItemPage {
     pub places: HashMap<i64, String>,
 }
 
-type Asked = (CollectionId, bool, Window);
-type Loaded<T> = Result<T, Arc<Failure>>;
+/// A collection whose items are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Holder {
+    id: CollectionId,
+    name: String,
+    /// The filter of a smart one.
+    filter: Option<String>,
+}
+
+impl Holder {
+    fn of(row: &collection::Model) -> Self {
+        Self {
+            id: row.id,
+            name: row.name.clone(),
+            filter: row.filter.clone(),
+        }
+    }
+
+    fn is_smart(&self) -> bool {
+        self.filter.is_some()
+    }
+}
+
+type Asked = (Holder, Window);
+type Loaded<K, T> = Result<Arc<HashMap<K, T>>, Arc<Failure>>;
 
 /// The pages of collections of one request, as one account sees them.
 pub struct ItemPages {
-    pages: Loader<Asked, Loaded<ItemPage>, ReadPages>,
-    counts: Loader<CollectionId, Loaded<i64>, ReadCounts>,
+    pages: Batches<Asked, Loaded<Asked, ItemPage>>,
+    counts: Batches<Holder, Loaded<Holder, i64>>,
 }
 
 impl ItemPages {
-    /// A loader over the reader.
-    pub fn new(kernel: &Kernel, viewer: UserId) -> Self {
-        let read = || Read {
+    /// Reads together with whatever else the request wants.
+    pub fn new(kernel: &Kernel, together: &Arc<Together>, viewer: UserId) -> Self {
+        let read = Read {
             db: kernel.store.reader().clone(),
+            together: Arc::clone(together),
             viewer,
         };
-        let pages = Loader::new(ReadPages(read())).with_yield_count(YIELDS);
-        let counts = Loader::new(ReadCounts(read())).with_yield_count(YIELDS);
+        let counting = read.clone();
         Self {
-            pages: pages.with_max_batch_size(limits::PAGE_OF_IDS),
-            counts: counts.with_max_batch_size(limits::PAGE_OF_IDS),
+            pages: Batches::over_others(move |asked| {
+                let read = read.clone();
+                async move { read.all_pages(asked).await.map(Arc::new).map_err(Arc::new) }
+            }),
+            counts: Batches::over_others(move |ids| {
+                let read = counting.clone();
+                async move { read.counts(turn::distinct(ids)).await.map(Arc::new).map_err(Arc::new) }
+            }),
         }
     }
 
@@ -65,30 +95,21 @@ impl ItemPages {
     /// # Errors
     /// The arguments or the filter are not valid, or the database fails.
     pub async fn get(&self, row: &collection::Model, args: &PageArgs, cap: usize) -> Result<ItemPage, Failure> {
-        let is_smart = row.filter.is_some();
-        let window = args.window(&keyset(is_smart), cap)?;
-        let loaded = self
-            .pages
-            .try_load((row.id, is_smart, window))
-            .await
-            .map_err(Failure::internal)?;
-        loaded.map_err(told)
+        let holder = Holder::of(row);
+        let window = args.window(&keyset(holder.is_smart()), cap)?;
+        let asked = (holder, window);
+        let pages = self.pages.get([asked.clone()]).await?.map_err(error::shared)?;
+        Ok(pages.get(&asked).cloned().unwrap_or_default())
     }
 
     /// How many items a smart collection holds.
     ///
     /// # Errors
     /// The filter is not valid, or the database fails.
-    pub async fn count(&self, id: CollectionId) -> Result<i64, Failure> {
-        self.counts.try_load(id).await.map_err(Failure::internal)?.map_err(told)
-    }
-}
-
-/// A failure that several wait for.
-fn told(failure: Arc<Failure>) -> Failure {
-    match Arc::try_unwrap(failure) {
-        Ok(failure) => failure,
-        Err(shared) => Failure::new(shared.code, shared.message.clone()),
+    pub async fn count(&self, row: &collection::Model) -> Result<i64, Failure> {
+        let holder = Holder::of(row);
+        let counts = self.counts.get([holder.clone()]).await?.map_err(error::shared)?;
+        Ok(counts.get(&holder).copied().unwrap_or(0))
     }
 }
 
@@ -110,29 +131,26 @@ fn keyset(is_smart: bool) -> Keyset {
     }
 }
 
+#[derive(Clone)]
 struct Read {
     db: DatabaseConnection,
+    together: Arc<Together>,
     viewer: UserId,
 }
 
 impl Read {
     /// The conditions of smart collections.
-    async fn conditions(&self, ids: &[CollectionId]) -> Result<HashMap<CollectionId, Condition>, Failure> {
-        let select = collection::Entity::find().filter(collection::Column::Id.is_in(ids.iter().copied()));
+    async fn conditions(&self, holders: &[Holder]) -> Result<HashMap<CollectionId, Condition>, Failure> {
         let mut filters = HashMap::new();
-        for row in select.all(&self.db).await? {
-            let json = row
-                .filter
-                .as_deref()
-                .and_then(|text| serde_json::from_str(text).ok())
-                .unwrap_or_default();
-            let filter = KeptFilter::from_json(json).map_err(|message| {
+        for holder in holders.iter().filter(|holder| holder.is_smart()) {
+            let text = holder.filter.as_deref().unwrap_or_default();
+            let filter = KeptFilter::from_json(serde_json::from_str(text).unwrap_or_default()).map_err(|message| {
                 Failure::field(
                     "filter",
-                    format!("the filter of `{}` cannot be read any more: {message}", row.name),
+                    format!("the filter of `{}` cannot be read any more: {message}", holder.name),
                 )
             })?;
-            filters.insert(row.id, filter);
+            filters.insert(holder.id, filter);
         }
         let mut roots = std::collections::BTreeSet::new();
         for filter in filters.values() {
@@ -149,17 +167,19 @@ impl Read {
         filters.into_iter().map(condition).collect()
     }
 
-    async fn pages(
-        &self,
-        ids: &[CollectionId],
-        is_smart: bool,
-        window: &Window,
-    ) -> Result<Vec<(CollectionId, ItemPage)>, Failure> {
-        let conditions = if is_smart {
-            self.conditions(ids).await?
-        } else {
-            HashMap::new()
-        };
+    async fn all_pages(&self, asked: Vec<Asked>) -> Result<HashMap<Asked, ItemPage>, Failure> {
+        let mut groups: HashMap<(bool, Window), Vec<Holder>> = HashMap::new();
+        for (holder, window) in turn::distinct(asked) {
+            groups.entry((holder.is_smart(), window)).or_default().push(holder);
+        }
+        let read = groups.iter().map(|((_, window), holders)| self.pages(holders, window));
+        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+    }
+
+    /// Pages of collections that are all smart, or none of them.
+    async fn pages(&self, holders: &[Holder], window: &Window) -> Result<Vec<(Asked, ItemPage)>, Failure> {
+        let conditions = self.conditions(holders).await?;
+        let is_smart = holders.first().is_some_and(Holder::is_smart);
         let keyset = keyset(is_smart);
         let base = |id: &CollectionId| {
             let mut select = Query::select();
@@ -178,55 +198,45 @@ impl Read {
             };
             select
         };
+        let ids: Vec<CollectionId> = holders.iter().map(|holder| holder.id).collect();
+        let unions = ids.chunks(MAX_UNION).map(|ids| {
+            let union = union(ids, &keyset, &base, window);
+            self.together.rows(union, vec!["parent", "id", KEYS[0]])
+        });
         let mut found: HashMap<i64, Vec<PageRow>> = HashMap::new();
         let mut places: HashMap<i64, HashMap<i64, String>> = HashMap::new();
-        for ids in ids.chunks(MAX_UNION) {
-            for row in self.db.query_all(&union(ids, &keyset, &base, window)).await? {
-                let collection: i64 = row.try_get("", "parent")?;
-                let item = keyset.row(&row)?;
-                if !is_smart {
-                    places
-                        .entry(collection)
-                        .or_default()
-                        .insert(item.id, row.try_get("", "k0")?);
-                }
-                found.entry(collection).or_default().push(item);
+        for mut cells in try_join_all(unions).await?.into_iter().flatten() {
+            let collection = cells.int()?;
+            let (item, values) = keyset.place(&mut cells)?;
+            if let Some(KeyValue::Text(place)) = values.into_iter().next() {
+                places.entry(collection).or_default().insert(item.id, place);
             }
+            found.entry(collection).or_default().push(item);
         }
-        let page = |id: &CollectionId| {
-            let rows = found.remove(&id.0).unwrap_or_default();
-            let page = IdPage::default().fill(rows, window);
-            (
-                *id,
-                ItemPage {
-                    page,
-                    places: places.remove(&id.0).unwrap_or_default(),
-                },
-            )
+        let page = |holder: &Holder| {
+            let rows = found.remove(&holder.id.0).unwrap_or_default();
+            let page = ItemPage {
+                page: IdPage::default().fill(rows, window),
+                places: places.remove(&holder.id.0).unwrap_or_default(),
+            };
+            ((holder.clone(), window.clone()), page)
         };
-        Ok(ids.iter().map(page).collect())
+        Ok(holders.iter().map(page).collect())
     }
 
-    async fn counts(&self, ids: &[CollectionId]) -> Result<HashMap<CollectionId, i64>, Failure> {
-        let conditions: Vec<(CollectionId, Condition)> = self.conditions(ids).await?.into_iter().collect();
-        let mut counts = HashMap::new();
-        for chunk in conditions.chunks(MAX_UNION) {
-            let mut select = Query::select();
-            for (_, condition) in chunk {
-                let mut count = Query::select();
-                count
-                    .expr(Expr::cust("count(*)"))
-                    .from("media")
-                    .cond_where(condition.clone());
-                select.expr(Expr::from(SubQueryStatement::from(count)));
-            }
-            let row = self.db.query_one(&select).await?;
-            for (index, (id, _)) in chunk.iter().enumerate() {
-                let n = row.as_ref().map_or(Ok(0), |row| row.try_get_by_index(index))?;
-                counts.insert(*id, n);
-            }
-        }
-        Ok(counts)
+    async fn counts(&self, holders: Vec<Holder>) -> Result<HashMap<Holder, i64>, Failure> {
+        let conditions = self.conditions(&holders).await?;
+        let count = |holder: &Holder| {
+            let condition = conditions.get(&holder.id).cloned().unwrap_or_else(Condition::all);
+            Query::select()
+                .expr_as(Expr::cust("count(*)"), "n")
+                .from("media")
+                .cond_where(condition)
+                .take()
+        };
+        let counts = holders.iter().map(|holder| self.together.number(count(holder)));
+        let counts = try_join_all(counts).await?;
+        Ok(holders.into_iter().zip(counts).collect())
     }
 }
 
@@ -257,46 +267,6 @@ fn union(
         .order_by("k0", order.clone())
         .order_by("id", order)
         .take()
-}
-
-struct ReadPages(Read);
-
-impl BatchFn<Asked, Loaded<ItemPage>> for ReadPages {
-    async fn load(&mut self, asked: &[Asked]) -> HashMap<Asked, Loaded<ItemPage>> {
-        let mut groups: HashMap<(bool, &Window), Vec<CollectionId>> = HashMap::new();
-        for (id, is_smart, window) in asked {
-            groups.entry((*is_smart, window)).or_default().push(*id);
-        }
-        let mut loaded = HashMap::new();
-        for ((is_smart, window), ids) in groups {
-            let key = |id: CollectionId| (id, is_smart, window.clone());
-            match self.0.pages(&ids, is_smart, window).await {
-                Ok(pages) => loaded.extend(pages.into_iter().map(|(id, page)| (key(id), Ok(page)))),
-                Err(failure) => {
-                    let failure = Arc::new(failure);
-                    loaded.extend(ids.iter().map(|id| (key(*id), Err(Arc::clone(&failure)))));
-                }
-            }
-        }
-        loaded
-    }
-}
-
-struct ReadCounts(Read);
-
-impl BatchFn<CollectionId, Loaded<i64>> for ReadCounts {
-    async fn load(&mut self, ids: &[CollectionId]) -> HashMap<CollectionId, Loaded<i64>> {
-        match self.0.counts(ids).await {
-            Ok(counts) => ids
-                .iter()
-                .map(|id| (*id, Ok(counts.get(id).copied().unwrap_or(0))))
-                .collect(),
-            Err(failure) => {
-                let failure = Arc::new(failure);
-                ids.iter().map(|id| (*id, Err(Arc::clone(&failure)))).collect()
-            }
-        }
-    }
 }
 
 /// What a batch of rows came to, for the row cache.

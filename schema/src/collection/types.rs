@@ -154,12 +154,12 @@ fn pages<'a>(cx: &Context<'a>) -> Result<&'a super::items::ItemPages, Failure> {
     let loaders = Loaders::of(cx);
     Ok(loaders
         .items
-        .get_or_init(|| super::items::ItemPages::new(cx.data_unchecked(), viewer)))
+        .get_or_init(|| super::items::ItemPages::new(cx.data_unchecked(), &loaders.together, viewer)))
 }
 
 async fn count(cx: &Context<'_>, row: &collection::Model) -> Result<i64, Failure> {
     match row.filter {
-        Some(_) => pages(cx)?.count(row.id).await,
+        Some(_) => pages(cx)?.count(row).await,
         None => Ok(row.n_media),
     }
 }
@@ -184,7 +184,7 @@ async fn items(
 ) -> Result<Connection<CollectionItem>, Failure> {
     let found = pages(cx)?.get(row, args, page::cap(cx)).await?;
     let total = match row.filter {
-        Some(_) if page::selects(cx, "totalCount") => pages(cx)?.count(row.id).await?,
+        Some(_) if page::selects(cx, "totalCount") => pages(cx)?.count(row).await?,
         _ => row.n_media,
     };
     if !page::selects(cx, "nodes") && !page::selects(cx, "edges") {

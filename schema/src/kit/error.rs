@@ -1,6 +1,6 @@
 //! How failures reach clients: `extensions { code, fields, requestId }`; what is internal stays in the log.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::Arc};
 
 use async_graphql::{Error, ErrorExtensionValues, Response, Value};
 use kernel::error::{Category, Failure, code};
@@ -14,6 +14,14 @@ pub trait ToGraphql<T> {
 impl<T, E: Into<Failure>> ToGraphql<T> for Result<T, E> {
     fn graphql(self) -> async_graphql::Result<T> {
         self.map_err(|error| graphql_error(error.into()))
+    }
+}
+
+/// A failure that several fields wait for, told to one of them.
+pub fn shared(failure: Arc<Failure>) -> Failure {
+    match Arc::try_unwrap(failure) {
+        Ok(failure) => failure,
+        Err(shared) => Failure::new(shared.code, shared.message.clone()),
     }
 }
 

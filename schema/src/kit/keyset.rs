@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, NullOrdering, Query, SelectStatement, UnionType},
 };
 
-use crate::kit::cursor::Cursor;
+use crate::kit::{cursor::Cursor, together::Cells};
 
 /// What a key's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +169,24 @@ impl Keyset {
             id,
             cursor: Cursor { values, id }.encode(self),
         })
+    }
+
+    /// Takes the id and the keys of a row: its place, and the keys' values.
+    pub fn place(&self, cells: &mut Cells) -> Result<(PageRow, Vec<KeyValue>), DbErr> {
+        let id = cells.int()?;
+        let value = |key: &Key| -> Result<KeyValue, DbErr> {
+            Ok(match key.kind {
+                KeyKind::Int => cells.int_or_absent()?.map_or(KeyValue::Absent, KeyValue::Int),
+                KeyKind::Text => cells.text_or_absent()?.map_or(KeyValue::Absent, KeyValue::Text),
+            })
+        };
+        let values: Vec<KeyValue> = self.keys.iter().map(value).collect::<Result<_, _>>()?;
+        let cursor = Cursor {
+            values: values.clone(),
+            id,
+        };
+        let cursor = cursor.encode(self);
+        Ok((PageRow { id, cursor }, values))
     }
 
     fn split(&self, base: &dyn Fn(Part) -> SelectStatement, window: &Window) -> SelectStatement {

@@ -5,11 +5,12 @@ use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
 use async_graphql::{Context, Enum, InputObject};
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
-    Condition, ConnectionTrait,
+    Condition, DbBackend, DbErr,
     sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
+    caches::Loaders,
     kit::{
         connection::{Connection, Total},
         criterion::{escape_like, like},
@@ -17,6 +18,7 @@ use crate::{
         keyset::{IdPage, KEYS, Key, KeyKind, Keyset},
         loader::Rows,
         page::{self, PageArgs},
+        together::Cells,
     },
     media::inputs::SortDirection,
 };
@@ -59,7 +61,23 @@ pub struct NamedListing {
     pub sort: Vec<NamedSort>,
 }
 
-/// Answers a field with a page of named things; `wrap` makes a row what clients see.
+/// A row of a table of named things, read together with its place in a list.
+pub trait Listed: Sized {
+    /// Its columns without the id, in the order in which [`Listed::read`] takes them.
+    const COLUMNS: &'static [&'static str];
+
+    /// Takes the columns.
+    ///
+    /// # Errors
+    /// When a value is not what the column holds.
+    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr>;
+
+    /// Its id.
+    fn id(&self) -> i64;
+}
+
+/// Answers a field with a page of named things; `wrap` makes a row what clients see. Pages that a request wants at the
+/// same time are one statement.
 pub async fn connection<K, M, T>(
     cx: &Context<'_>,
     listing: &NamedListing,
@@ -68,61 +86,87 @@ pub async fn connection<K, M, T>(
 ) -> async_graphql::Result<Connection<T>>
 where
     K: Hash + Eq + Copy + Debug + From<i64> + Into<i64> + Send + Sync + 'static,
-    M: Send + Sync + 'static,
+    M: Listed + Clone + Send + Sync + 'static,
 {
-    let (kernel, with_total) = (cx.data_unchecked::<Kernel>(), page::selects(cx, "totalCount"));
-    let page = read(kernel, listing, page::cap(cx), with_total).await.graphql()?;
-    let total = Total::Known(page.total.unwrap_or_default());
-    let found = rows.get_pairs(page.ids()).await.graphql()?;
-    let found: HashMap<i64, Arc<M>> = found.into_iter().map(|(id, row)| (id.into(), row)).collect();
-    Ok(Connection::new(page, total, |id| found.get(&id).cloned().map(&wrap)))
+    let (cap, with_total) = (page::cap(cx), page::selects(cx, "totalCount"));
+    let moment = rows.moment();
+    let found = read::<M>(cx, listing, cap, with_total).await.graphql()?;
+    rows.keep(moment, found.rows.iter().map(|row| (K::from(row.id()), row.clone())));
+    let known: HashMap<i64, Arc<M>> = found.rows.into_iter().map(|row| (row.id(), Arc::new(row))).collect();
+    let total = Total::Known(found.page.total.unwrap_or_default());
+    Ok(Connection::new(found.page, total, |id| {
+        known.get(&id).cloned().map(&wrap)
+    }))
 }
 
-async fn read(kernel: &Kernel, listing: &NamedListing, cap: usize, with_total: bool) -> Result<IdPage, Failure> {
-    let db = kernel.store.reader();
+struct Found<M> {
+    page: IdPage,
+    rows: Vec<M>,
+}
+
+async fn read<M: Listed>(
+    cx: &Context<'_>,
+    listing: &NamedListing,
+    cap: usize,
+    with_total: bool,
+) -> Result<Found<M>, Failure> {
+    let (backend, together) = (cx.data_unchecked::<Kernel>().store.backend(), &Loaders::of(cx).together);
     let keyset = keyset(listing)?;
     let window = listing.page.window(&keyset, cap)?;
+    let condition = condition(listing, backend)?;
+    let base = |_| {
+        let mut select = Query::select();
+        select.columns(M::COLUMNS.iter().map(|column| (listing.table, *column)));
+        select.from(listing.table).cond_where(condition.clone()).take()
+    };
+    let columns = [&["id"][..], &KEYS[..keyset.keys.len()], M::COLUMNS].concat();
+    let page = together.rows(keyset.select(&base, &window, None), columns);
+    let total = async {
+        let count = Query::select()
+            .expr_as(Expr::cust("count(*)"), "n")
+            .from(listing.table)
+            .cond_where(condition.clone())
+            .take();
+        match with_total {
+            true => together.number(count).await.map(Some),
+            false => Ok(None),
+        }
+    };
+    let (found, total) = futures_util::try_join!(page, total)?;
+    let (mut places, mut rows) = (Vec::new(), Vec::new());
+    for mut cells in found {
+        let (place, _) = keyset.place(&mut cells)?;
+        rows.push(M::read(place.id, &mut cells)?);
+        places.push(place);
+    }
+    let mut page = IdPage::default().fill(places, &window);
+    page.total = total;
+    Ok(Found { page, rows })
+}
+
+fn condition(listing: &NamedListing, backend: DbBackend) -> Result<Condition, Failure> {
     let mut condition = Condition::all();
     if let Some((column, number)) = listing.only {
         condition = condition.add(Expr::col((listing.table, column)).eq(number));
     }
-    if let Some(text) = listing.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        if text.len() > 500 || text.contains('\0') {
-            return Err(Failure::field("search", "longer than 500 bytes, or has a zero byte"));
-        }
-        let pattern = format!("%{}%", escape_like(text));
-        let mut any = Condition::any().add(like(
-            Expr::col((listing.table, "name")),
-            pattern.clone(),
-            kernel.store.backend(),
-        ));
-        if let Some((table, owner)) = listing.aliases {
-            let alias = Query::select()
-                .expr(Expr::cust("1"))
-                .from(table)
-                .and_where(Expr::col((table, owner)).equals((listing.table, "id")))
-                .and_where(like(Expr::col((table, "name")), pattern, kernel.store.backend()))
-                .take();
-            any = any.add(Expr::exists(alias));
-        }
-        condition = condition.add(any);
+    let Some(text) = listing.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(condition);
+    };
+    if text.len() > 500 || text.contains('\0') {
+        return Err(Failure::field("search", "longer than 500 bytes, or has a zero byte"));
     }
-    let count = Query::select()
-        .expr(Expr::cust("count(*)"))
-        .from(listing.table)
-        .cond_where(condition.clone())
-        .take();
-    let base = |_| Query::select().from(listing.table).cond_where(condition.clone()).take();
-    let select = keyset.select(&base, &window, with_total.then(|| count.clone()));
-    let mut page = keyset.fetch(db, &select, &window, with_total).await?;
-    if with_total && page.total.is_none() {
-        page.total = Some(
-            db.query_one(&count)
-                .await?
-                .map_or(Ok(0), |row| row.try_get_by_index(0))?,
-        );
+    let pattern = format!("%{}%", escape_like(text));
+    let mut any = Condition::any().add(like(Expr::col((listing.table, "name")), pattern.clone(), backend));
+    if let Some((table, owner)) = listing.aliases {
+        let alias = Query::select()
+            .expr(Expr::cust("1"))
+            .from(table)
+            .and_where(Expr::col((table, owner)).equals((listing.table, "id")))
+            .and_where(like(Expr::col((table, "name")), pattern, backend))
+            .take();
+        any = any.add(Expr::exists(alias));
     }
-    Ok(page)
+    Ok(condition.add(any))
 }
 
 fn keyset(listing: &NamedListing) -> Result<Keyset, Failure> {

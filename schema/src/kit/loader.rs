@@ -1,37 +1,27 @@
-//! Loaders of one request: they gather the keys that sibling fields ask for, and ask the shared cache once.
+//! Loaders of one request: they gather the keys that its fields ask for, and ask the shared cache once.
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use dataloader::{BatchFn, cached::Loader};
-use kernel::{cache::RowCache, error::Failure};
+use kernel::{
+    cache::{Found, Moment, RowCache},
+    error::Failure,
+};
 use sea_orm::DbErr;
 
-use crate::limits;
+use crate::kit::turn::{self, Batches};
 
-/// Polls that a loader waits for more keys. Sibling fields of two hundred items wake in about a dozen polls, because
-/// they pass one lock and tokio's budget on; with 4, the streams of forty items took twelve statements instead of two,
-/// and with 24, a page of forty cards with their pictures took nine instead of eight.
+/// How often a loader of the crate `dataloader` yields before it reads.
 pub const YIELDS: usize = 48;
 
-type Loaded<V> = Result<Option<Arc<V>>, Arc<DbErr>>;
+/// Keys of one statement; SQLite takes 32,766 values.
+const MAX_KEYS: usize = 10_000;
 
-/// Asks a row cache for a batch.
-pub struct FromCache<K, V> {
-    cache: RowCache<K, V>,
-}
-
-impl<K, V> BatchFn<K, Loaded<V>> for FromCache<K, V>
-where
-    K: Hash + Eq + Copy + Debug + Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    async fn load(&mut self, keys: &[K]) -> HashMap<K, Loaded<V>> {
-        match self.cache.get_many(keys.iter().copied()).await {
-            Ok(mut rows) => keys.iter().map(|key| (*key, Ok(rows.remove(key)))).collect(),
-            Err(error) => keys.iter().map(|key| (*key, Err(Arc::clone(&error)))).collect(),
-        }
-    }
-}
+type Loaded<K, V> = Result<Arc<HashMap<K, Arc<V>>>, Arc<DbErr>>;
 
 /// The rows of one kind, for one request.
 pub struct Rows<K, V>
@@ -40,7 +30,15 @@ where
     V: Send + Sync + 'static,
 {
     cache: RowCache<K, V>,
-    loader: Loader<K, Loaded<V>, FromCache<K, V>>,
+    batches: Batches<K, Loaded<K, V>>,
+    /// What this request has read: a full cache may keep nothing of it.
+    read: Mutex<Read<K, V>>,
+}
+
+/// What was read, and up to when it was fresh.
+struct Read<K, V> {
+    at: Moment,
+    rows: HashMap<K, Found<V>>,
 }
 
 impl<K, V> Rows<K, V>
@@ -50,21 +48,34 @@ where
 {
     /// A loader in front of a cache.
     pub fn new(cache: &RowCache<K, V>) -> Self {
-        let loader = Loader::new(FromCache { cache: cache.clone() });
+        let behind = cache.clone();
+        let batches = Batches::new(move |keys: Vec<K>| {
+            let cache = behind.clone();
+            async move {
+                let mut rows = HashMap::new();
+                for keys in turn::distinct(keys).chunks(MAX_KEYS) {
+                    rows.extend(cache.get_many(keys.iter().copied()).await?);
+                }
+                Ok(Arc::new(rows))
+            }
+        });
         Self {
             cache: cache.clone(),
-            loader: loader.with_yield_count(YIELDS).with_max_batch_size(limits::PAGE_OF_IDS),
+            batches,
+            read: Mutex::new(Read {
+                at: cache.moment(),
+                rows: HashMap::new(),
+            }),
         }
     }
 
     /// The row of a key, if there is one.
     pub async fn get(&self, key: K) -> Result<Option<Arc<V>>, Failure> {
         // What is in memory need not wait for siblings.
-        if let Some(known) = self.cache.peek(key) {
+        if let Some(known) = self.known(key) {
             return Ok(known);
         }
-        let loaded = self.loader.try_load(key).await.map_err(Failure::internal)?;
-        Ok(loaded?)
+        Ok(self.load(&[key]).await?.get(&key).cloned())
     }
 
     /// The rows of keys, in their order; a key without a row is left out.
@@ -74,19 +85,47 @@ where
 
     /// Keys with their rows, in their order; a key without a row is left out.
     pub async fn get_pairs(&self, keys: Vec<K>) -> Result<Vec<(K, Arc<V>)>, Failure> {
-        let known = keys.iter().map(|key| Some((*key, self.cache.peek(*key)?)));
-        if let Some(known) = known.collect::<Option<Vec<_>>>() {
-            return Ok(known.into_iter().filter_map(|(key, row)| Some((key, row?))).collect());
+        let known: Vec<Option<Found<V>>> = keys.iter().map(|key| self.known(*key)).collect();
+        let unknown = keys.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<K> = unknown.map(|(key, _)| *key).collect();
+        let loaded = match unknown.is_empty() {
+            true => Arc::default(),
+            false => self.load(&unknown).await?,
+        };
+        let row = |(key, known): (K, Option<Found<V>>)| {
+            let row = known.unwrap_or_else(|| loaded.get(&key).cloned())?;
+            Some((key, row))
+        };
+        Ok(keys.into_iter().zip(known).filter_map(row).collect())
+    }
+
+    /// The moment before a read whose rows will be kept by [`Rows::keep`].
+    pub fn moment(&self) -> Moment {
+        self.cache.moment()
+    }
+
+    /// Keeps rows that a read of something else brought along since a moment.
+    pub fn keep(&self, moment: Moment, rows: impl IntoIterator<Item = (K, V)>) {
+        self.cache.offer(moment, rows);
+    }
+
+    fn known(&self, key: K) -> Option<Found<V>> {
+        self.cache.peek(key).or_else(|| {
+            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whatever was dropped from the cache since may be among it.
+            (read.at == self.cache.moment()).then(|| read.rows.get(&key).cloned())?
+        })
+    }
+
+    async fn load(&self, keys: &[K]) -> Result<Arc<HashMap<K, Arc<V>>>, Failure> {
+        let moment = self.cache.moment();
+        let loaded = self.batches.get(keys.iter().copied()).await??;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.at != moment {
+            (read.at, read.rows) = (moment, HashMap::new());
         }
-        let mut loaded = self
-            .loader
-            .try_load_many(keys.clone())
-            .await
-            .map_err(Failure::internal)?;
-        let mut rows = Vec::with_capacity(keys.len());
-        for key in keys {
-            rows.extend(loaded.remove(&key).transpose()?.flatten().map(|row| (key, row)));
-        }
-        Ok(rows)
+        read.rows
+            .extend(keys.iter().map(|key| (*key, loaded.get(key).cloned())));
+        Ok(loaded)
     }
 }

@@ -22,6 +22,12 @@ pub trait Surface: Plugin + Sized {
     fn routes(self: Arc<Self>, _kernel: &Kernel) -> axum::Router {
         axum::Router::new()
     }
+
+    /// Routes at paths of their own, for protocols whose clients expect one. Each request carries who sends it as
+    /// [`Access`](crate::kit::access::Access), and one with a session cookie has proved that it comes from this site.
+    fn account_routes(self: Arc<Self>, _kernel: &Kernel) -> axum::Router {
+        axum::Router::new()
+    }
 }
 
 /// A root without fields.

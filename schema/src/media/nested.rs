@@ -1,23 +1,21 @@
-//! Pages of media below a tag, a person, a studio or a library: one statement for all parents of a page, a union of
+//! Pages of media below a tag, a person, a studio or a library: one statement for all parents of a page, unions of
 //! limited index reads, newest first.
 
 use std::{collections::HashMap, sync::Arc};
 
-use dataloader::{BatchFn, cached::Loader};
 use entities::id::{LibraryId, PersonId, StudioId, TagId};
-use kernel::{error::Failure, plugin::Kernel};
+use kernel::error::Failure;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, Order,
+    Order,
     sea_query::{Asterisk, Expr, ExprTrait, Query, SelectStatement, UnionType},
 };
 
-use crate::{
-    kit::{
-        keyset::{IdPage, Key, KeyKind, Keyset, PageRow, Window},
-        loader::YIELDS,
-        page::PageArgs,
-    },
-    limits,
+use crate::kit::{
+    error,
+    keyset::{IdPage, KEYS, Key, KeyKind, Keyset, PageRow, Window},
+    page::PageArgs,
+    together::Together,
+    turn::{self, Batches},
 };
 
 /// What media are listed below.
@@ -89,84 +87,63 @@ impl Parent {
 /// SQLite takes five hundred members of a union.
 const MAX_UNION: usize = 400;
 
-type Loaded = Result<IdPage, Arc<DbErr>>;
 type Asked = (Parent, Window);
+type Read = Result<Arc<HashMap<Asked, IdPage>>, Arc<Failure>>;
 
 /// The nested pages of one request.
 pub struct NestedPages {
-    loader: Loader<Asked, Loaded, Read>,
-}
-
-struct Read {
-    db: DatabaseConnection,
+    batches: Batches<Asked, Read>,
 }
 
 impl NestedPages {
-    /// A loader over the reader.
-    pub fn new(kernel: &Kernel) -> Self {
-        let loader = Loader::new(Read {
-            db: kernel.store.reader().clone(),
-        });
+    /// Reads together with whatever else the request wants.
+    pub fn new(together: Arc<Together>) -> Self {
         Self {
-            loader: loader.with_yield_count(YIELDS).with_max_batch_size(limits::PAGE_OF_IDS),
+            batches: Batches::over_others(move |asked| {
+                let together = Arc::clone(&together);
+                async move { read(&together, asked).await.map(Arc::new).map_err(Arc::new) }
+            }),
         }
     }
 
     /// The page of a parent.
     pub async fn get(&self, parent: Parent, args: &PageArgs, cap: usize) -> Result<IdPage, Failure> {
-        let window = args.window(&parent.keyset(), cap)?;
-        Ok(self
-            .loader
-            .try_load((parent, window))
-            .await
-            .map_err(Failure::internal)??)
+        let asked = (parent, args.window(&parent.keyset(), cap)?);
+        let pages = self.batches.get([asked.clone()]).await?.map_err(error::shared)?;
+        Ok(pages.get(&asked).cloned().unwrap_or_default())
     }
 }
 
-impl BatchFn<Asked, Loaded> for Read {
-    async fn load(&mut self, asked: &[Asked]) -> HashMap<Asked, Loaded> {
-        // Pages of different fields, or with different arguments, are read apart.
-        let mut groups: HashMap<(&'static str, &Window), Vec<Parent>> = HashMap::new();
-        for (parent, window) in asked {
-            groups.entry((parent.link().1, window)).or_default().push(*parent);
-        }
-        let mut loaded = HashMap::new();
-        for ((_, window), parents) in groups {
-            for parents in parents.chunks(MAX_UNION) {
-                match read(&self.db, parents, window).await {
-                    Ok(pages) => loaded.extend(
-                        pages
-                            .into_iter()
-                            .map(|(parent, page)| ((parent, window.clone()), Ok(page))),
-                    ),
-                    Err(error) => {
-                        let error = Arc::new(error);
-                        let failed = |parent: &Parent| ((*parent, window.clone()), Err(Arc::clone(&error)));
-                        loaded.extend(parents.iter().map(failed));
-                    }
-                }
-            }
-        }
-        loaded
+/// Each column's parents with equal windows are a union; all unions are one statement.
+async fn read(together: &Together, asked: Vec<Asked>) -> Result<HashMap<Asked, IdPage>, Failure> {
+    let mut groups: HashMap<(&'static str, Window), Vec<Parent>> = HashMap::new();
+    for (parent, window) in turn::distinct(asked) {
+        groups.entry((parent.link().1, window)).or_default().push(parent);
     }
+    let unions = groups.iter().flat_map(|((_, window), parents)| {
+        let union = move |parents| union(together, parents, window);
+        parents.chunks(MAX_UNION).map(union)
+    });
+    let pages = futures_util::future::try_join_all(unions).await?;
+    Ok(pages.into_iter().flatten().collect())
 }
 
-async fn read(db: &DatabaseConnection, parents: &[Parent], window: &Window) -> Result<Vec<(Parent, IdPage)>, DbErr> {
+async fn union(together: &Together, parents: &[Parent], window: &Window) -> Result<Vec<(Asked, IdPage)>, Failure> {
     let Some(first) = parents.first() else {
         return Ok(Vec::new());
     };
     let keyset = first.keyset();
     let mut rows: HashMap<i64, Vec<PageRow>> = HashMap::new();
-    for row in db.query_all(&statement(parents, window)).await? {
-        rows.entry(row.try_get("", "parent")?)
-            .or_default()
-            .push(keyset.row(&row)?);
+    let found = together
+        .rows(statement(parents, window), vec!["parent", "id", KEYS[0]])
+        .await?;
+    for mut cells in found {
+        let parent = cells.int()?;
+        rows.entry(parent).or_default().push(keyset.place(&mut cells)?.0);
     }
     let page = |parent: &Parent| {
-        (
-            *parent,
-            IdPage::default().fill(rows.remove(&parent.key()).unwrap_or_default(), window),
-        )
+        let rows = rows.remove(&parent.key()).unwrap_or_default();
+        ((*parent, window.clone()), IdPage::default().fill(rows, window))
     };
     Ok(parents.iter().map(page).collect())
 }

@@ -8,9 +8,16 @@ use entities::{
     saved_filter,
 };
 use kernel::{error::Failure, plugin::Kernel};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    EntityTrait,
+    sea_query::{Expr, ExprTrait, Order, Query},
+};
 
 use crate::{
+    caches::{
+        Loaders,
+        listed::{self, SAVED_FILTER},
+    },
     kit::{
         access::{Needs, require},
         error::ToGraphql,
@@ -48,9 +55,16 @@ impl SavedFilterQuery {
 }
 
 async fn all(cx: &Context<'_>, viewer: UserId) -> Result<Vec<saved_filter::Model>, Failure> {
-    let select = saved_filter::Entity::find().filter(saved_filter::Column::UserId.eq(viewer));
-    let select = select.order_by_asc(saved_filter::Column::Id).limit(MAX_FILTERS as u64);
-    Ok(select.all(cx.data_unchecked::<Kernel>().store.reader()).await?)
+    let select = Query::select()
+        .columns(SAVED_FILTER)
+        .from("saved_filter")
+        .and_where(Expr::col("user_id").eq(viewer.0))
+        .order_by("id", Order::Asc)
+        .limit(MAX_FILTERS as u64)
+        .take();
+    let rows = Loaders::of(cx).together.rows(select, SAVED_FILTER.to_vec()).await?;
+    let rows = rows.into_iter().map(|mut cells| listed::saved_filter(&mut cells));
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// One of the viewer's own saved filters.

@@ -11,9 +11,14 @@ use crate::{
         error::ToGraphql,
         scalar::{Bytes, DateTime},
     },
+    limits,
     system::{
         contracts::{HardwareReport, PictureReport, RenditionReport, StreamReport, StreamingStats},
         hardware::Hardware,
+        operations::{
+            Operations, hours,
+            types::{OperationHour, OperationStats, OperationWindow},
+        },
         storage,
         thumbnails::Thumbnails,
     },
@@ -84,6 +89,38 @@ impl System {
     #[graphql(guard = "Needs::Admin")]
     async fn thumbnails(&self, cx: &Context<'_>) -> Option<Thumbnails> {
         cx.data_opt::<Arc<dyn PictureReport>>().map(Arc::clone).map(Thumbnails)
+    }
+
+    /// How clients' operations went, those that took most time together first. For administrators.
+    #[graphql(guard = "Needs::Admin", complexity = "limits::page_cost(first, None, child_complexity)")]
+    async fn operations(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many names, at most 50; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "How far back; an hour when omitted.")] window: Option<OperationWindow>,
+    ) -> async_graphql::Result<Vec<OperationStats>> {
+        let kernel = cx.data::<Kernel>()?;
+        let window = window.unwrap_or(OperationWindow::LastHour).into();
+        let first = first.map_or(50, |first| first.clamp(0, 50)) as usize;
+        let read = Operations::of(kernel).read(window, kernel.clock.now_ms());
+        let stats = |(name, summary)| OperationStats { name, summary };
+        Ok(read.into_iter().take(first).map(stats).collect())
+    }
+
+    /// How the operations of one name went in each hour that is kept, newest first. Hours are kept for 90 days, and
+    /// written as they end. For administrators.
+    #[graphql(guard = "Needs::Admin", complexity = "limits::page_cost(first, None, child_complexity)")]
+    async fn operation_history(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The operation's name.")] name: String,
+        #[graphql(desc = "How many hours back, at most 200; 24 when omitted.")] first: Option<i32>,
+    ) -> async_graphql::Result<Vec<OperationHour>> {
+        let kernel = cx.data::<Kernel>()?;
+        let first = i64::from(first.map_or(24, |first| first.clamp(0, limits::PAGE as i32)));
+        let since = kernel.clock.now_ms() - first * 3_600_000;
+        let hours = hours::history(kernel, &name, since).await.map_err(Failure::from).graphql()?;
+        Ok(hours.into_iter().map(OperationHour).collect())
     }
 
     /// The caches in memory and how well they work. For administrators.

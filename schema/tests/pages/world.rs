@@ -154,7 +154,7 @@ impl World {
         };
         let mut request = Request::new(document).variables(Variables::from_value(variables));
         request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
-        self.api.execute(request).await
+        schema::kit::turn::drive(self.api.execute(request)).await
     }
 
     /// The data of a document that must not fail.

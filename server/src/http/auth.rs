@@ -9,7 +9,8 @@ use axum::{
     Json, Router,
     body::to_bytes,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    middleware::Next,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -70,6 +71,27 @@ pub async fn authenticate(headers: &HeaderMap, kernel: &Kernel) -> Result<Access
         }
     }
     Ok(Access::Anonymous)
+}
+
+/// Says who sends a request to a plugin's route; one that a cookie has authenticated must come from this site.
+pub async fn admit(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let (headers, method) = (request.headers().clone(), request.method().clone());
+    let access = async {
+        let access = authenticate(&headers, &edge.kernel).await?;
+        // A browser asks what it may send before it sends it, without cookie and header.
+        let by_cookie = matches!(&access, Access::Viewer(viewer) if matches!(viewer.via, Via::Session(_)));
+        if by_cookie && method != Method::OPTIONS {
+            edge.origins.check_cookie_request(&headers)?;
+        }
+        Ok::<_, Failure>(access)
+    };
+    match access.await {
+        Ok(access) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
+        Err(failure) => refuse(&failure, &headers),
+    }
 }
 
 impl Edge {

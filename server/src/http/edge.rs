@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use kernel::{
     error::Failure,
     telemetry::{Metric, MetricKind},
+    work::{TraceId, Work},
 };
 use tracing::Instrument;
 
@@ -51,7 +52,16 @@ pub fn request_id(headers: &HeaderMap) -> &str {
 }
 
 /// Gives the request an id, a span and a place in the metrics, and the response its headers.
-pub async fn enter(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+pub async fn enter(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let caller = request
+        .headers()
+        .get("traceparent")
+        .and_then(|parent| parent.to_str().ok());
+    let trace = caller.and_then(TraceId::of_traceparent).unwrap_or_else(TraceId::random);
+    Work::of(trace).run(answer(edge, trace, request, next)).await
+}
+
+async fn answer(edge: Edge, trace: TraceId, mut request: Request, next: Next) -> Response {
     let id = match request
         .headers()
         .get(REQUEST_ID)
@@ -74,7 +84,8 @@ pub async fn enter(State(edge): State<Edge>, mut request: Request, next: Next) -
         .to_owned();
     let is_playground = request.uri().path().starts_with("/playground");
     // The path is not in the span: a signed URL is a secret while it lives.
-    let span = tracing::info_span!("http.request", %method, route, request_id = %id, status = tracing::field::Empty);
+    let span = tracing::info_span!("http.request", %method, route, request_id = %id, trace_id = %trace,
+        status = tracing::field::Empty);
     // A panic costs its request alone.
     let run = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
     let mut response = run.await.unwrap_or_else(|panic| on_panic(&*panic, &span, &id));

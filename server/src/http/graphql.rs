@@ -6,6 +6,7 @@ pub mod cost;
 pub mod document;
 pub mod events;
 pub mod execute;
+pub mod kept;
 pub mod lexer;
 pub mod negotiate;
 pub mod order;
@@ -58,7 +59,7 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
             return response;
         }
     };
-    let call = match read {
+    let mut call = match read {
         Ok(call) => call,
         Err(Refused { status, failure }) => return refuse(status, &failure, &id, shape),
     };
@@ -66,7 +67,20 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
         Ok(access) => access,
         Err(failure) => return refuse(status_of_failure(&failure), &failure, &id, shape),
     };
-    let prepared = match execute::prepare(&edge, call, access.clone(), &id) {
+    let begun = std::time::Instant::now();
+    let found = match execute::find(&edge, &mut call, &access) {
+        Ok(found) => found,
+        Err(failure) => return answer(&execute::refusal(&failure, &id), shape),
+    };
+    let question = match shape {
+        Shape::EventStream => None,
+        _ => kept::question(&edge, &found, &call, &access),
+    };
+    if let Some(bytes) = question.as_ref().and_then(|question| edge.kept.find(question)) {
+        execute::count_kept(&edge, found.document.name(call.operation_name.as_deref()), begun, &id);
+        return answer::kept(bytes, shape);
+    }
+    let prepared = match execute::prepare_found(&edge, found, call, access.clone(), &id) {
         Ok(prepared) => prepared,
         Err(failure) if failure.code == &codes::METHOD_NOT_ALLOWED => {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &failure, &id, shape);
@@ -86,7 +100,14 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
         let failure = Failure::new(&codes::NOT_ACCEPTABLE, message);
         return refuse(StatusCode::NOT_ACCEPTABLE, &failure, &id, shape);
     }
-    answer(&execute::execute(&edge, prepared).await, shape)
+    let response = execute::execute(&edge, prepared).await;
+    match question.and_then(|question| Some((question, answer::plain(&response)?))) {
+        Some((question, bytes)) => {
+            edge.kept.keep(&question, bytes.clone());
+            answer::kept(bytes, shape)
+        }
+        None => answer(&response, shape),
+    }
 }
 
 /// Who asks; a cookie counts only in a request that proves to come from this site.

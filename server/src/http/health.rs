@@ -66,7 +66,7 @@ pub async fn metrics(State(edge): State<Edge>, headers: HeaderMap) -> Response {
             return problem(&failure, &headers);
         }
     }
-    edge.read_gauges();
+    edge.read_gauges().await;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], edge.kernel.metrics.encode()).into_response()
 }

@@ -10,12 +10,13 @@ use entities::id::{FileId, LibraryId, LibraryPathId};
 use kernel::{
     blob::{RelativePath, Root},
     events::MediaChanged,
+    identity,
     jobs::{Job, JobCx, Lane},
     store::Durability,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Scan, identity, known, sql};
+use crate::{Scan, known, sql};
 
 kernel::steps! {
     /// What hashing does.

@@ -16,6 +16,7 @@ use kernel::{
     blob::{RelativePath, Root},
     error::Failure,
     jobs::{Job, JobCx, Lane},
+    kind,
     store::Durability,
 };
 use media_engine::{engine::Engine, source::Source};
@@ -26,7 +27,7 @@ use media_proto::{
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 
-use crate::{Scan, code, kind, known, sql};
+use crate::{Scan, code, known, sql};
 
 kernel::steps! {
     /// What finding keyframes does.

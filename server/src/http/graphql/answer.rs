@@ -2,7 +2,7 @@
 
 use async_graphql::{Response as GraphqlResponse, ServerError, Value};
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -50,6 +50,16 @@ pub fn answer(response: &GraphqlResponse, shape: Shape) -> Response {
     write(response, status, shape)
 }
 
+/// The bytes of an answer without errors, if it is nothing but its data.
+pub fn plain(response: &GraphqlResponse) -> Option<Bytes> {
+    (response.errors.is_empty() && response.http_headers.is_empty()).then(|| to_json(response).into())
+}
+
+/// The answer of these bytes, which hold no errors.
+pub fn kept(bytes: Bytes, shape: Shape) -> Response {
+    whole(bytes.into(), StatusCode::OK, shape)
+}
+
 /// The answer to an HTTP request that is no GraphQL request.
 pub fn refuse(status: StatusCode, failure: &Failure, request_id: &str, shape: Shape) -> Response {
     write(&execute::refusal(failure, request_id), status, shape)
@@ -77,10 +87,19 @@ pub fn status_of_failure(failure: &Failure) -> StatusCode {
 }
 
 fn write(response: &GraphqlResponse, status: StatusCode, shape: Shape) -> Response {
-    let mut written = Response::new(Body::from(to_json(response)));
+    let mut written = whole(to_json(response).into(), status, shape);
+    for (name, value) in &response.http_headers {
+        if !written.headers().contains_key(name) {
+            written.headers_mut().append(name, value.clone());
+        }
+    }
+    written
+}
+
+fn whole(body: Body, status: StatusCode, shape: Shape) -> Response {
+    let mut written = Response::new(body);
     *written.status_mut() = status;
     let headers = written.headers_mut();
-    headers.extend(response.http_headers.clone());
     // Events are for streams; an error before one begins is JSON.
     let kind = if shape == Shape::EventStream {
         Shape::GraphqlJson

@@ -90,6 +90,50 @@ impl Costs {
     }
 }
 
+impl Costs {
+    /// Whether all fields of a checked operation are allowed, by the names of their types and their own.
+    pub fn selects_only(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        is_allowed: fn(&str, &str) -> bool,
+    ) -> bool {
+        self.has_only(document, &operation.selection_set.node, "Query", is_allowed)
+    }
+
+    fn has_only(
+        &self,
+        document: &ExecutableDocument,
+        set: &SelectionSet,
+        type_name: &str,
+        is_allowed: fn(&str, &str) -> bool,
+    ) -> bool {
+        set.items.iter().all(|selection| match &selection.node {
+            Selection::Field(field) => {
+                let (name, below) = (field.node.name.node.as_str(), &field.node.selection_set.node);
+                if name == "__typename" {
+                    return true;
+                }
+                let fact = self.types.get(type_name).and_then(|fields| fields.get(name));
+                is_allowed(type_name, name)
+                    && fact.is_some_and(|fact| self.has_only(document, below, &fact.type_name, is_allowed))
+            }
+            Selection::InlineFragment(inline) => {
+                let condition = inline.node.type_condition.as_ref();
+                let type_name = condition.map_or(type_name, |condition| condition.node.on.node.as_str());
+                self.has_only(document, &inline.node.selection_set.node, type_name, is_allowed)
+            }
+            Selection::FragmentSpread(spread) => {
+                let fragment = document.fragments.get(&spread.node.fragment_name.node);
+                fragment.is_some_and(|fragment| {
+                    let on = fragment.node.type_condition.node.on.node.as_str();
+                    self.has_only(document, &fragment.node.selection_set.node, on, is_allowed)
+                })
+            }
+        })
+    }
+}
+
 fn fact(field: Positioned<FieldDefinition>) -> (String, FieldFact) {
     let field = field.node;
     let is_page = field

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_graphql::{
@@ -10,14 +10,15 @@ use async_graphql::{
     parser::{
         parse_query,
         types::{
-            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection,
+            SelectionSet,
         },
     },
 };
 use kernel::error::Failure;
 use sha2::{Digest, Sha256};
 
-use super::lexer;
+use super::{cost::Costs, kept, lexer};
 use crate::codes;
 
 /// The deepest selection of an operation that does not ask for the schema itself.
@@ -37,6 +38,8 @@ pub struct Document {
     pub text: String,
     /// Its syntax tree.
     pub parsed: ExecutableDocument,
+    /// The names of the operations whose answers may be kept; one without a name is empty.
+    keepable: OnceLock<HashSet<String>>,
 }
 
 /// What can be said of an operation without the schema.
@@ -60,7 +63,11 @@ impl Document {
                 format!("the document is not GraphQL: {error}"),
             )
         })?;
-        let document = Self { text, parsed };
+        let document = Self {
+            text,
+            parsed,
+            keepable: OnceLock::new(),
+        };
         let mut measurer = Measurer::new(&document.parsed);
         let mut n_selections = 0_usize;
         for (_, operation) in document.parsed.operations.iter() {
@@ -98,6 +105,25 @@ impl Document {
             };
             Failure::new(&codes::GRAPHQL_VALIDATION_FAILED, message)
         })
+    }
+
+    /// What an operation is called: the name it was asked for by, or its own where the document has only one.
+    pub fn name<'a>(&'a self, asked: Option<&'a str>) -> Option<&'a str> {
+        let mut all = self.parsed.operations.iter();
+        asked.or_else(|| all.next().and_then(|(own, _)| Some(own?.as_str())))
+    }
+
+    /// Whether the answer to an operation may be kept.
+    pub fn is_keepable(&self, asked: Option<&str>, costs: &Costs) -> bool {
+        let keepable = self.keepable.get_or_init(|| {
+            let all = self.parsed.operations.iter();
+            let of_rows = all.filter(|(_, operation)| {
+                operation.node.ty == OperationType::Query
+                    && costs.selects_only(&self.parsed, &operation.node, kept::is_of_rows)
+            });
+            of_rows.map(|(name, _)| name.map(Name::to_string).unwrap_or_default()).collect()
+        });
+        keepable.contains(self.name(asked).unwrap_or_default())
     }
 
     /// The syntax tree with one operation of several, and without the fragments that only the others use.

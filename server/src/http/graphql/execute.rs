@@ -3,8 +3,8 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Data, Request, Response, ServerError, Value,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+    Data, Request, Response, ServerError, ServerResult, Value,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo},
     parser::types::OperationType,
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
@@ -12,8 +12,13 @@ use kernel::{
     error::{Failure, code},
     plugin::Kernel,
     telemetry::{Metric, MetricKind},
+    work::Work,
 };
-use schema::{SharedCaches, kit::access::Access};
+use schema::{
+    SharedCaches,
+    kit::{access::Access, turn},
+    system::operations::{self, Ended},
+};
 use tracing::Instrument;
 
 use super::{
@@ -37,7 +42,7 @@ const OPERATIONS: Metric = Metric {
 };
 const SECONDS: Metric = Metric {
     name: "graphql_operation_seconds",
-    help: "Time of queries and mutations",
+    help: "Time of queries and mutations, by kind and name",
     kind: MetricKind::Seconds,
 };
 
@@ -56,9 +61,29 @@ pub struct Prepared {
     request_id: String,
 }
 
+/// A document of a call, and the hash of its text.
+pub struct Found {
+    /// The document.
+    pub document: Arc<Document>,
+    /// Its SHA-256.
+    pub hash: [u8; 32],
+}
+
 /// Finds, parses and checks the document of a call.
-pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Result<Prepared, Failure> {
-    let document = find_document(edge, call.query, call.persisted, &access)?;
+pub fn prepare(edge: &Edge, mut call: Call, access: Access, request_id: &str) -> Result<Prepared, Failure> {
+    let found = find(edge, &mut call, &access)?;
+    prepare_found(edge, found, call, access, request_id)
+}
+
+/// Checks the call of a document that was found.
+pub fn prepare_found(
+    edge: &Edge,
+    found: Found,
+    call: Call,
+    access: Access,
+    request_id: &str,
+) -> Result<Prepared, Failure> {
+    let document = found.document;
     let operation = document.operation(call.operation_name.as_deref())?;
     let kind = operation.ty;
     if call.only.is_some_and(|only| only != kind) {
@@ -70,13 +95,8 @@ pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Res
     let order = Order::of(&document.parsed, operation);
     let mut request = Request::new(document.text.as_str()).variables(call.variables);
     // Names end up in traces and logs.
-    let name = call
-        .operation_name
-        .as_deref()
-        .unwrap_or("anonymous")
-        .chars()
-        .take(64)
-        .collect();
+    let name = document.name(call.operation_name.as_deref());
+    let name = name.unwrap_or(operations::ANONYMOUS).chars().take(64).collect();
     request.set_parsed_query(document.alone(call.operation_name.as_deref()));
     request.operation_name = call.operation_name;
     if access == Access::Anonymous {
@@ -93,33 +113,49 @@ pub fn prepare(edge: &Edge, call: Call, access: Access, request_id: &str) -> Res
     })
 }
 
-fn find_document(
-    edge: &Edge,
-    text: Option<String>,
-    persisted: Option<[u8; 32]>,
-    access: &Access,
-) -> Result<Arc<Document>, Failure> {
-    let Some(text) = text else {
+/// Finds the document of a call, or reads it; its text is taken.
+pub fn find(edge: &Edge, call: &mut Call, access: &Access) -> Result<Found, Failure> {
+    let Some(text) = call.query.take() else {
         // The text is what clients of automatic persisted queries compare with.
         let not_found = || Failure::new(&codes::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound");
-        return persisted
-            .and_then(|hash| edge.documents.get(&hash))
-            .ok_or_else(not_found);
+        let hash = call.persisted.ok_or_else(not_found)?;
+        let document = edge.documents.get(&hash).ok_or_else(not_found)?;
+        return Ok(Found { document, hash });
     };
     let hash = document::hash(&text);
-    if persisted.is_some_and(|sent| sent != hash) {
+    if call.persisted.is_some_and(|sent| sent != hash) {
         let message = "the document's SHA-256 is not the one it was sent with";
         return Err(Failure::new(&codes::PERSISTED_QUERY_MISMATCH, message));
     }
     if let Some(document) = edge.documents.get(&hash) {
-        return Ok(document);
+        return Ok(Found { document, hash });
     }
     let document = Arc::new(Document::parse(text)?);
     // Who is not signed in must not push out what others use.
     if *access != Access::Anonymous {
         edge.documents.keep(hash, Arc::clone(&document));
     }
-    Ok(document)
+    Ok(Found { document, hash })
+}
+
+/// Counts a query that was answered from what is kept.
+pub fn count_kept(edge: &Edge, name: Option<&str>, begun: std::time::Instant, request_id: &str) {
+    let name = name.unwrap_or(operations::ANONYMOUS);
+    let name = name.char_indices().nth(64).map_or(name, |(end, _)| &name[..end]);
+    let (took, metrics) = (begun.elapsed(), &edge.kernel.metrics);
+    let kind = kind_name(OperationType::Query);
+    metrics.add(&OPERATIONS, &[("kind", kind), ("outcome", "ok")], 1);
+    let operation = edge.operations.label(name);
+    metrics.observe(&SECONDS, &[("kind", kind), ("operation", operation)], took.as_secs_f64());
+    edge.operations.record(Ended {
+        name,
+        at: edge.kernel.clock.now_ms(),
+        took,
+        has_failed: false,
+        n_statements: 0,
+        trace_id: "",
+        request_id,
+    });
 }
 
 /// Marks the data of a subscription, whose events each get fresh loaders.
@@ -188,9 +224,13 @@ impl Prepared {
 pub async fn execute(edge: &Edge, mut prepared: Prepared) -> Response {
     let request = prepared.request(edge);
     let kind = kind_name(prepared.kind);
-    let span = tracing::info_span!("graphql.operation", kind, name = prepared.name);
+    let name = prepared.name.as_str();
+    let span = tracing::info_span!("graphql.operation", kind, name, otel.name = format!("{kind} {name}"));
+    let work = Work::within();
     let begun = std::time::Instant::now();
-    let run = AssertUnwindSafe(edge.schema.execute(request).instrument(span)).catch_unwind();
+    let run = turn::drive(edge.schema.execute(request)).instrument(span.clone());
+    let run = Arc::clone(&work).run(run);
+    let run = AssertUnwindSafe(run).catch_unwind();
     let mut response = match tokio::time::timeout(PATIENCE, run).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
@@ -210,13 +250,28 @@ pub async fn execute(edge: &Edge, mut prepared: Prepared) -> Response {
         }
     };
     prepared.seal(&mut response);
-    let outcome = if response.errors.is_empty() { "ok" } else { "error" };
-    edge.kernel
-        .metrics
-        .add(&OPERATIONS, &[("kind", kind), ("outcome", outcome)], 1);
-    edge.kernel
-        .metrics
-        .observe(&SECONDS, &[("kind", kind)], begun.elapsed().as_secs_f64());
+    let has_failed = !response.errors.is_empty();
+    let outcome = if has_failed { "error" } else { "ok" };
+    let took = begun.elapsed();
+    let operation = edge.operations.label(name);
+    let metrics = &edge.kernel.metrics;
+    metrics.add(&OPERATIONS, &[("kind", kind), ("outcome", outcome)], 1);
+    let seconds = took.as_secs_f64();
+    metrics.observe(&SECONDS, &[("kind", kind), ("operation", operation)], seconds);
+    let n_statements = work.n_statements();
+    if took >= edge.slow_operation {
+        let elapsed_ms = took.as_millis() as u64;
+        tracing::warn!(parent: &span, name, elapsed_ms, n_statements, outcome, "slow operation");
+    }
+    edge.operations.record(Ended {
+        name,
+        at: edge.kernel.clock.now_ms(),
+        took,
+        has_failed,
+        n_statements,
+        trace_id: &work.trace().to_string(),
+        request_id: &prepared.request_id,
+    });
     response
 }
 
@@ -286,7 +341,7 @@ fn kind_name(kind: OperationType) -> &'static str {
 }
 
 /// Gives every event of a subscription loaders of its own: those of the subscription would answer from what they
-/// loaded for earlier events.
+/// loaded for earlier events. And marks root fields in traces.
 pub struct FreshLoaders {
     /// The handles that loaders are made of.
     pub kernel: Kernel,
@@ -313,7 +368,21 @@ impl Extension for FreshLoaders {
             return next.run(cx, name).await;
         };
         let data = request_data(&self.kernel, &self.shared, &self.plugins, access);
-        next.run_with_data(cx, name, data).await
+        turn::drive(next.run_with_data(cx, name, data)).await
+    }
+
+    /// Each root field is a span of its own; those below it would be thousands.
+    async fn resolve(
+        &self,
+        cx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        if info.path_node.parent.is_some() {
+            return next.run(cx, info).await;
+        }
+        let span = tracing::info_span!("graphql.field", otel.name = info.name, field = info.name);
+        next.run(cx, info).instrument(span).await
     }
 }
 

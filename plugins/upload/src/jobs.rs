@@ -1,0 +1,4 @@
+//! The jobs of this plugin.
+
+pub mod finish;
+pub mod sweep;
