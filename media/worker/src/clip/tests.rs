@@ -1,5 +1,7 @@
 //! Clips against their sources: every frame of the range once, at its time, and the middle bit by bit.
 
+mod films;
+
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
