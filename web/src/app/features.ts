@@ -12,6 +12,7 @@ import { mediaFeature } from "@/features/media/feature";
 import { organizeFeature } from "@/features/organize/feature";
 import { settingsFeature } from "@/features/settings/feature";
 import { trashFeature } from "@/features/trash/feature";
+import { uploadFeature } from "@/features/upload/feature";
 
 /** Pages for people who are signed in. */
 export const features: readonly Feature[] = [
@@ -20,6 +21,7 @@ export const features: readonly Feature[] = [
   collectionsFeature,
   organizeFeature,
   duplicatesFeature,
+  uploadFeature,
   trashFeature,
   jobsFeature,
   librariesFeature,

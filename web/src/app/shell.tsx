@@ -16,6 +16,7 @@ import { features } from "./features";
 import styles from "./shell.module.css";
 
 const JobPill = lazy(async () => ({ default: (await import("./job-pill")).JobPill }));
+const Uploads = lazy(async () => ({ default: (await import("./uploads")).Uploads }));
 const Palette = lazy(async () => ({ default: (await import("./palette")).Palette }));
 const KeyHelp = lazy(async () => ({ default: (await import("./key-help")).KeyHelp }));
 const AccountMenu = lazy(async () => ({ default: (await import("./account-menu")).AccountMenu }));
@@ -35,6 +36,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const [isMoreOpen, setIsMoreOpen] = useState(false);
   const [location] = useLocation();
   const hasContent = useHasContent();
+  const canEdit = useCanEdit();
   // Going somewhere closes the phone's menu.
   const [seen, setSeen] = useState(location);
   if (seen !== location) {
@@ -69,6 +71,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           <img src="/icon.svg" alt="" width="28" height="28" />
           <span>{t("app.name")}</span>
         </Link>
+        <Suspense>{hasContent && canEdit && <Uploads />}</Suspense>
         <Suspense>{hasContent && <JobPill />}</Suspense>
         <button type="button" className={styles.palette} onClick={() => setOverlay("palette")} aria-keyshortcuts="Control+Shift+P">
           <SearchIcon />

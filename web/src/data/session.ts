@@ -34,6 +34,11 @@ export function useSession(): Session {
   return useSyncExternalStore(subscribe, () => session);
 }
 
+/** The name of the signed-in account at this moment, for stores outside React. */
+export function currentViewer(): string | null {
+  return session.kind === "known" ? (session.viewer?.name ?? null) : null;
+}
+
 /** Whether the signed-in account administrates the server. The server decides again on every request. */
 export function useIsAdmin(): boolean {
   return useRole() === "admin";

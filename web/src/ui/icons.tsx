@@ -22,6 +22,13 @@ export function Icon({ children }: { readonly children: ReactNode }) {
   );
 }
 
+export const UploadIcon = () => (
+  <Icon>
+    <path d="M12 16V4m0 0L7.5 8.5M12 4l4.5 4.5" />
+    <path d="M4 16v3a1.5 1.5 0 0 0 1.5 1.5h13A1.5 1.5 0 0 0 20 19v-3" />
+  </Icon>
+);
+
 export const VideoIcon = () => (
   <Icon>
     <rect x="3" y="5" width="18" height="14" rx="2.5" />

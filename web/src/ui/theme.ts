@@ -1,4 +1,4 @@
-//! The chosen theme: kept in this browser, applied as an attribute that tokens.css reads. public/theme.js applies it before first paint.
+//! The chosen theme: kept in this browser, applied as an attribute that tokens.css reads. public/start.js applies it before first paint.
 
 /** `system` follows the device. */
 export const themes = ["system", "dark", "light"] as const;
