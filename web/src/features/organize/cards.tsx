@@ -9,6 +9,7 @@ import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
+import { GearIcon } from "@/ui/more-icons";
 import styles from "./named-list.module.css";
 
 /** A named thing as the card shows it. */
@@ -29,14 +30,16 @@ interface CardsProps {
   readonly things: readonly NamedThing[];
   readonly field: Condition["field"];
   readonly emptyText: string;
+  /** Given to whoever may change them. */
+  readonly onEdit: ((id: string) => void) | null;
 }
 
-export function Cards({ things, field, emptyText }: CardsProps) {
+export function Cards({ things, field, emptyText, onEdit }: CardsProps) {
   if (things.length === 0) return <Empty title={emptyText} />;
   return (
     <ul className={styles.cards}>
       {things.map((thing) => (
-        <li key={thing.id}>
+        <li key={thing.id} className={styles.thing}>
           <Link className={styles.card} href={libraryOf(field, thing.id)}>
             <span className={styles.covers}>
               {[0, 1, 2].map((index) => {
@@ -54,6 +57,11 @@ export function Cards({ things, field, emptyText }: CardsProps) {
               <span className={styles.count}>{t("library.counts", { count: thing.mediaCount })}</span>
             </span>
           </Link>
+          {onEdit !== null && (
+            <span className={styles.edit}>
+              <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: thing.name })} onClick={() => onEdit(thing.id)} />
+            </span>
+          )}
         </li>
       ))}
     </ul>

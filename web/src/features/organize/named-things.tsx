@@ -1,0 +1,98 @@
+//! People and studios: the same page of cards with counts and pictures, and a dialog to change one.
+
+import "@/lib/page-messages";
+import { useState } from "react";
+import { useClient, useQuery } from "urql";
+import { Failed, Loading, problemText } from "@/components/states";
+import { graphql } from "@/data/graphql";
+import { useCanEdit } from "@/data/session";
+import { t } from "@/lib/messages";
+import { Cards, More } from "./cards";
+import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
+import { type EditedThing, ThingDialog, type ThingKind } from "./thing-dialog";
+
+const NamedThings = graphql(`
+  query NamedThings($first: Int!, $after: String, $search: String, $sort: [NamedSort!], $people: Boolean!, $studios: Boolean!) {
+    people(first: $first, after: $after, search: $search, sort: $sort) @include(if: $people) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id name aliases mediaCount media(first: 3) { nodes { __typename id thumbnail { url thumbhash srcset { url width } } } } }
+    }
+    studios(first: $first, after: $after, search: $search, sort: $sort) @include(if: $studios) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id name parent { id } mediaCount media(first: 3) { nodes { __typename id thumbnail { url thumbhash srcset { url width } } } } }
+    }
+  }
+`);
+
+const NewPerson = graphql(`mutation NewPerson($input: CreatePersonInput!) { createPerson(input: $input) { person { id } } }`);
+const NewStudio = graphql(`mutation NewStudio($input: CreateStudioInput!) { createStudio(input: $input) { studio { id } } }`);
+
+const pageSize = 48;
+
+const texts = {
+  people: { title: "nav.people", create: "organize.newPerson", none: "organize.noPeople" },
+  studio: { title: "nav.studios", create: "organize.newStudio", none: "organize.noStudios" },
+} as const;
+
+export function NamedThingsPage({ kind }: { readonly kind: ThingKind }) {
+  const client = useClient();
+  // A change makes all windows stale.
+  const [turn, setTurn] = useState(0);
+  const [edited, setEdited] = useState<EditedThing | null>(null);
+  const changed = () => setTurn((known) => known + 1);
+  const create = async (name: string) => {
+    const result = kind === "people" ? client.mutation(NewPerson, { input: { name } }) : client.mutation(NewStudio, { input: { name } });
+    const { error } = await result.toPromise();
+    changed();
+    return error ? problemText(error) : null;
+  };
+  return (
+    <NamedPage title={t(texts[kind].title)} createTitle={t(texts[kind].create)} onCreate={create}>
+      {(search) => (
+        <>
+          <List key={`${search.text} ${search.order} ${turn}`} kind={kind} search={search} onEdit={setEdited} />
+          {edited !== null && <ThingDialog key={edited.id} kind={kind} thing={edited} onChanged={changed} onClose={() => setEdited(null)} />}
+        </>
+      )}
+    </NamedPage>
+  );
+}
+
+interface ListProps {
+  readonly kind: ThingKind;
+  readonly search: NamedSearch;
+  readonly onEdit: (thing: EditedThing) => void;
+}
+
+function List(props: ListProps) {
+  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
+  return cursors.map((after, index) => (
+    <Window key={after} {...props} after={after} onMore={index === cursors.length - 1 ? (next: string) => setCursors([...cursors, next]) : null} />
+  ));
+}
+
+interface WindowProps extends ListProps {
+  readonly after: string | null;
+  /** Given to the last window alone. */
+  readonly onMore: ((cursor: string) => void) | null;
+}
+
+function Window({ kind, search, after, onMore, onEdit }: WindowProps) {
+  const canEdit = useCanEdit();
+  const [{ data, error }, retry] = useQuery({
+    query: NamedThings,
+    variables: { first: pageSize, ...namedArguments(search), ...(after === null ? {} : { after }), people: kind === "people", studios: kind === "studio" },
+    requestPolicy: "cache-and-network",
+  });
+  if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
+  const page = data?.people ?? data?.studios;
+  if (!page) return <Loading />;
+  const things = data?.people?.nodes.map((person) => ({ ...person, parent: null })) ?? data?.studios?.nodes.map((studio) => ({ ...studio, aliases: [] })) ?? [];
+  const next = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+  return (
+    <>
+      <Cards things={things} field={kind} emptyText={t(texts[kind].none)} onEdit={canEdit ? (id) => onEdit(things.find((thing) => thing.id === id) ?? { id, name: "", aliases: [], parent: null }) : null} />
+      <More onMore={next !== null && onMore !== null ? () => onMore(next) : null} />
+    </>
+  );
+}
