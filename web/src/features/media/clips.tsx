@@ -11,13 +11,11 @@ import { formatDuration } from "@/lib/format";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { formatTimecode } from "@/lib/playing";
-import { fractionOf, isTerminal } from "@/lib/progress";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
-import { ProgressBar } from "@/ui/progress-bar";
-import { showToast } from "@/ui/toast";
 import styles from "./clips.module.css";
+import { Making } from "./making";
 import type { Range } from "./player/timeline";
 
 const VideoClips = graphql(`
@@ -34,12 +32,6 @@ const CreateClip = graphql(
   `mutation CreateClip($input: CreateClipInput!) { createClip(input: $input) { clip { id title start end status } job { ...JobRow } } }`,
   [JobRowFragment],
 );
-
-const ClipJob = graphql(`
-  query ClipJob($id: ID!) {
-    node(id: $id) { __typename id ... on Job { status title progress { done total fraction } error { message } } }
-  }
-`);
 
 const pollMs = 2000;
 const modes = ["SMART", "EXACT", "KEYFRAME"] as const;
@@ -153,20 +145,4 @@ function ClipForm({ mediaId, start, end, onMade }: ClipFormProps) {
       </Button>
     </form>
   );
-}
-
-/** The job's progress: the tray's subscription keeps it up to date in the cache. */
-function Making({ id, onOver }: { readonly id: string; readonly onOver: () => void }) {
-  const [{ data }] = useQuery({ query: ClipJob, variables: { id } });
-  const job = data?.node?.__typename === "Job" ? data.node : null;
-  const status = job?.status;
-  const reason = job?.error?.message;
-  // The clip appears in the list, which is asked for again.
-  useEffect(() => {
-    if (status === undefined || !isTerminal(status)) return;
-    if (status === "FAILED") showToast({ text: t("edit.failed", { reason: reason ?? "" }), tone: "bad" });
-    onOver();
-  }, [status, reason, onOver]);
-  if (job === null) return null;
-  return <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />;
 }

@@ -26,6 +26,7 @@ import { MediaInfo, MediaInfoFragment } from "./media-info";
 import styles from "./media-page.module.css";
 import { type CaptionTrack, Player, type PlayerHandle } from "./player/player";
 import type { Range } from "./player/timeline";
+import { Renditions } from "./renditions";
 import { Similar } from "./similar";
 import { useNeighbors } from "./use-neighbors";
 
@@ -223,6 +224,7 @@ function MediaPage({ id }: { readonly id: string }) {
           {media.__typename === "Video" && (
             <Clips mediaId={media.id} range={range} onRange={setRange} onSeek={(seconds) => player.current?.seek(seconds)} />
           )}
+          {media.__typename === "Video" && <Renditions mediaId={media.id} onMade={reload} />}
           {media.__typename !== "Image" && (
             <Markers
               mediaId={media.id}

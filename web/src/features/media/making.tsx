@@ -1,0 +1,37 @@
+//! A job that makes something of the item, as a bar where its result will stand.
+
+import { useEffect } from "react";
+import { useQuery } from "urql";
+import { graphql } from "@/data/graphql";
+import { t } from "@/lib/messages";
+import { fractionOf, isTerminal } from "@/lib/progress";
+import { ProgressBar } from "@/ui/progress-bar";
+import { showToast } from "@/ui/toast";
+
+const MakingJob = graphql(`
+  query MakingJob($id: ID!) {
+    node(id: $id) { __typename id ... on Job { status title progress { done total fraction } error { message } } }
+  }
+`);
+
+interface MakingProps {
+  readonly id: string;
+  /** Called when the job ended, however it did; what it made is asked for then. */
+  readonly onOver: () => void;
+}
+
+/** The job's progress: the tray's subscription keeps it up to date in the cache. */
+export function Making({ id, onOver }: MakingProps) {
+  const [{ data }] = useQuery({ query: MakingJob, variables: { id } });
+  const job = data?.node?.__typename === "Job" ? data.node : null;
+  const status = job?.status;
+  const reason = job?.error?.message;
+  // The clip appears in the list, which is asked for again.
+  useEffect(() => {
+    if (status === undefined || !isTerminal(status)) return;
+    if (status === "FAILED") showToast({ text: t("edit.failed", { reason: reason ?? "" }), tone: "bad" });
+    onOver();
+  }, [status, reason, onOver]);
+  if (job === null) return null;
+  return <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />;
+}
