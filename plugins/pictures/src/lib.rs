@@ -99,6 +99,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    fn max_bytes(&self) -> i64 {
+        i64::try_from(self.max_bytes).unwrap_or(i64::MAX)
+    }
+
+    /// What is drawn while the store holds so many bytes: what a sweep would drop first is not made above the budget.
+    fn wishes(&self, bytes: i64) -> Wishes {
+        let has_room = bytes < self.max_bytes();
+        Wishes {
+            sprites: self.sprites && has_room,
+            previews: self.previews && has_room,
+            waveforms: self.waveforms,
+        }
+    }
+}
+
 /// The plugin `pictures`.
 pub struct Pictures {
     config: Config,
@@ -219,25 +235,37 @@ impl Pictures {
         }
     }
 
-    fn max_bytes(&self) -> i64 {
-        i64::try_from(self.config.max_bytes).unwrap_or(i64::MAX)
-    }
-
-    /// What is drawn while the store holds so many bytes: what a sweep would drop first is not made above the budget.
-    fn wishes(&self, bytes: i64) -> Wishes {
-        let has_room = bytes < self.max_bytes();
-        Wishes {
-            sprites: self.config.sprites && has_room,
-            previews: self.config.previews && has_room,
-            waveforms: self.config.waveforms,
-        }
-    }
-
     fn count(&self, kernel: &Kernel, drawn: Option<&Drawn>) {
         let result = if drawn.is_some() { "drawn" } else { "failed" };
         kernel.metrics.add(&ITEMS, &[("result", result)], 1);
         if let Some(drawn) = drawn {
             kernel.metrics.observe(&SECONDS, &[], drawn.took_ms as f64 / 1000.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn what_would_be_dropped_first_is_not_made_without_room() {
+        let config = Config {
+            max_bytes: 1000,
+            ..Config::default()
+        };
+        let wanted = |bytes| {
+            let wishes = config.wishes(bytes);
+            (wishes.sprites, wishes.previews, wishes.waveforms)
+        };
+        assert_eq!(wanted(0), (true, true, true));
+        assert_eq!(wanted(999), (true, true, true));
+        assert_eq!(wanted(1000), (false, false, true));
+        let endless = Config {
+            max_bytes: u64::MAX,
+            sprites: false,
+            ..Config::default()
+        };
+        assert!(!endless.wishes(i64::MAX - 1).sprites && endless.wishes(i64::MAX - 1).previews);
     }
 }

@@ -110,7 +110,7 @@ impl Job for GeneratePictures {
             sql::execute(&*tx, "delete from picture_request where request_id = $1", [id.into()]).await?;
             tx.commit().await?;
         }
-        if total::read(kernel.store.reader()).await?.bytes > pictures.max_bytes() {
+        if total::read(kernel.store.reader()).await?.bytes > pictures.config.max_bytes() {
             kernel.jobs.start_one(&SweepPictures {}, Enqueue::default()).await?;
         }
         Ok(())
@@ -151,7 +151,7 @@ impl Run<'_> {
                 self.cx.step(GenerateStep::Draw, Some(self.need().count(db).await?));
             }
             after = last.media;
-            let wishes = self.pictures.wishes(total::read(db).await?.bytes);
+            let wishes = self.pictures.config.wishes(total::read(db).await?.bytes);
             n_done += tasks.len() as u64;
             self.draw_all(tasks, wishes).await?;
         }

@@ -73,7 +73,7 @@ impl Job for SweepPictures {
 async fn evict(cx: &JobCx<SweepStep>, pictures: &Pictures) -> anyhow::Result<bool> {
     cx.checkpoint().await?;
     let db = cx.kernel().store.reader();
-    let mut over = total::read(db).await?.bytes - pictures.max_bytes();
+    let mut over = total::read(db).await?.bytes - pictures.config.max_bytes();
     if over <= 0 {
         return Ok(false);
     }
