@@ -20,6 +20,7 @@ use bytes::Bytes;
 use kernel::{
     plugin::Kernel,
     shelf::{Shelf, ShelfStats},
+    stored::{Stored, StoredTrack},
 };
 use media_engine::{budget::Demand, engine::Engine};
 use media_proto::{error::MediaError, job::Class};
@@ -164,6 +165,9 @@ impl Desk {
         {
             return Err(NotMade::Unknown);
         }
+        if let Some(track) = wanted.rendition.as_stored() {
+            return self.inner.stored(track, wanted.part).await.map(Some);
+        }
         if wanted.part == Part::Header
             && let Some(header) = wanted.rendition.header()
         {
@@ -220,6 +224,23 @@ impl Inner {
             return header;
         }
         wanted.rendition.header().unwrap_or(header)
+    }
+
+    /// A part of what is made already. It goes to no shelf, for it lies on the disk.
+    async fn stored(&self, track: &StoredTrack, part: Part) -> Result<Bytes, NotMade> {
+        let n = match part {
+            Part::Header => return Ok(track.header.clone()),
+            Part::Segment(n) => n,
+        };
+        let stored = self.kernel.parts.get::<Stored>().ok_or(NotMade::Unknown)?;
+        match stored.0.segment(track, n).await {
+            // It was removed since the playlist was written.
+            Ok(found) => found.ok_or(NotMade::Unknown),
+            Err(error) => {
+                tracing::warn!(object = %track.key, %error, "a stored segment could not be read");
+                Err(NotMade::NotYet)
+            }
+        }
     }
 
     /// Tells a head that somebody follows it, so that it goes on.

@@ -4,8 +4,11 @@ pub mod choice;
 pub mod copies;
 pub mod load;
 pub mod shape;
+pub mod stored;
 
 use std::sync::Arc;
+
+use kernel::objects::ObjectKey;
 
 use self::choice::Choice;
 use crate::{
@@ -38,6 +41,8 @@ pub struct Plan {
     pub extension: Option<String>,
     /// Where the presentation begins, in microseconds on the file's own clock.
     pub start_us: i64,
+    /// What of it was stored when it was made.
+    pub stored: Vec<ObjectKey>,
     /// The bytes of the tables it holds.
     weight: u32,
 }

@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use data_encoding::BASE32HEX_NOPAD;
 use entities::id::FileId;
-use kernel::shelf::ShelfKey;
+use kernel::{shelf::ShelfKey, stored::StoredTrack};
 use media_engine::{budget::Demand, head::HeadJob, playlist::VideoRange};
 use media_proto::{
     copy::CopyHead,
-    head::{AAC_FRAME, AudioHead, VideoHead},
+    head::{AAC_FRAME, AudioHead, VIDEO_TICKS, VideoHead},
 };
 
 /// Raised when segments of before do not fit those that heads make now.
@@ -75,6 +75,15 @@ enum Track {
     Audio(AudioHead),
     Copy(CopyHead, Copied),
     Keyframes(VideoHead),
+    Stored(VideoHead, Stored),
+}
+
+/// What is known of pictures that are made already.
+#[derive(Debug)]
+struct Stored {
+    track: Arc<StoredTrack>,
+    /// How long each segment is, in microseconds.
+    lengths_us: Vec<i64>,
 }
 
 /// What is known of a stream that is copied.
@@ -168,6 +177,30 @@ impl Rendition {
         Self::new(file, Track::Copy(head, copied), end_us, Arc::default(), label, ffmpeg)
     }
 
+    /// Pictures that were made as a whole by such a head, and are kept.
+    pub fn stored(file: FileState, head: VideoHead, track: Arc<StoredTrack>, label: Label, ffmpeg: &str) -> Self {
+        let us = |ticks: i64| (ticks * 1_000_000 + i64::from(VIDEO_TICKS) / 2) / i64::from(VIDEO_TICKS);
+        let (mut at, mut lengths_us) = (0, Vec::with_capacity(track.segments.len()));
+        for segment in &track.segments {
+            let next = at + i64::from(segment.duration);
+            lengths_us.push(us(next) - us(at));
+            at = next;
+        }
+        let header = track.header.clone();
+        let made = Track::Stored(head, Stored { track, lengths_us });
+        let rendition = Self::new(file, made, us(at), Arc::default(), label, ffmpeg);
+        rendition.agrees(&header);
+        rendition
+    }
+
+    /// What holds its segments, if they are made already.
+    pub fn as_stored(&self) -> Option<&Arc<StoredTrack>> {
+        match &self.track {
+            Track::Stored(_, stored) => Some(&stored.track),
+            Track::Video(_) | Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) => None,
+        }
+    }
+
     fn new(file: FileState, track: Track, end_us: i64, keyframes: Arc<Vec<i64>>, label: Label, ffmpeg: &str) -> Self {
         let Label {
             name,
@@ -190,7 +223,7 @@ impl Rendition {
     /// The settings of pictures that are encoded; none of others.
     pub fn as_video(&self) -> Option<&VideoHead> {
         match &self.track {
-            Track::Video(head) => Some(head),
+            Track::Video(head) | Track::Stored(head, _) => Some(head),
             Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) => None,
         }
     }
@@ -203,7 +236,7 @@ impl Rendition {
     /// What it carries.
     pub fn shows(&self) -> Shows {
         match &self.track {
-            Track::Video(_) | Track::Keyframes(_) => Shows::Pictures(VideoRange::Sdr),
+            Track::Video(_) | Track::Keyframes(_) | Track::Stored(..) => Shows::Pictures(VideoRange::Sdr),
             Track::Audio(head) => Shows::Sound {
                 channels: head.rendition.channels,
                 sample_rate: head.rendition.sample_rate,
@@ -216,7 +249,7 @@ impl Rendition {
     pub fn told_codecs(&self) -> Option<&str> {
         match &self.track {
             Track::Copy(_, copied) => Some(&copied.codecs),
-            Track::Video(_) | Track::Audio(_) | Track::Keyframes(_) => None,
+            Track::Video(_) | Track::Audio(_) | Track::Keyframes(_) | Track::Stored(..) => None,
         }
     }
 
@@ -225,6 +258,7 @@ impl Rendition {
         match &self.track {
             Track::Video(head) | Track::Keyframes(head) => head.n_segments,
             Track::Copy(_, copied) => copied.lengths_us.len() as u32,
+            Track::Stored(_, stored) => stored.lengths_us.len() as u32,
             Track::Audio(head) => {
                 let frames = head.n_frames;
                 let (length, over) = head.grid.length();
@@ -252,6 +286,7 @@ impl Rendition {
             }
             Track::Video(head) | Track::Keyframes(head) => head.grid.length_us(n, self.end_us),
             Track::Copy(_, copied) => copied.lengths_us.get(n as usize).copied().unwrap_or(0),
+            Track::Stored(_, stored) => stored.lengths_us.get(n as usize).copied().unwrap_or(0),
             Track::Audio(head) => {
                 let at = |n| frames_us(self.audio_start(head, n), head.rendition.sample_rate);
                 at(n + 1) - at(n)
@@ -267,7 +302,7 @@ impl Rendition {
     /// How long a usual segment is, in seconds.
     pub fn segment_seconds(&self) -> f64 {
         let grid = match &self.track {
-            Track::Video(head) | Track::Keyframes(head) => head.grid,
+            Track::Video(head) | Track::Keyframes(head) | Track::Stored(head, _) => head.grid,
             Track::Audio(head) => head.grid,
             Track::Copy(_, copied) => {
                 let n = copied.lengths_us.len().max(1) as f64;
@@ -291,6 +326,13 @@ impl Rendition {
             // The encoder holds its rate on average over few frames only.
             Track::Audio(head) => head.rendition.bit_rate * 5 / 4 + CONTAINER_BITS,
             Track::Copy(_, copied) => copied.bit_rate * 2 + CONTAINER_BITS,
+            Track::Stored(_, stored) => {
+                let sized = stored.track.segments.iter().zip(&stored.lengths_us);
+                sized
+                    .map(|(segment, us)| bits_a_second(segment.n_bytes.into(), *us))
+                    .max()
+                    .unwrap_or(0)
+            }
             // No picture is larger than the decoder's buffer.
             Track::Keyframes(head) => {
                 (head.rendition.buffer_bits as f64 / self.segment_seconds()) as u64 + CONTAINER_BITS
@@ -300,11 +342,21 @@ impl Rendition {
 
     /// The bits a second that are aimed at, the container included.
     pub fn mean_bit_rate(&self) -> u64 {
+        if let Track::Stored(_, stored) = &self.track {
+            let n_bytes = stored
+                .track
+                .segments
+                .iter()
+                .map(|segment| u64::from(segment.n_bytes))
+                .sum();
+            return bits_a_second(n_bytes, self.end_us);
+        }
         let rate = match &self.track {
             Track::Video(head) => head.rendition.bit_rate,
             Track::Audio(head) => head.rendition.bit_rate,
             Track::Copy(_, copied) => copied.bit_rate,
             Track::Keyframes(head) => head.rendition.bit_rate / 4,
+            Track::Stored(head, _) => head.rendition.bit_rate,
         };
         rate + CONTAINER_BITS
     }
@@ -312,7 +364,7 @@ impl Rendition {
     /// The work of a head that begins with this segment.
     pub fn head(&self, first: u32) -> HeadJob {
         match &self.track {
-            Track::Video(head) => {
+            Track::Video(head) | Track::Stored(head, _) => {
                 let boundary = head
                     .start_pts
                     .saturating_add(head.grid.first_tick(first, head.time_base));
@@ -339,7 +391,9 @@ impl Rendition {
                 decoded.encode(rendition.width, rendition.height, fps)
             }
             // A fiftieth of a processor; copying takes less.
-            Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) => Demand::default().encode(1280, 720, 1.0),
+            Track::Audio(_) | Track::Copy(..) | Track::Keyframes(_) | Track::Stored(..) => {
+                Demand::default().encode(1280, 720, 1.0)
+            }
         }
     }
 
@@ -366,6 +420,11 @@ impl Rendition {
 /// Boxes around the samples: some two hundred bytes a segment and a dozen a frame.
 const CONTAINER_BITS: u64 = 12_000;
 
+fn bits_a_second(n_bytes: u64, us: i64) -> u64 {
+    let bits = u128::from(n_bytes) * 8_000_000;
+    u64::try_from(bits.div_ceil(u128::from(us.max(1).unsigned_abs()))).unwrap_or(u64::MAX)
+}
+
 /// Frames of sound in microseconds, to the nearest.
 fn frames_us(n_frames: u64, sample_rate: u32) -> i64 {
     let rate = i128::from(sample_rate.max(1));
@@ -383,6 +442,7 @@ fn name_of(file: FileState, track: &Track, ffmpeg: &str) -> RenditionId {
     // Only a value that is no text or number could fail to be written, and there is none in it.
     let settings = match track {
         Track::Keyframes(head) => serde_json::to_vec(&("keyframes", head)),
+        Track::Stored(head, stored) => serde_json::to_vec(&("stored", stored.track.key.to_string(), head)),
         Track::Video(head) => serde_json::to_vec(head),
         Track::Audio(head) => serde_json::to_vec(head),
         Track::Copy(head, _) => serde_json::to_vec(head),
@@ -394,64 +454,4 @@ fn name_of(file: FileState, track: &Track, ffmpeg: &str) -> RenditionId {
 }
 
 #[cfg(test)]
-mod tests {
-    use media_proto::{grid::Grid, rendition::AudioRendition};
-
-    use super::*;
-
-    fn sound(n_frames: u64) -> Rendition {
-        let head = AudioHead {
-            extension: None,
-            start_us: 0,
-            rendition: AudioRendition {
-                stream: 1,
-                channels: 2,
-                sample_rate: 48_000,
-                bit_rate: 128_000,
-            },
-            grid: Grid::new(Some((30_000, 1001)), 4000),
-            first: 0,
-            until: 0,
-            n_frames,
-        };
-        let file = FileState {
-            id: FileId(1),
-            size: 2,
-            mtime_ns: 3,
-        };
-        Rendition::audio(file, head, Label::default(), "ffmpeg")
-    }
-
-    #[test]
-    fn the_segments_of_sound_are_those_with_frames_and_last_as_long_as_it() {
-        for n_frames in [1, 187, 188, 189, 375, 376, 168_750] {
-            let track = sound(n_frames);
-            let lengths = track.lengths_us();
-            assert!(lengths.iter().all(|length| *length > 0), "{n_frames}: {lengths:?}");
-            assert_eq!(lengths.iter().sum::<i64>(), track.end_us, "{n_frames}");
-        }
-        assert_eq!(sound(188).n_segments(), 1, "188 frames begin before 4.004 s");
-        assert_eq!(sound(189).n_segments(), 2);
-        assert_eq!(sound(0).n_segments(), 0);
-    }
-
-    #[test]
-    fn a_name_comes_back_from_its_text_and_stands_for_all_that_matters() {
-        let track = sound(100);
-        assert_eq!(track.id.to_string().parse(), Ok(track.id));
-        assert_eq!(
-            track.id.to_string().to_uppercase().parse::<RenditionId>(),
-            Err(Malformed)
-        );
-        assert_eq!("".parse::<RenditionId>(), Err(Malformed));
-        assert_ne!(sound(101).id, track.id);
-        let other = FileState {
-            mtime_ns: 4,
-            ..track.file
-        };
-        let again = |file, ffmpeg| name_of(file, &track.track, ffmpeg);
-        assert_ne!(again(other, "ffmpeg"), track.id);
-        assert_ne!(again(track.file, "another"), track.id);
-        assert_eq!(again(track.file, "ffmpeg"), track.id);
-    }
-}
+mod tests;

@@ -9,7 +9,12 @@ use entities::{
     keyframe_table,
     stream::{self, StreamKind},
 };
-use kernel::{library_file::LibraryFile, parts::Parts, store::Store};
+use kernel::{
+    library_file::LibraryFile,
+    parts::Parts,
+    store::Store,
+    stored::{Stored, StoredTrack},
+};
 use media_engine::{engine::Engine, source::Source};
 use media_proto::{
     grid::{Grid, TimeBase},
@@ -75,7 +80,24 @@ pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> R
         Some(video) => Some(cuts(store, &engine, &file, video).await?),
         None => None,
     };
-    Ok(maker.plan(&streams, video.zip(cuts)))
+    let mut plan = maker.plan(&streams, video.zip(cuts));
+    if let Some(plan) = &mut plan {
+        let tracks = stored(store, parts, state).await;
+        plan.take_stored(&tracks, &engine.ffmpeg().ffmpeg_hash);
+    }
+    Ok(plan)
+}
+
+/// What is stored of a file; nothing where that cannot be known, for everything can be made.
+pub async fn stored(store: &Store, parts: &Parts, file: FileState) -> Vec<Arc<StoredTrack>> {
+    let Some(stored) = parts.get::<Stored>() else {
+        return Vec::new();
+    };
+    let found = stored.0.of_file(store, file.id, file.size, file.mtime_ns).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!(file = %file.id, %error, "what is stored of a file could not be read");
+        Vec::new()
+    })
 }
 
 struct Maker<'a> {
@@ -141,6 +163,7 @@ impl Maker<'_> {
             texts: Text::all(streams),
             extension: self.extension.clone(),
             start_us,
+            stored: Vec::new(),
             weight,
         })
     }

@@ -20,7 +20,7 @@ use crate::{
     Stream, code,
     desk::{NotMade, Wanted, growing::Opened},
     header::{self, Facts},
-    plan::{Plan, choice::Choice, shape::Ceiling},
+    plan::{Plan, choice::Choice, load, shape::Ceiling},
     presentation::{Places, presentation},
     rendition::{Part, Rendition, RenditionId, Shows},
     texts,
@@ -218,6 +218,18 @@ impl Answerer<'_> {
         })
     }
 
+    /// The current plan with what is stored now.
+    async fn plan_with_stored(&self, file: FileId) -> Result<Arc<Plan>, Failure> {
+        let plan = self.current_plan(file).await?;
+        let kernel = &self.stream.kernel;
+        let tracks = load::stored(&kernel.store, &kernel.parts, plan.file).await;
+        if plan.has_stored(&tracks) {
+            return Ok(plan);
+        }
+        self.stream.plans.invalidate([file]);
+        self.current_plan(file).await
+    }
+
     async fn rendition(&self, file: FileId, id: RenditionId) -> Result<(Arc<Plan>, Arc<Rendition>), Failure> {
         let plan = self.stream.plans.get(file).await?;
         let plan = plan.ok_or_else(|| unknown(&file.to_string()))?;
@@ -226,7 +238,7 @@ impl Answerer<'_> {
     }
 
     async fn presentation(&self, file: FileId, choice: Choice) -> Result<Presentation, Failure> {
-        let plan = self.current_plan(file).await?;
+        let plan = self.plan_with_stored(file).await?;
         let tracks = match self.described(&plan, choice).await {
             // What cannot be copied after all is encoded.
             Err(_) if !matches!(choice, Choice::Ladder(_)) => {

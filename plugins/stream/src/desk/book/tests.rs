@@ -163,3 +163,28 @@ fn a_head_that_keeps_ending_without_what_is_wanted_is_given_up() {
     assert_eq!(n_heads, MAX_TRIES);
     assert!(matches!(answer.borrow_and_update().clone(), Some(Err(NotMade::NotYet))));
 }
+
+#[test]
+fn chunks_reach_who_waits_and_begin_anew_with_another_head() {
+    let mut book = Book::default();
+    let (wait, head) = ask(&mut book, &wanted(1, 3), 4);
+    let seen = book.chunks(wait).expect("it is waited for");
+    let chunk = |text: &'static str| Bytes::from_static(text.as_bytes());
+    book.chunk_made(head[0].number, 3, &chunk("one"));
+    book.chunk_made(head[0].number, 4, &chunk("of another segment"));
+    book.chunk_made(head[0].number + 1, 3, &chunk("of another head"));
+    book.chunk_made(head[0].number, 3, &chunk("two"));
+    assert_eq!(*seen.borrow(), [chunk("one"), chunk("two")]);
+
+    // Its worker died, and another makes the segment from its beginning.
+    book.header_made(head[0].number, &Bytes::new());
+    assert!(seen.borrow().is_empty());
+    book.chunk_made(head[0].number, 3, &chunk("uno"));
+    book.ended(head[0].number, None);
+    assert!(seen.borrow().is_empty(), "another head makes other bytes");
+    let next = started(&mut book, 4);
+    book.chunk_made(next[0].number, 3, &chunk("eins"));
+    assert_eq!(*seen.borrow(), [chunk("eins")]);
+    book.segment_made(next[0].number, 3, &chunk("eins zwei"), None, false);
+    assert!(book.chunks(wait).is_none(), "it is answered");
+}
