@@ -155,13 +155,8 @@ impl Link {
                 if segment.duration <= 0 || segment.first_pts < 0 {
                     return Err(format!("segment {} with times that make no sense", segment.index));
                 }
-                let bytes = match self.chunks().is_empty() {
-                    true => bytes,
-                    false => {
-                        self.gather(&bytes, limits.out_bytes)?;
-                        Bytes::from(std::mem::take(&mut *self.chunks()))
-                    }
-                };
+                self.gather(&bytes, limits.out_bytes)?;
+                let bytes = Bytes::from(std::mem::take(&mut *self.chunks()));
                 self.next.store(due + 1, Ordering::Relaxed);
                 drop(made.send(Made::Segment(segment, bytes)).await);
             }
