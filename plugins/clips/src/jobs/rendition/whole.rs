@@ -144,3 +144,102 @@ pub fn hold(verified: &Verified, tracks: &[Track], parts: &[Part], duration_us: 
     }
     Ok(end)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, sync::Arc};
+
+    use media_engine::head::HeadJob;
+    use media_proto::{
+        grid::Grid,
+        head::AudioHead,
+        rendition::AudioRendition,
+        transcode::{Verified, VerifiedStream},
+    };
+
+    use super::{Kept, Part, Track, hold};
+
+    /// A track of two segments with ten frames each, and what a reader of a whole file of it finds.
+    fn made() -> (Track, Part, VerifiedStream) {
+        let head = AudioHead {
+            extension: None,
+            start_us: 0,
+            rendition: AudioRendition {
+                stream: 0,
+                channels: 2,
+                sample_rate: 48_000,
+                bit_rate: 96_000,
+            },
+            grid: Grid::new(None, 4000),
+            first: 0,
+            until: 0,
+            n_frames: 20,
+        };
+        // Pictures, as far as the check is concerned.
+        let track = Track {
+            number: 0,
+            head: HeadJob::Audio(head),
+            n_segments: 2,
+            ticks_per_second: 48_000,
+        };
+        let kept = |n_samples| Kept {
+            n_bytes: 100,
+            n_samples,
+            duration: 192_000,
+        };
+        let part = Part {
+            file: Arc::new(File::open("/dev/null").expect("a file")),
+            kept: vec![kept(0), kept(10), kept(10)],
+        };
+        let found = VerifiedStream {
+            is_video: true,
+            n_packets: 20,
+            n_keyframes: 2,
+            n_decoded: 2,
+            start_us: 0,
+            end_us: 8_000_000,
+        };
+        (track, part, found)
+    }
+
+    #[test]
+    fn only_a_whole_rendition_passes() {
+        let (track, part, found) = made();
+        let (tracks, parts) = ([track], [part]);
+        let check = |streams: Vec<VerifiedStream>| hold(&Verified { streams }, &tracks, &parts, 8_000_000);
+        assert_eq!(check(vec![found]).expect("a whole one"), 8_000_000);
+        let wrong = [
+            ("a frame is lost", VerifiedStream { n_packets: 19, ..found }),
+            ("a keyframe does not decode", VerifiedStream { n_decoded: 1, ..found }),
+            (
+                "a segment begins without a keyframe",
+                VerifiedStream {
+                    n_keyframes: 1,
+                    n_decoded: 1,
+                    ..found
+                },
+            ),
+            (
+                "it is short",
+                VerifiedStream {
+                    end_us: 7_000_000,
+                    ..found
+                },
+            ),
+            (
+                "it holds something else",
+                VerifiedStream {
+                    is_video: false,
+                    ..found
+                },
+            ),
+        ];
+        for (what, stream) in wrong {
+            assert!(check(vec![stream]).is_err(), "{what}");
+        }
+        assert!(
+            check(Vec::new()).is_err() && check(vec![found, found]).is_err(),
+            "another number of tracks"
+        );
+    }
+}
