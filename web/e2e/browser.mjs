@@ -31,6 +31,8 @@ export async function launch({ args = [] } = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: "en-US" });
   const page = await context.newPage();
   const problems = watch(page);
+  // File dialogs are caught from the beginning: begun at the press of the key that opens one, it comes too late.
+  page.on("filechooser", () => {});
   return { browser, context, page, problems };
 }
 

@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
+
 /** The account that the tests make. */
 export const account = { name: "ada", password: "correct horse battery" };
 
@@ -51,6 +53,8 @@ export async function serve(data) {
   server.stdout.on("data", (chunk) => (output += chunk));
   server.stderr.on("data", (chunk) => (output += chunk));
   const ended = new Promise((resolve) => server.on("exit", resolve));
+  // A test that is cut off leaves no server behind.
+  process.on("exit", () => server.kill("SIGKILL"));
   for (;;) {
     if (server.exitCode !== null) throw new Error(`the server ended: ${output}`);
     const isUp = await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false);
