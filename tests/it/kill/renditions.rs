@@ -56,25 +56,31 @@ async fn ready(db: &DatabaseConnection) -> anyhow::Result<BTreeSet<i64>> {
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Waits until so much is done; false when all of it is.
-async fn reaches(world: &World, db: &DatabaseConnection, wanted: i64, n: i64) -> anyhow::Result<bool> {
+/// Waits until so much is done; false when all of it is. What was seen to be kept must be there at every later look, or its
+/// rendition be whole: else it is made again.
+async fn reaches(world: &World, db: &DatabaseConnection, wanted: i64, n: i64, seen: &mut Kept) -> anyhow::Result<bool> {
     let begun = Instant::now();
     loop {
         for _ in 0..50 {
-            let n_ready = ready(db).await?.len() as i64;
+            // In this order: a rendition gets whole and loses its segments in one step.
+            let now = kept(db).await?;
+            let whole = ready(db).await?;
+            let lost: Vec<_> = seen
+                .iter()
+                .filter(|row| !now.contains(row) && !whole.contains(&row.0))
+                .collect();
+            ensure!(lost.is_empty(), "made again: {lost:?}");
+            seen.extend(&now);
+            let n_ready = whole.len() as i64;
             if n_ready == n {
                 return Ok(false);
             }
-            if n_ready * N_ROWS + kept(db).await?.len() as i64 >= wanted {
+            if n_ready * N_ROWS + now.len() as i64 >= wanted {
                 return Ok(true);
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        ensure!(
-            begun.elapsed() < PATIENCE,
-            "the work does not go on: {:?}",
-            kept(db).await?
-        );
+        ensure!(begun.elapsed() < PATIENCE, "the work does not go on: {seen:?}");
         world.pass_time().await?;
     }
 }
@@ -165,17 +171,16 @@ on_both! {
 
         let db = world.connect().await?;
         let whole = n as i64 * N_ROWS;
-        let (mut n_servers, mut n_workers) = (0, 0);
+        let (mut n_servers, mut n_workers, mut seen) = (0, 0, Kept::new());
         for kill in 0..kills {
             // Somewhere in the share of the work that is this kill's.
             let wanted = (kill * whole + random.below(whole as u64) as i64) / kills;
-            if !reaches(&world, &db, wanted.max(1), n as i64).await? {
+            if !reaches(&world, &db, wanted.max(1), n as i64, &mut seen).await? {
                 break;
             }
-            let before = kept(&db).await?;
-            if random.below(2) == 0 || kill == 0 {
+            if kill % 2 == 0 {
                 life.kill(&world).await?;
-                check_kept(&world, &before).await?;
+                check_kept(&world, &seen).await?;
                 life = world.serve()?;
                 life.ready().await?;
                 n_servers += 1;
@@ -183,7 +188,7 @@ on_both! {
                 n_workers += u32::from(world.kill_worker(random.below(100) as usize)?);
             }
         }
-        reaches(&world, &db, i64::MAX, n as i64).await?;
+        reaches(&world, &db, i64::MAX, n as i64, &mut seen).await?;
         db.close().await?;
         life.idle(&world).await?;
         life.end().await?;
