@@ -5,10 +5,13 @@
 
 import assert from "node:assert/strict";
 import { accessibilityProblems, launch, shoot, shots } from "./browser.mjs";
+import { breakableWay } from "./cut.mjs";
+import { uploadThroughACut } from "./uploading.mjs";
 import { account, ask, runSteps, startWorld } from "./world.mjs";
 
 const world = await startWorld();
-const { url } = world;
+const way = await breakableWay(world.url);
+const { url } = way;
 const { browser, context, page, problems } = await launch();
 const press = (key) => page.keyboard.press(key);
 const type = (text) => page.keyboard.type(text);
@@ -29,6 +32,7 @@ try {
       ["narrows by facets and saved filters", narrowByFacets],
       ["marks a place", markPlaces],
       ["makes a clip", makeClip],
+      ["uploads through a broken line", upload],
       ["throws away and brings back", trashAndRestore],
       ["comes back to the same place", comeBack],
       ["commands and help", commands],
@@ -40,6 +44,7 @@ try {
   );
 } finally {
   await browser.close();
+  way.stop();
   await world.stop();
 }
 console.log(`screenshots: ${shots}`);
@@ -308,6 +313,17 @@ async function makeClip(found) {
   return text ?? "";
 }
 
+async function upload(found) {
+  await page.goto(`${url}/upload`);
+  await page.getByRole("button", { name: "Choose files" }).focus();
+  const { id, note } = await uploadThroughACut({ page, problems, world, way, query, choose: () => press("Enter") });
+  await shoot(page, "upload");
+  found.push(...(await accessibilityProblems(page, "upload")));
+  await page.goto(`${url}/`);
+  await page.locator(`[data-media="${id}"]`).waitFor();
+  return note;
+}
+
 /** Saved filters and facets, both from the library's bar. */
 async function narrowByFacets(found) {
   await page.goto(`${url}/`);
@@ -455,6 +471,7 @@ async function lookAround(found) {
     studios: "/studios",
     duplicates: "/duplicates",
     trash: "/trash",
+    upload: "/upload",
     jobs: "/jobs",
     libraries: "/libraries",
     problems: `/libraries/${libraries.nodes[0].id}/problems`,
