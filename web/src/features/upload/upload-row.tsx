@@ -30,12 +30,12 @@ export const UploadRowView = memo(function UploadRowView({ row }: { readonly row
           </Button>
         )}
         {(state === "paused" || state === "failed") && (
-          <Button look="quiet" aria-label={t("upload.goOnOf", { name })} onClick={() => goOnWithUpload(key)}>
+          <Button look="quiet" aria-label={`${t(state === "failed" ? "error.retry" : "upload.goOn")}: ${name}`} onClick={() => goOnWithUpload(key)}>
             {t(state === "failed" ? "error.retry" : "upload.goOn")}
           </Button>
         )}
         {state !== "checking" && (
-          <Button look="quiet" aria-label={t("upload.removeOf", { name })} onClick={() => removeUploadRow(key)}>
+          <Button look="quiet" aria-label={`${t(isOver(row) ? "upload.hide" : "upload.cancel")}: ${name}`} onClick={() => removeUploadRow(key)}>
             {t(isOver(row) ? "upload.hide" : "upload.cancel")}
           </Button>
         )}
