@@ -54,6 +54,8 @@ struct Head {
     /// The next segment that it makes.
     next: u32,
     has_header: bool,
+    /// The chunks so far of the segment at hand, for who joins in the middle of it.
+    chunks: Vec<Bytes>,
     until: watch::Sender<u32>,
     cancel: CancellationToken,
     is_ending: bool,
@@ -263,6 +265,7 @@ impl Book {
             wanted: wanted.clone(),
             next: first,
             has_header: false,
+            chunks: Vec::new(),
             until,
             cancel: cancel.clone(),
             is_ending: false,
@@ -290,6 +293,7 @@ impl Book {
             return;
         };
         head.has_header = true;
+        head.chunks.clear();
         // A head that was replaced makes the segment at hand anew.
         for wait in self.waits.iter().filter(|wait| wait.head == Some(number)) {
             wait.begin_anew();
@@ -308,14 +312,17 @@ impl Book {
 
     /// A head made the next part of a segment.
     pub fn chunk_made(&mut self, number: u64, n: u32, bytes: &Bytes) {
-        let Some(head) = self.heads.get(&number) else { return };
+        let Some(head) = self.heads.get_mut(&number) else {
+            return;
+        };
+        head.chunks.push(bytes.clone());
         let key = head.wanted.rendition.key(Part::Segment(n));
         if let Some(wait) = self
             .waits
             .iter()
             .find(|wait| wait.key == key && wait.head == Some(number))
         {
-            wait.chunks.send_modify(|chunks| chunks.push(bytes.clone()));
+            wait.chunks.send_replace(head.chunks.clone());
         }
     }
 
@@ -325,6 +332,7 @@ impl Book {
             return;
         };
         head.next = n.saturating_add(1);
+        head.chunks.clear();
         if let Some(took) = took {
             let soon = (SOON_SECONDS / took.as_secs_f64().max(0.001)) as u32;
             head.window = soon.clamp(SOON_SEGMENTS, 64);

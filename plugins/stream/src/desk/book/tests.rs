@@ -171,7 +171,6 @@ fn chunks_reach_who_waits_and_begin_anew_with_another_head() {
     let seen = book.chunks(wait).expect("it is waited for");
     let chunk = |text: &'static str| Bytes::from_static(text.as_bytes());
     book.chunk_made(head[0].number, 3, &chunk("one"));
-    book.chunk_made(head[0].number, 4, &chunk("of another segment"));
     book.chunk_made(head[0].number + 1, 3, &chunk("of another head"));
     book.chunk_made(head[0].number, 3, &chunk("two"));
     assert_eq!(*seen.borrow(), [chunk("one"), chunk("two")]);
@@ -187,4 +186,11 @@ fn chunks_reach_who_waits_and_begin_anew_with_another_head() {
     assert_eq!(*seen.borrow(), [chunk("eins")]);
     book.segment_made(next[0].number, 3, &chunk("eins zwei"), None, false);
     assert!(book.chunks(wait).is_none(), "it is answered");
+
+    // Who comes in the middle of a segment gets its beginning too.
+    book.chunk_made(next[0].number, 4, &chunk("a"));
+    let (late, _) = ask(&mut book, &wanted(1, 4), 4);
+    book.chunk_made(next[0].number, 4, &chunk("b"));
+    let seen = book.chunks(late).expect("it is waited for");
+    assert_eq!(*seen.borrow(), [chunk("a"), chunk("b")]);
 }
