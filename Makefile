@@ -18,7 +18,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What a fresh Debian 12 lacks: FFmpeg's libraries and headers, and what builds the bindings.
 BUILD_PACKAGES := clang libclang-dev lld pkg-config ca-certificates curl \
 	libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev libheif-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) postgresql chromium strace ffmpeg
+TEST_PACKAGES := $(BUILD_PACKAGES) postgresql chromium strace ffmpeg mpv mediainfo gstreamer1.0-tools \
+	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
 
 .PHONY: run test build web check bench torture sdl packages test-packages clean-demo
 

@@ -1,5 +1,7 @@
 //! Players and parsers that none of us wrote, against a real server: the programs lie in `tests/players`, and Node runs
-//! them; FFmpeg reads every frame as a client.
+//! them; FFmpeg, mpv and GStreamer read every frame as clients, and MediaInfo reads what they get.
+
+mod readers;
 
 use std::{path::Path, process::Stdio};
 
@@ -245,7 +247,10 @@ async fn foreign_players_play_every_kind_of_film_and_seek_in_it() -> anyhow::Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_parsers_find_nothing_wrong() -> anyhow::Result<()> {
-    let (_server, films) = cinema().await?;
+    let (server, films) = cinema().await?;
+    for (name, hls, _, _) in &films {
+        readers::check_by_media_info(&server.anonymous(), name, hls).await?;
+    }
     let asked: Vec<_> = films
         .iter()
         .map(|(name, hls, dash, _)| json!({ "name": name, "hls": hls, "dash": dash }))
@@ -307,7 +312,7 @@ async fn count(input: &str, kind: &str) -> anyhow::Result<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ffmpeg_as_a_client_reads_every_frame() -> anyhow::Result<()> {
+async fn clients_of_other_makers_read_every_frame() -> anyhow::Result<()> {
     if !has("ffprobe") {
         return Ok(());
     }
@@ -325,15 +330,18 @@ async fn ffmpeg_as_a_client_reads_every_frame() -> anyhow::Result<()> {
         let path = server
             .media()
             .join(item["files"][0]["path"].as_str().context("a path")?);
-        let (source, streamed) = (
-            count(&path.display().to_string(), "v:0").await?,
-            count(hls, "v:0").await?,
-        );
-        println!("{name}: {source} frames, {streamed} streamed");
-        ensure!(
-            source == streamed,
-            "{name}: {source} frames in the file, {streamed} streamed"
-        );
+        let source = count(&path.display().to_string(), "v:0").await?;
+        for (client, streamed) in [
+            ("FFmpeg", Some(count(hls, "v:0").await?)),
+            ("mpv", readers::by_mpv(hls).await?),
+            ("GStreamer", readers::by_gstreamer(hls).await?),
+        ] {
+            println!("{name}: {source} frames, {streamed:?} by {client}");
+            ensure!(
+                streamed.is_none_or(|streamed| streamed == source),
+                "{name}: {source} frames in the file, {streamed:?} by {client}"
+            );
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Streaming: what playlists promise is what segments are, whoever made them and in whatever order they were asked for.
 
 mod bench;
-mod playlist;
+pub(crate) mod playlist;
 
 use anyhow::{Context, ensure};
 use reqwest::header;
@@ -144,20 +144,81 @@ on_both! {
         ensure!(figures["awaitedSegments"] == 0, "{figures:#}");
     }
 
+    async fn a_segment_is_given_away_while_it_is_made(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "medium")]).await?;
+        let library = server.library("film.mp4 h264 1280x720 13s fps:60").await?;
+        server.scan(&library).await?;
+        let segments = segments(&server, "film").await?;
+        let anyone = server.anonymous();
+        let mut first = fetch(&anyone, &segments[1]).await?;
+        ensure!(!first.headers().contains_key(header::CONTENT_LENGTH), "its length is not known yet: {first:?}");
+        let mut whole = first.chunk().await?.context("a first chunk")?.to_vec();
+        ensure!(whole.get(4..8) == Some(b"moof"), "{:?}", whole.get(..8));
+        // Somebody who comes meanwhile gets what there is, and the rest with the first.
+        let joined = tokio::spawn({
+            let request = anyone.request("GET", &segments[1])?;
+            async move { request.send().await?.error_for_status()?.bytes().await }
+        });
+        while let Some(chunk) = first.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        ensure!(joined.await?? == whole, "who joins gets the same");
+        let kept = fetch(&anyone, &segments[1]).await?;
+        ensure!(kept.headers()[header::CONTENT_LENGTH] == whole.len().to_string().as_str(), "{kept:?}");
+        ensure!(kept.bytes().await? == whole, "what is kept is what was given away");
+        // A quarter of a second, three of a whole one, and the rest.
+        let n_fragments = playlist::fragments(&whole).context("fragments")?.len();
+        ensure!(n_fragments == 5, "{n_fragments} fragments");
+        ensure!(playlist::n_samples(&whole) == Some(240), "{:?}", playlist::n_samples(&whole));
+        let figures = figures(&server).await?;
+        ensure!(figures["madeSegments"].as_i64() <= Some(2), "one head made it for all: {figures:#}");
+    }
+
+    async fn what_is_rendered_as_a_whole_is_played_at_once(backend: Backend) {
+        let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "ultrafast")]).await?;
+        let library = server.library("film.mkv hevc 640x480 9s aac").await?;
+        server.scan(&library).await?;
+        let (viewer, anyone) = (server.viewer(), server.anonymous());
+        let offered = playback(&viewer, "film", json!({})).await?;
+        let sizes = async || {
+            let master = Master::fetch(&anyone, url(&offered, "hlsUrl")?).await?;
+            anyhow::Ok(master.video)
+        };
+        let before = sizes().await?;
+        let heights = |rungs: &[Track]| rungs.iter().map(|track| track.height).collect::<Vec<_>>();
+        ensure!(heights(&before) == [480, 360, 240], "{before:?}");
+        let film = viewer.query("{ media(first: 1) { nodes { id } } }", json!({})).await?["media"]["nodes"][0]["id"].take();
+        let render = "mutation($input: RenderProxyInput!) { renderProxy(input: $input) { job { id } } }";
+        let input = json!({ "input": { "mediaId": film, "kind": "PROXY_480P" } });
+        let made = server.editor().query(render, input).await?;
+        let done = server.finished(made["renderProxy"]["job"]["id"].as_str().context("a job")?).await?;
+        ensure!(done["status"] == "SUCCEEDED", "{done:#}");
+
+        let after = sizes().await?;
+        ensure!(heights(&after) == [480, 360, 240], "in its rung's place: {after:?}");
+        ensure!(after[0].uri != before[0].uri && after[1].uri == before[1].uri, "{before:?} and {after:?}");
+        let n_made = figures(&server).await?["madeSegments"].take();
+        let media = Media::fetch(&anyone, &after[0].uri).await?;
+        ensure!(media.segments.len() == 3, "{media:?}");
+        check_track(&anyone, &after[0], &media, &[2, 0, 1]).await?;
+        ensure!(figures(&server).await?["madeSegments"] == n_made, "nothing of it is made again");
+    }
+
     async fn who_leaves_ends_the_work_that_only_they_waited_for(backend: Backend) {
         let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "medium")]).await?;
         let library = server.library("film.mp4 h264 1920x1080 9s fps:60").await?;
         server.scan(&library).await?;
         let segments = segments(&server, "film").await?;
-        let impatient = server.anonymous().request("GET", &segments[1])?;
-        let left = tokio::time::timeout(std::time::Duration::from_millis(300), impatient.send()).await;
-        ensure!(left.is_err(), "four seconds of this take longer: {left:?}");
+        let left = fetch(&server.anonymous(), &segments[0]).await?;
+        drop(left);
         let begun = std::time::Instant::now();
         while figures(&server).await?["activeHeads"] != 0 {
-            ensure!(begun.elapsed().as_secs() < 5, "nobody waits, and the head goes on");
+            ensure!(begun.elapsed().as_secs() < 120, "nobody waits, and the head goes on");
+            tokio::task::yield_now().await;
         }
+        // A head that nobody told would have made the next one too.
         let figures = figures(&server).await?;
-        ensure!(figures["madeSegments"] == 0, "{figures:#}");
+        ensure!(figures["madeSegments"].as_i64() <= Some(1), "{figures:#}");
     }
 
     async fn a_file_that_changed_since_its_scan_is_not_streamed_as_the_old_one(backend: Backend) {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tests::{database::Backend, server::TestServer};
 
 use super::{
-    fetch, playback,
+    fetch, figures as figures_of, playback,
     playlist::{Master, Media},
     url,
 };
@@ -153,6 +153,88 @@ async fn a_seek_is_measured_cold_and_warm_against_a_command_line() -> anyhow::Re
         p95 / p95_of_command
     );
     figures("a warm seek to its first byte (goal: under 5 ms)", &mut warm);
+    Ok(())
+}
+
+/// The processor time of all that this process has started and of what they have, ended or not, in seconds.
+fn children_cpu() -> anyhow::Result<f64> {
+    let mut found: Vec<(i32, i32, f64)> = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        // A process may end while it is looked at.
+        let Ok(text) = std::fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        let (_, fields) = text.rsplit_once(')').context("a name")?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |at: usize| {
+            fields
+                .get(at)
+                .and_then(|field| field.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
+        // utime, stime, cutime and cstime of proc(5), in hundredths of a second.
+        found.push((pid, number(1) as i32, (11..15).map(number).sum::<f64>() / 100.0));
+    }
+    let mut ours = vec![std::process::id() as i32];
+    let mut total = 0.0;
+    while let Some(parent) = ours.pop() {
+        for (pid, _, cpu) in found.iter().filter(|(_, of, _)| *of == parent) {
+            total += cpu;
+            ours.push(*pid);
+        }
+    }
+    Ok(total)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_viewers_at_ten_places_are_measured_against_one_who_watches_on() -> anyhow::Result<()> {
+    const STEPS: usize = 6;
+    let Some((server, segments)) = cinema().await? else {
+        return Ok(());
+    };
+    let anyone = server.anonymous();
+    let settled = async || {
+        while figures_of(&server).await?["activeHeads"] != 0 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        anyhow::Ok(())
+    };
+    let before = children_cpu()?;
+    for uri in &segments[..10 * STEPS] {
+        fetch(&anyone, uri).await?.bytes().await?;
+    }
+    settled().await?;
+    let made_on = figures_of(&server).await?["madeSegments"]
+        .as_f64()
+        .context("a number")?;
+    let on = children_cpu()? - before;
+
+    let apart = (segments.len() - 100) / 10;
+    let viewers = (0..10).map(|viewer| {
+        let (anyone, mine) = (&anyone, &segments[90 + viewer * apart..][..STEPS]);
+        async move {
+            for uri in mine {
+                fetch(anyone, uri).await?.bytes().await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    futures_util::future::try_join_all(viewers).await?;
+    settled().await?;
+    let made = figures_of(&server).await?["madeSegments"]
+        .as_f64()
+        .context("a number")?
+        - made_on;
+    let ten = children_cpu()? - before - on;
+    println!(
+        "one viewer of {} segments: {made_on} made in {on:.1} s of CPU; ten of {STEPS} each: {made} made in {ten:.1} s; ratio {:.2}, for each made segment {:.2}",
+        10 * STEPS,
+        ten / on,
+        (ten / made) / (on / made_on)
+    );
     Ok(())
 }
 

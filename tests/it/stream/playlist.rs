@@ -176,13 +176,40 @@ pub fn first_time_of(segment: &[u8]) -> Option<u64> {
     }
 }
 
-/// How many samples a segment has.
-pub fn n_samples(segment: &[u8]) -> Option<u32> {
-    word(find(segment, b"trun")?, 4)
+/// The fragments of a segment: each `moof` with its `mdat`.
+pub fn fragments(mut segment: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    while !segment.is_empty() {
+        let (moof, mdat) = (
+            word(segment, 0)? as usize,
+            word(segment, word(segment, 0)? as usize)? as usize,
+        );
+        found.push(segment.get(..moof + mdat)?);
+        segment = &segment[moof + mdat..];
+    }
+    Some(found)
 }
 
-/// The sum of a segment's sample durations.
+/// How many samples a segment has.
+pub fn n_samples(segment: &[u8]) -> Option<u32> {
+    fragments(segment)?
+        .into_iter()
+        .map(|fragment| word(find(fragment, b"trun")?, 4))
+        .sum()
+}
+
+/// The sum of a segment's sample durations, if each of its fragments begins where the one before ends.
 pub fn duration_of(segment: &[u8], header: &[u8]) -> Option<u64> {
+    let begins = first_time_of(segment)?;
+    let mut lasts = 0;
+    for fragment in fragments(segment)? {
+        (first_time_of(fragment)? == begins + lasts).then_some(())?;
+        lasts += fragment_duration(fragment, header)?;
+    }
+    Some(lasts)
+}
+
+fn fragment_duration(segment: &[u8], header: &[u8]) -> Option<u64> {
     let moof = find(segment, b"moof")?;
     let fragment = find(moof, b"tfhd")?;
     let flags = word(fragment, 0)? & 0xff_ffff;
