@@ -121,7 +121,9 @@ impl Document {
                 operation.node.ty == OperationType::Query
                     && costs.selects_only(&self.parsed, &operation.node, kept::is_of_rows)
             });
-            of_rows.map(|(name, _)| name.map(Name::to_string).unwrap_or_default()).collect()
+            of_rows
+                .map(|(name, _)| name.map(Name::to_string).unwrap_or_default())
+                .collect()
         });
         keepable.contains(self.name(asked).unwrap_or_default())
     }
