@@ -320,6 +320,7 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("CustomField.choices", "typed in by a person, and capped"),
     ("Query.customFields", "capped at two hundred where they are defined"),
     ("Query.mediaByFingerprint", "as long as the hashes asked for, and those are capped"),
+    ("Query.libraryWatchers", "one per library path, and those are typed in by a person"),
     ("Query.savedFilters", "capped at five hundred where they are saved"),
     ("Media.customFields", "one per custom field, and those are capped"),
     ("Audio.customFields", "one per custom field, and those are capped"),

@@ -54,6 +54,8 @@ impl TestServer {
         // Fixtures have rested for an hour; what a test writes itself is read at once.
         let usual = [
             ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"),
+            // What a test changes is scanned when it says so.
+            ("VITAGRAPH_SCAN_WATCH", "false"),
             ("VITAGRAPH_PICTURES_AUTOMATIC", "false"),
         ];
         let variables = usual.iter().chain(environment);

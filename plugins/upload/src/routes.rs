@@ -38,7 +38,7 @@ pub const PATH: &str = "/uploads";
 /// The routes. Each request carries who sends it.
 pub fn router(upload: Arc<Upload>) -> Router {
     Router::new()
-        .route(PATH, any(all))
+        .route("/uploads", any(all))
         .route("/uploads/", any(all))
         .route("/uploads/{id}", any(one))
         .with_state(upload)
@@ -52,14 +52,16 @@ pub fn url(id: UploadId) -> String {
 async fn all(Shared(upload): Shared<Arc<Upload>>, access: Option<Extension<Access>>, request: Request) -> Response {
     let headers = request.headers().clone();
     let answer = async {
-        match method(&request)?.as_str() {
-            "OPTIONS" => Ok(options(&upload)),
-            "POST" => {
-                let viewer = viewer(access.as_deref(), &headers)?;
-                create::create(&upload, viewer, &headers, request.into_body()).await
-            }
-            other => Err(not_allowed(other)),
+        let method = method(&request)?;
+        if method == Method::OPTIONS {
+            return Ok(options(&upload));
         }
+        let viewer = account(access.as_deref())?;
+        if method != Method::POST {
+            return Err(not_allowed(method.as_str()));
+        }
+        check(viewer, &headers)?;
+        create::create(&upload, viewer, &headers, request.into_body()).await
     };
     let answer = answer.await;
     finish(answer, &headers)
@@ -77,16 +79,19 @@ async fn one(
         if method == Method::OPTIONS {
             return Ok(options(&upload));
         }
-        let viewer = viewer(access.as_deref(), &headers)?;
+        let viewer = account(access.as_deref())?;
+        if ![Method::HEAD, Method::PATCH, Method::DELETE].contains(&method) {
+            return Err(not_allowed(method.as_str()));
+        }
+        check(viewer, &headers)?;
         let row = find(&upload, viewer, &id).await?;
         match method.as_str() {
             "HEAD" => head(&row),
             "PATCH" => patch(&upload, row, &headers, request.into_body()).await,
-            "DELETE" => {
+            _ => {
                 abort(&upload, &row).await?;
                 Ok(StatusCode::NO_CONTENT.into_response())
             }
-            other => Err(not_allowed(other)),
         }
     };
     let answer = answer.await;
@@ -101,22 +106,28 @@ fn method(request: &Request) -> Result<Method, Failure> {
     }
 }
 
-fn viewer<'a>(access: Option<&'a Access>, headers: &HeaderMap) -> Result<&'a Viewer, Failure> {
-    if text(headers, "tus-resumable")? != Some(protocol::VERSION) {
-        let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
-        return Err(Failure::new(&code::VERSION, message));
-    }
+/// The account that asks.
+fn account(access: Option<&Access>) -> Result<&Viewer, Failure> {
     match access {
-        Some(Access::Viewer(viewer)) if viewer.role as i32 >= Role::Editor as i32 => Ok(viewer),
-        Some(Access::Viewer(_)) => {
-            let message = "this needs an account or token that may act as Editor";
-            Err(Failure::new(&general::FORBIDDEN, message))
-        }
+        Some(Access::Viewer(viewer)) => Ok(viewer),
         _ => Err(Failure::new(
             &general::UNAUTHENTICATED,
             "sign in, or send a valid token",
         )),
     }
+}
+
+/// Whether it speaks our version, and may upload.
+fn check(viewer: &Viewer, headers: &HeaderMap) -> Result<(), Failure> {
+    if text(headers, "tus-resumable")? != Some(protocol::VERSION) {
+        let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
+        return Err(Failure::new(&code::VERSION, message));
+    }
+    if (viewer.role as i32) < (Role::Editor as i32) {
+        let message = "this needs an account or token that may act as Editor";
+        return Err(Failure::new(&general::FORBIDDEN, message));
+    }
+    Ok(())
 }
 
 fn not_allowed(method: &str) -> Failure {
