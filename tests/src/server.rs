@@ -60,7 +60,7 @@ impl TestServer {
         ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        settings.config = Config::load(None, variables, Plugins::NAMES)?;
+        settings.config = Config::load(None, variables, &[Plugins::NAMES, &["egress"]].concat())?;
         let server = Arc::new(Server::boot(settings).await?);
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 use media_av::encode::Packet;
 use media_av::input::{Input, Rules, Wanted};
-use media_av::stream::{Kind, StreamView};
+use media_av::stream::Kind;
 use media_proto::capture::{Capture, Captured, Fragment};
 use media_proto::error::MediaError;
 use media_proto::job::Limits;
@@ -17,6 +17,7 @@ use self::clock::Clock;
 use self::film::Film;
 use crate::container::DECODERS;
 use crate::control;
+use crate::head::copy::{adts_setup, without_adts};
 use crate::open::{av_error, complaint, explain};
 
 /// Takes a fragment and its bytes.
@@ -57,6 +58,8 @@ const MAX_SOUNDS: usize = 4;
 /// How much of the beginning is looked at before the first packet is kept: bytes, and microseconds. A live source sends what
 /// a decoder needs every second or two.
 const ANALYSIS: (i64, i64) = (4 << 20, 3_000_000);
+/// How many packets wait for the first of a sound that says in its packets how it is to be read.
+const MAX_EARLY: usize = 1000;
 /// Damage is skipped, but not for ever.
 const MAX_ERRORS: u32 = 500;
 
@@ -78,6 +81,7 @@ pub fn run(source: OwnedFd, wanted: &Capture, limits: &Limits, give: &mut Give<'
         clock: Clock::new(&tracks),
         tracks,
         film: None,
+        early: Vec::new(),
         done: Captured::default(),
         file_us: wanted.file_us,
     };
@@ -99,6 +103,10 @@ pub struct Track {
     pub time_base: (i32, i32),
     /// Whether it is the pictures.
     pub is_video: bool,
+    /// Whether each packet of sound has a header of its own (ADTS), as broadcasts have, which mp4 has once for all.
+    pub is_adts: bool,
+    /// What stands for those headers, once one was seen.
+    pub setup: Option<[u8; 2]>,
 }
 
 /// The first pictures and the first sounds that mp4 can hold; nothing else is read from then on.
@@ -121,6 +129,8 @@ fn choose(input: &mut Input) -> Result<Vec<Track>, MediaError> {
                 stream,
                 time_base: view.time_base(),
                 is_video,
+                is_adts: view.codec() == "aac" && view.extradata().is_empty(),
+                setup: None,
             });
         }
     }
@@ -144,6 +154,7 @@ struct Running {
     tracks: Vec<Track>,
     clock: Clock,
     film: Option<Film>,
+    early: Vec<(usize, Packet)>,
     done: Captured,
     file_us: i64,
 }
@@ -173,7 +184,32 @@ impl Running {
         }
     }
 
-    fn keep(&mut self, input: &Input, n: usize, mut packet: Packet, give: &mut Give<'_>) -> Result<(), MediaError> {
+    fn keep(&mut self, input: &Input, n: usize, packet: Packet, give: &mut Give<'_>) -> Result<(), MediaError> {
+        let track = &mut self.tracks[n];
+        let packet = match track.is_adts {
+            true => {
+                track.setup = track.setup.or_else(|| adts_setup(packet.bytes()));
+                without_adts(&packet)?
+            }
+            false => packet,
+        };
+        self.early.push((n, packet));
+        let is_unknown = |track: &Track| track.is_adts && track.setup.is_none();
+        if self.film.is_none() && self.tracks.iter().any(is_unknown) {
+            if self.early.len() < MAX_EARLY {
+                return Ok(());
+            }
+            return Err(MediaError::Unsupported {
+                reason: "sound that does not say how it is to be read".to_owned(),
+            });
+        }
+        for (n, packet) in std::mem::take(&mut self.early) {
+            self.write(input, n, packet, give)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, input: &Input, n: usize, mut packet: Packet, give: &mut Give<'_>) -> Result<(), MediaError> {
         let (is_video, time_base) = (self.tracks[n].is_video, self.tracks[n].time_base);
         let has_video = self.tracks.iter().any(|track| track.is_video);
         // Where files can begin: decoding starts there, and the pictures are what is looked at.
@@ -196,12 +232,10 @@ impl Running {
         let film = match &mut self.film {
             Some(film) => film,
             None => {
-                let views: Vec<StreamView<'_>> = self
-                    .tracks
-                    .iter()
-                    .filter_map(|track| input.streams().nth(track.stream))
-                    .collect();
-                self.film.insert(Film::begin(self.done.n_files, &views, times.dts_us)?)
+                let view = |track: &Track| Some((input.streams().nth(track.stream)?, track.setup));
+                let streams: Vec<_> = self.tracks.iter().filter_map(view).collect();
+                self.film
+                    .insert(Film::begin(self.done.n_files, &streams, times.dts_us)?)
             }
         };
         let Some((pts, dts)) = film.place(n, time_base, &times) else {

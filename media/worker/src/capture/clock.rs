@@ -114,6 +114,8 @@ mod tests {
             stream,
             time_base: (1, 90_000),
             is_video,
+            is_adts: false,
+            setup: None,
         };
         Clock::new(&[track(0, true), track(1, false)])
     }

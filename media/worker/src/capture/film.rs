@@ -43,8 +43,12 @@ pub struct Film {
 }
 
 impl Film {
-    /// A file of these streams whose first packet is decoded then.
-    pub fn begin(number: u32, streams: &[StreamView<'_>], begun_us: i64) -> Result<Self, MediaError> {
+    /// A file of these streams, with a setup where theirs is none, whose first packet is decoded then.
+    pub fn begin(
+        number: u32,
+        streams: &[(StreamView<'_>, Option<[u8; 2]>)],
+        begun_us: i64,
+    ) -> Result<Self, MediaError> {
         let bytes = Rc::new(RefCell::new(Vec::new()));
         let sink = Rc::clone(&bytes);
         let put = move |offset: u64, more: &[u8]| {
@@ -54,8 +58,10 @@ impl Film {
             true
         };
         let mut muxer = Muxer::to_sink(Box::new(put), "mp4", MAX_BYTES).map_err(av_error)?;
-        for stream in streams {
-            muxer.add_copy(*stream, None).map_err(av_error)?;
+        for (stream, setup) in streams {
+            muxer
+                .add_copy(*stream, setup.as_ref().map(<[u8; 2]>::as_slice))
+                .map_err(av_error)?;
         }
         muxer
             .begin(OPTIONS)
