@@ -361,6 +361,9 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("Viewer.permissions", "an enum"),
     ("ApiToken.scopes", "an enum"),
     ("System.plugins", "compiled in"),
+    ("System.operations", "takes `first`, and there are forty-one"),
+    ("System.operationHistory", "takes `first`, and that is capped"),
+    ("OperationStats.slowest", "twenty"),
     ("System.caches", "compiled in"),
     (
         "Hardware.encoders",

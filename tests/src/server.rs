@@ -125,6 +125,12 @@ impl TestServer {
         self.client(2)
     }
 
+    /// Another client that may look, play and rate: of an account of its own.
+    pub async fn second_viewer(&self) -> anyhow::Result<Client> {
+        let token = account(&self.server, "another viewer", Role::Viewer).await?;
+        Ok(Client::new(&self.address, Some(token)))
+    }
+
     /// Writes a fixture and makes a library `films` over the folder it lies in; returns the library's id.
     pub async fn library(&self, fixture: &str) -> anyhow::Result<String> {
         fixture::write(&self.media, fixture, &self.server.engine).await?;

@@ -58,9 +58,11 @@ impl Document {
     pub fn parse(text: String) -> Result<Self, Failure> {
         lexer::check(&text)?;
         let parsed = parse_query(&text).map_err(|error| {
+            // The parser quotes the line that it stopped at, however long it is.
+            let said: String = error.to_string().chars().take(300).collect();
             Failure::new(
                 &codes::GRAPHQL_PARSE_FAILED,
-                format!("the document is not GraphQL: {error}"),
+                format!("the document is not GraphQL: {said}"),
             )
         })?;
         let document = Self {
