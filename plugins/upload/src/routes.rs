@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{Path, Request, State as Shared},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -86,7 +86,12 @@ async fn one(
         check(viewer, &headers)?;
         let row = find(&upload, viewer, &id).await?;
         match method.as_str() {
-            "HEAD" => head(&row),
+            "HEAD" => {
+                // Whoever asks is about to go on: what an older request has is settled first, or the answer would be
+                // wrong when it arrives.
+                upload.desk.settle(row.id).await?;
+                head(&find(&upload, viewer, &id).await?)
+            }
             "PATCH" => patch(&upload, row, &headers, request.into_body()).await,
             _ => {
                 abort(&upload, &row).await?;
@@ -208,7 +213,11 @@ async fn patch(upload: &Upload, row: Row, headers: &HeaderMap, body: Body) -> Re
     let offset = number(headers, "upload-offset")?.ok_or_else(|| bad("send `Upload-Offset`"))?;
     let check = Check::parse(headers)?;
     let mut row = row;
-    let n_coming = number(headers, "content-length")?;
+    let n_coming = if body.is_end_stream() {
+        Some(0)
+    } else {
+        number(headers, "content-length")?
+    };
     if row.state != State::Receiving || row.concat == Concat::Final {
         // A client that did not hear that it was done may ask again.
         if row.concat != Concat::Final && row.n_bytes == Some(offset) && n_coming == Some(0) {
@@ -289,11 +298,12 @@ async fn receive(
         check,
     };
     let (send, pieces) = mpsc::channel(QUEUE);
+    let leave = held.turn.leave().clone();
     let writing = upload
         .desk
         .tracker
         .spawn(write(upload.kernel.clone(), held, order, pieces));
-    let fed = feed(body, send, &upload.limits()).await;
+    let fed = feed(body, send, &upload.limits(), &leave).await;
     let outcome = writing.await.map_err(Failure::internal)?;
     Ok((outcome, fed))
 }
