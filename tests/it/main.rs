@@ -36,3 +36,5 @@ mod stream;
 mod subscribers;
 mod tidy;
 mod trash;
+mod upload;
+mod watch;
