@@ -50,13 +50,6 @@ fn configuration(checkout: &Path) -> anyhow::Result<String> {
         &source(checkout, "kernel/src/egress.rs")?,
         "EgressConfig",
     )?;
-    section(
-        &mut page,
-        "egress",
-        &source(checkout, "kernel/src/egress.rs")?,
-        "EgressConfig",
-    )?;
-    section(&mut page, "egress", &source(checkout, "kernel/src/egress.rs")?, "EgressConfig")?;
     for name in Plugins::NAMES {
         let text = source(checkout, &format!("plugins/{name}/src/lib.rs"))?;
         section(&mut page, name, &text, "Config")?;
