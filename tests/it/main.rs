@@ -13,6 +13,7 @@ mod drain;
 mod explain;
 mod fuzz;
 mod hostile;
+mod kept;
 mod kill;
 mod manifest;
 mod metrics;
