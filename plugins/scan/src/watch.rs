@@ -7,13 +7,16 @@ mod folders;
 mod quiet;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use entities::id::{LibraryId, LibraryPathId};
+use entities::{
+    id::{JobId, LibraryId, LibraryPathId},
+    job::JobStatus,
+};
 use futures_util::StreamExt;
 use kernel::{
     blob::{RelativePath, Root},
@@ -34,6 +37,8 @@ use crate::{ScanOptions, sql, start};
 
 /// How often it is looked whether libraries have other paths, and whether all watchers live.
 const ROUND: Duration = Duration::from_secs(10);
+/// How often it is tried again to have something scanned that a running scan may have passed already.
+const RETRY: Duration = Duration::from_millis(500);
 /// More folders at once are one scan of the whole path.
 const MOST_FOLDERS: usize = 50;
 
@@ -225,6 +230,8 @@ async fn watch(
     // When a folder was scanned because of what the server itself put there.
     let mut scanned: HashMap<PathBuf, Instant> = HashMap::new();
     let mut n_folders = n_folders;
+    // What no scan has begun for yet.
+    let mut pending: BTreeSet<RelativePath> = BTreeSet::new();
     loop {
         tokio::select! {
             ended = &mut listening => {
@@ -258,10 +265,13 @@ async fn watch(
                 };
                 let folders: Vec<RelativePath> =
                     folders.into_iter().filter(is_news).map(|(folder, _)| folder).collect();
-                if !folders.is_empty() {
-                    scan(kernel, path, &folders).await;
-                }
+                pending.extend(folders);
             }
+            () = sleep(RETRY), if !pending.is_empty() => {}
+        }
+        let folders: Vec<RelativePath> = pending.iter().cloned().collect();
+        if !folders.is_empty() && scan(kernel, path, &folders).await {
+            pending.clear();
         }
     }
 }
@@ -270,13 +280,17 @@ async fn poll(kernel: &Kernel, path: &Path, settings: Settings, stop: &Cancellat
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = sleep(settings.poll) => scan(kernel, path, &[RelativePath::root()]).await,
+            () = sleep(settings.poll) => {
+                scan(kernel, path, &[RelativePath::root()]).await;
+            }
         }
     }
 }
 
-/// Has folders scanned; those that are gone by the nearest one that is there.
-async fn scan(kernel: &Kernel, path: &Path, folders: &[RelativePath]) {
+/// Has folders scanned; the whole path if one of them is gone. False if the same is being scanned just now: that scan may
+/// have passed what has changed.
+async fn scan(kernel: &Kernel, path: &Path, folders: &[RelativePath]) -> bool {
+    let asked = JobId::new();
     let name = |folder: &RelativePath| folder.below(&path.root).to_str().map(str::to_owned);
     let named: Option<Vec<String>> = folders.iter().map(name).collect();
     let whole = || vec![path.root.display().to_string()];
@@ -285,14 +299,27 @@ async fn scan(kernel: &Kernel, path: &Path, folders: &[RelativePath]) {
         folders,
         ..ScanOptions::default()
     };
-    if let Err(failure) = start(kernel, path.library, &options).await {
+    let started = start(kernel, path.library, &options).await;
+    let started = if let Err(failure) = started {
         let options = ScanOptions {
             folders: whole(),
             ..ScanOptions::default()
         };
         tracing::debug!(error = %failure, "a changed folder cannot be scanned alone");
-        if let Err(failure) = start(kernel, path.library, &options).await {
+        start(kernel, path.library, &options).await
+    } else {
+        started
+    };
+    match started {
+        // Ids grow with time.
+        Ok(job) if job > asked => true,
+        Ok(job) => {
+            let view = kernel.jobs.get(job).await.ok().flatten();
+            view.is_some_and(|view| matches!(view.status, JobStatus::Waiting | JobStatus::Ready))
+        }
+        Err(failure) => {
             tracing::warn!(path = %path.root.display(), error = %failure, "what has changed could not be scanned");
+            true
         }
     }
 }
