@@ -78,7 +78,12 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Where the server is
-        #[arg(long, env = "VITAGRAPH_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+        #[arg(
+            long,
+            env = "VITAGRAPH_SERVER",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:8080"
+        )]
         server: String,
         /// A token that may edit; `vitagraph token create` makes one
         #[arg(long, env = "VITAGRAPH_TOKEN", value_name = "TOKEN", hide_env_values = true)]

@@ -209,11 +209,21 @@ fn only_egress_connects_to_other_machines() -> anyhow::Result<()> {
     ];
     // The library of RTSP connects by itself, to an address that was checked; an upload from the command line goes to the
     // server that whoever typed it has named.
-    let allowed = ["kernel/src/egress", "fetch/src/", "plugins/capture/src/source/rtsp.rs", "server/src/cli/upload"];
+    let allowed = [
+        "kernel/src/egress",
+        "fetch/src/",
+        "plugins/capture/src/source/rtsp.rs",
+        "server/src/cli/upload",
+    ];
     for (file, line) in lines_of_code()? {
-        let found = words.iter().find(|word| line.contains(**word) && !line.starts_with("//"));
+        let found = words
+            .iter()
+            .find(|word| line.contains(**word) && !line.starts_with("//"));
         let is_allowed = allowed.iter().any(|place| file.starts_with(place));
-        assert!(found.is_none() || is_allowed, "{file} connects past kernel::egress: {line}");
+        assert!(
+            found.is_none() || is_allowed,
+            "{file} connects past kernel::egress: {line}"
+        );
     }
     Ok(())
 }
@@ -343,8 +353,14 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("Collection.children", "made by a person"),
     ("CustomField.choices", "typed in by a person, and capped"),
     ("Query.customFields", "capped at two hundred where they are defined"),
-    ("Query.mediaByFingerprint", "as long as the hashes asked for, and those are capped"),
-    ("Query.libraryWatchers", "one per library path, and those are typed in by a person"),
+    (
+        "Query.mediaByFingerprint",
+        "as long as the hashes asked for, and those are capped",
+    ),
+    (
+        "Query.libraryWatchers",
+        "one per library path, and those are typed in by a person",
+    ),
     ("Query.savedFilters", "capped at five hundred where they are saved"),
     ("Media.customFields", "one per custom field, and those are capped"),
     ("Audio.customFields", "one per custom field, and those are capped"),

@@ -295,7 +295,11 @@ impl Life {
 
     /// Its process id.
     pub fn id(&self) -> anyhow::Result<u32> {
-        Ok(self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner).id())
+        Ok(self
+            .child
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .id())
     }
 
     /// Whether the process has died.
