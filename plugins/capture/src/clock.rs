@@ -63,7 +63,8 @@ async fn begin(kernel: &Kernel, sources: &mut [Source], n: u32) {
             .as_deref()
             .and_then(|pattern| next_tick(pattern, source.last_tick));
         let is_due = tick.is_some_and(|tick| tick <= now);
-        if !is_due && !(source.is_continuous && n.is_multiple_of(AGAIN)) {
+        let is_wanted = source.is_continuous && n.is_multiple_of(AGAIN);
+        if !is_due && !is_wanted {
             continue;
         }
         if is_due {

@@ -11,10 +11,7 @@ use kernel::egress::{
     Egress,
     target::{Scheme, Target},
 };
-use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
-    net::UnixStream,
-};
+use tokio::{io::AsyncWriteExt, net::UnixStream};
 
 /// A live source may send for ever; a playlist and one of its segments may not.
 const ENDLESS: u64 = u64::MAX;
@@ -76,17 +73,26 @@ impl From<kernel::egress::EgressError> for Lost {
 }
 
 /// Where the bytes go.
-pub struct Sink(UnixStream);
+pub struct Sink {
+    socket: UnixStream,
+    n_bytes: u64,
+}
 
 impl Sink {
     /// The socket to a worker.
     pub fn new(socket: UnixStream) -> Self {
-        Self(socket)
+        Self { socket, n_bytes: 0 }
+    }
+
+    /// How many bytes have come.
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
     }
 
     async fn put(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        self.n_bytes += bytes.len() as u64;
         // The worker says itself why it reads no more.
-        let put = AsyncWriteExt::write_all(&mut self.0 as &mut (dyn AsyncWrite + Unpin + Send), bytes).await;
+        let put = self.socket.write_all(bytes).await;
         put.map_err(|error| Lost::now(format!("what came could not be handed on: {error}")))
     }
 }

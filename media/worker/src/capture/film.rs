@@ -116,7 +116,7 @@ impl Film {
 
     /// Writes what is left, and gives it; says how many pictures there are.
     pub fn end(mut self, give: &mut Give<'_>) -> Result<u64, MediaError> {
-        let last = std::mem::replace(&mut self.bytes, Rc::default());
+        let last = std::mem::take(&mut self.bytes);
         let (number, offset, n_frames, end_us) = (self.number, self.offset, self.n_frames, self.end_us);
         self.muxer.finish().map_err(av_error)?;
         let mut rest = Whole {

@@ -64,8 +64,7 @@ pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> a
             () = over.cancelled() => Fed::Over,
             fed = source::feed(reach, target, &mut sink) => Fed::Ended(fed.err()),
         };
-        drop(sink);
-        fed
+        (fed, sink.n_bytes())
     };
     let working = async {
         let worked = recording.engine.capture(pipe, &wanted, send, &never).await;
@@ -80,7 +79,7 @@ pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> a
         }
         kept.map(|()| keeper.last_at)
     };
-    let (fed, worked, kept) = tokio::join!(feeding, working, writing);
+    let ((fed, n_bytes), worked, kept) = tokio::join!(feeding, working, writing);
     let last_at = kept?;
     let mut ended = Ended {
         why: None,
@@ -93,9 +92,9 @@ pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> a
         (Fed::Stopped(why), _) => ended.why = Some(why?),
         (Fed::Ended(lost), worked) => {
             ended.lost = lost;
-            note(&mut ended, worked);
+            note(&mut ended, worked, n_bytes);
         }
-        (Fed::Over, worked) => note(&mut ended, worked),
+        (Fed::Over, worked) => note(&mut ended, worked, n_bytes),
     }
     Ok(ended)
 }
@@ -108,14 +107,15 @@ enum Fed {
 }
 
 /// What the worker says counts where it ended first, and where nothing could be kept of what came.
-fn note(ended: &mut Ended, worked: Result<Captured, MediaError>) {
+fn note(ended: &mut Ended, worked: Result<Captured, MediaError>, n_bytes: u64) {
     let Err(error) = worked else {
         if !ended.has_recorded && ended.lost.is_none() {
             ended.lost = Some(Lost::now("the source has ended before its first keyframe"));
         }
         return;
     };
-    if ended.lost.is_none() || !ended.has_recorded {
+    // Of nothing there is nothing to read, and the source has said why.
+    if ended.lost.is_none() || !ended.has_recorded && n_bytes > 0 {
         ended.is_unreadable = matches!(error, MediaError::Unsupported { .. } | MediaError::NoStream);
         ended.lost = Some(Lost {
             text: format!("what the source sends cannot be kept: {error}"),
