@@ -2,7 +2,7 @@
 #
 #   make run [MEDIA=/path] [DATA=dir] [LISTEN=addr:port]   install, build, start on MEDIA or on a demo library
 #   make test                                              everything CI checks, on SQLite and PostgreSQL
-#   make build | check | bench | torture | sdl | clean-demo
+#   make build | check | bench | torture | sdl | docs | clean-demo
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +21,7 @@ BUILD_PACKAGES := clang libclang-dev lld pkg-config ca-certificates curl \
 TEST_PACKAGES := $(BUILD_PACKAGES) postgresql chromium strace ffmpeg mpv mediainfo gstreamer1.0-tools \
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
 
-.PHONY: run test build web check bench torture sdl packages test-packages clean-demo
+.PHONY: run test build web check bench torture sdl docs packages test-packages clean-demo
 
 run: build
 	@MEDIA='$(MEDIA)' DATA='$(DATA)' LISTEN='$(LISTEN)' BIN='$(BIN)' ./server/first-run
@@ -82,6 +82,10 @@ torture: test-packages
 sdl:
 	cargo run --quiet -p server -- schema > schema/schema.graphql.new
 	mv schema/schema.graphql.new schema/schema.graphql
+
+# Rewrites the reference pages in docs/ from the code.
+docs:
+	UPDATE=1 cargo test --quiet --locked -p tests --test it -- reference::the_reference_pages_are_current
 
 clean-demo:
 	rm -rf data/demo

@@ -228,6 +228,14 @@ ids! {
     RenditionId, Rendition, "ren", "rendition";
     /// A file on its way in.
     UploadId, Upload, "upl", "upload";
+    /// A live source that can be captured.
+    CaptureSourceId, CaptureSource, "cps", "capture source";
+    /// A capture of a live source.
+    CaptureId, Capture, "cap", "capture";
+    /// A file of a capture.
+    CapturePartId, CapturePart, "cpt", "recording";
+    /// A time in which a capture had nothing.
+    CaptureGapId, CaptureGap, "cgp", "gap in a capture";
     /// A job.
     JobId, Job, "job", "job";
     /// A group of jobs that count together.

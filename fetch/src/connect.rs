@@ -49,18 +49,14 @@ impl Connector {
     }
 
     async fn open(self, uri: Uri) -> Result<TokioIo<Wire>, Refused> {
-        let target = Target::parse(&uri.to_string()).map_err(|error| Refused::other(error))?;
+        let target = Target::parse(&uri.to_string()).map_err(Refused::other)?;
         let plain = self.egress.connect(&target).await.map_err(Refused::egress)?;
         if target.scheme() != Scheme::Https {
             return Ok(TokioIo::new(Wire::Plain(plain)));
         }
         let name = target.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(name).map_err(|error| Refused::other(error))?;
-        let secret = self
-            .tls
-            .connect(name, plain)
-            .await
-            .map_err(|error| Refused::other(error))?;
+        let name = ServerName::try_from(name).map_err(Refused::other)?;
+        let secret = self.tls.connect(name, plain).await.map_err(Refused::other)?;
         Ok(TokioIo::new(Wire::Secret(Box::new(secret))))
     }
 }

@@ -4,6 +4,7 @@
 //! link, and it does so in the kernel, where nothing can be swapped in between.
 
 mod edit;
+pub mod watch;
 
 use std::{
     ffi::OsStr,

@@ -204,10 +204,6 @@ impl Egress {
     pub async fn connect(&self, target: &Target) -> Result<TcpStream, EgressError> {
         let mut reason = String::new();
         for address in self.admit(target).await? {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one place that connects, to an address just checked"
-            )]
             let connecting = TcpStream::connect(address);
             match timeout(self.patience, connecting).await {
                 Ok(Ok(stream)) => {

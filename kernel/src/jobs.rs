@@ -104,7 +104,8 @@ impl Default for JobSettings {
             drain: Duration::from_secs(30),
             keep: Duration::from_secs(7 * 24 * 3600),
             starves_after: Duration::from_secs(600),
-            lanes: [2, cores, 1, 8],
+            // What waits for others costs nothing here.
+            lanes: [2, cores, 1, 64],
         }
     }
 }

@@ -57,7 +57,9 @@ impl FromStr for TraceId {
 
     fn from_str(text: &str) -> Result<Self, NotATrace> {
         let is_hex = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok().filter(|number| is_hex && *number != 0);
+        let number = u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|number| is_hex && *number != 0);
         number.map(Self).ok_or(NotATrace)
     }
 }
@@ -134,7 +136,15 @@ mod tests {
         let zero = format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32));
         let upper = format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase());
         let signed = format!("00-+{}-00f067aa0ba902b7-01", &id[1..]);
-        for bad in ["", "00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-a-01", "00-4bf9-a-01", &zero, &upper, &signed] {
+        for bad in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-a-01",
+            "00-4bf9-a-01",
+            &zero,
+            &upper,
+            &signed,
+        ] {
             assert_eq!(TraceId::of_traceparent(bad), None, "{bad}");
         }
     }
@@ -144,11 +154,16 @@ mod tests {
         let work = Work::of(TraceId::random());
         Arc::clone(&work)
             .run(async {
-                tokio::spawn(carried(async { count_statement() })).await.expect("it ends");
+                tokio::spawn(carried(async { count_statement() }))
+                    .await
+                    .expect("it ends");
                 tokio::spawn(async { count_statement() }).await.expect("it ends");
                 let inner = Work::within();
                 Arc::clone(&inner).run(async { count_statement() }).await;
-                assert_eq!((inner.n_statements(), inner.trace()), (1, Work::present().expect("work").trace()));
+                assert_eq!(
+                    (inner.n_statements(), inner.trace()),
+                    (1, Work::present().expect("work").trace())
+                );
             })
             .await;
         assert_eq!(work.n_statements(), 1);

@@ -1,5 +1,6 @@
 //! Tags of media.
 
+pub mod fresh;
 pub mod graph;
 pub mod mutations;
 pub mod queries;

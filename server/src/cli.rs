@@ -10,6 +10,7 @@ mod scan;
 mod seed;
 mod serve;
 mod transfer;
+mod upload;
 
 use std::{
     io::{IsTerminal, Write},
@@ -70,6 +71,29 @@ enum Command {
         /// Only queue the scans: the running server, or the next one, does them
         #[arg(long)]
         detach: bool,
+    },
+    /// Send files to a running server; the same command goes on with what it could not finish
+    Upload {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Where the server is
+        #[arg(
+            long,
+            env = "VITAGRAPH_SERVER",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:8080"
+        )]
+        server: String,
+        /// A token that may edit; `vitagraph token create` makes one
+        #[arg(long, env = "VITAGRAPH_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+        token: String,
+        /// The library that the files go to; the only one, if omitted
+        #[arg(long, value_name = "NAME")]
+        library: Option<String>,
+        /// Files at a time
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        parallel: usize,
     },
     /// Print the GraphQL schema
     Schema,
@@ -306,6 +330,22 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                     true => scan::queue(settings, wanted).await,
                     false => scan::scan(settings, wanted).await,
                 }
+            }
+            Command::Upload {
+                files,
+                server,
+                token,
+                library,
+                parallel,
+            } => {
+                let wanted = upload::Wanted {
+                    files,
+                    server,
+                    token,
+                    library,
+                    parallel,
+                };
+                upload::upload(wanted).await
             }
             Command::Export { file } => transfer::write(open(&settings).await?, &file).await,
             Command::Import { file } => transfer::read(open(&settings).await?, &file, settings.is_embedded()).await,

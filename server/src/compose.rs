@@ -28,7 +28,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     data_dir::{self, DataLock},
     hardware::HardwareTrials,
-    http::{self, Edge, EdgeInner, Sockets, gauges::{self, Gauges}, graphql, graphql::execute::FreshLoaders, origin::Origins},
+    http::{
+        self, Edge, EdgeInner, Sockets,
+        gauges::{self, Gauges},
+        graphql,
+        graphql::execute::FreshLoaders,
+        origin::Origins,
+    },
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
     quarantine::QuarantineTable,
@@ -169,7 +175,10 @@ impl Server {
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
         let schema = compose_schema(&kernel, &shared, &plugins, &all, hardware);
         let operations = Operations::of(&kernel);
-        operations.remember(&kernel).await.context("reading the figures of operations")?;
+        operations
+            .remember(&kernel)
+            .await
+            .context("reading the figures of operations")?;
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
             schema: schema.clone(),

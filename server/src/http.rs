@@ -168,7 +168,10 @@ pub fn router(edge: &Edge) -> Router {
         .with_state(edge.clone());
     let admit = axum::middleware::from_fn_with_state(edge.clone(), auth::admit);
     let accounts = edge.plugins.account_routes(&edge.kernel).layer(admit);
-    let all = own.merge(edge.plugins.routes(&edge.kernel)).merge(accounts).fallback(assets::serve);
+    let all = own
+        .merge(edge.plugins.routes(&edge.kernel))
+        .merge(accounts)
+        .fallback(assets::serve);
     behind_edge(edge, all)
 }
 

@@ -139,6 +139,8 @@ fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 plugins! {
+    #[cfg(feature = "capture")]
+    capture: plugin_capture::Capture,
     #[cfg(feature = "clips")]
     clips: plugin_clips::Clips,
     #[cfg(feature = "organize")]

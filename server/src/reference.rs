@@ -44,6 +44,12 @@ fn configuration(checkout: &Path) -> anyhow::Result<String> {
     let own = source(checkout, "server/src/settings.rs")?;
     section(&mut page, "server", &own, "ServerSection")?;
     section(&mut page, "log", &own, "LogSection")?;
+    section(
+        &mut page,
+        "egress",
+        &source(checkout, "kernel/src/egress.rs")?,
+        "EgressConfig",
+    )?;
     for name in Plugins::NAMES {
         let text = source(checkout, &format!("plugins/{name}/src/lib.rs"))?;
         section(&mut page, name, &text, "Config")?;
@@ -61,9 +67,17 @@ fn section(page: &mut String, name: &str, source: &str, structure: &str) -> anyh
     if fields.is_empty() {
         return Ok(());
     }
-    writeln!(page, "\n### `[{name}]`\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|")?;
+    writeln!(
+        page,
+        "\n### `[{name}]`\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|"
+    )?;
     for field in fields {
-        let Field { key, ty, default, meaning } = field;
+        let Field {
+            key,
+            ty,
+            default,
+            meaning,
+        } = field;
         writeln!(page, "| `{key}` | {ty} | {default} | {meaning} |")?;
     }
     Ok(())
@@ -109,7 +123,10 @@ fn fields(source: &str, structure: &str) -> Vec<Field> {
 }
 
 fn type_name(ty: &str) -> &'static str {
-    match ty.strip_prefix("Option<").map_or(ty, |inner| inner.trim_end_matches('>')) {
+    match ty
+        .strip_prefix("Option<")
+        .map_or(ty, |inner| inner.trim_end_matches('>'))
+    {
         "bool" => "yes or no",
         "f32" | "f64" => "number",
         "String" => "text",
@@ -137,7 +154,11 @@ fn default_text(ty: &str, written: Option<&str>) -> String {
         "Vec::new()" => "empty".to_owned(),
         _ if written.ends_with(".to_owned()") || written.ends_with(".into()") => {
             let text = written.rsplit_once('.').map_or(written, |(text, _)| text);
-            if text.starts_with('"') { format!("`{text}`") } else { String::new() }
+            if text.starts_with('"') {
+                format!("`{text}`")
+            } else {
+                String::new()
+            }
         }
         _ => format!("`{}`", written.replace("MIB", "MiB").replace("GIB", "GiB")),
     }
@@ -158,7 +179,10 @@ fn metrics(base: &Base) -> String {
             kernel::telemetry::MetricKind::Gauge => ("gauge", ""),
             kernel::telemetry::MetricKind::Seconds => ("histogram", ""),
         };
-        page.push_str(&format!("| `vitagraph_{}{end}` | {kind} | {} |\n", metric.name, metric.help));
+        page.push_str(&format!(
+            "| `vitagraph_{}{end}` | {kind} | {} |\n",
+            metric.name, metric.help
+        ));
     }
     page
 }
@@ -173,7 +197,11 @@ fn errors(base: &Base) -> String {
     let mut all = all_codes(base);
     all.sort_by_key(|code| code.name);
     for code in all {
-        let Code { name, category, meaning } = code;
+        let Code {
+            name,
+            category,
+            meaning,
+        } = code;
         let status = match category {
             Category::Internal => 500,
             category => category.http_status(),
@@ -212,11 +240,21 @@ mod tests {
             pub name: Option<String>,\n}\n\nimpl Default for Config {\n    fn default() -> Self {\n        Self {\n            \
             n_max: 8 * MIB,\n        }\n    }\n}\n";
         let found = fields(source, "Config");
-        let [first, second] = &found[..] else { panic!("{}", found.len()) };
+        let [first, second] = &found[..] else {
+            panic!("{}", found.len())
+        };
         assert_eq!(
-            (first.key.as_str(), first.ty, first.default.as_str(), first.meaning.as_str()),
+            (
+                first.key.as_str(),
+                first.ty,
+                first.default.as_str(),
+                first.meaning.as_str()
+            ),
             ("n_max", "whole number", "`8 * MiB`", "How many there may be.")
         );
-        assert_eq!((second.key.as_str(), second.ty, second.default.as_str()), ("name", "text", "none"));
+        assert_eq!(
+            (second.key.as_str(), second.ty, second.default.as_str()),
+            ("name", "text", "none")
+        );
     }
 }

@@ -60,8 +60,11 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ServerSection {
+    /// Directory of the embedded database and of all that the server makes itself; `~/.local/share/vitagraph` when absent.
     data: Option<PathBuf>,
+    /// Another database than the embedded one: `postgres://user@host/name`.
     database: Option<String>,
+    /// Where the server listens; `127.0.0.1:8080` when absent, and `0.0.0.0:8080` lets other machines in.
     listen: Option<SocketAddr>,
     /// The address that browsers use, when a proxy stands in front: its origin is trusted besides our own host.
     public_url: Option<String>,
@@ -71,12 +74,15 @@ struct ServerSection {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct LogSection {
+    /// How lines look; for people when absent.
     format: Option<LogFormat>,
+    /// What is logged, such as `warn,server=debug`; `info` when absent.
     level: Option<String>,
+    /// Where traces go, over HTTP; nowhere when absent.
     otlp_endpoint: Option<String>,
-    /// Which part of all traces is exported, from 0 to 1.
+    /// Which part of all traces is exported, from 0 to 1; a twentieth when absent.
     trace_fraction: Option<f64>,
-    /// Operations that take longer are logged.
+    /// Operations that take longer are logged; 1000 when absent.
     slow_operation_ms: Option<u64>,
 }
 

@@ -4,10 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use kernel::work::Work;
-use opentelemetry::{
-    KeyValue, SpanId, TraceId,
-    trace::TracerProvider,
-};
+use opentelemetry::{KeyValue, SpanId, TraceId, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,

@@ -1,8 +1,11 @@
 //! Who may ask what: every root field of the SDL is called as nobody and as each role.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use async_graphql::parser::{
     parse_schema,
     types::{BaseType, InputValueDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
@@ -31,6 +34,8 @@ const VIEWER_MAY_NOT_SEE: &[&str] = &["autoTagPreview", "edits", "users"];
 /// The SDL's types, and how to write a call of each root field.
 struct Calls {
     types: BTreeMap<String, TypeDefinition>,
+    /// Stands wherever an id is asked for, needed or not; without it only needed ids are filled, by one of nothing.
+    id: Option<String>,
 }
 
 impl Calls {
@@ -43,7 +48,18 @@ impl Calls {
                 TypeSystemDefinition::Type(found) => Some((found.node.name.node.to_string(), found.node)),
                 _ => None,
             });
-        Ok(Self { types: types.collect() })
+        Ok(Self {
+            types: types.collect(),
+            id: None,
+        })
+    }
+
+    /// The same with this id everywhere.
+    fn with_id(self, id: &str) -> Self {
+        Self {
+            id: Some(id.to_owned()),
+            ..self
+        }
     }
 
     /// Each field of a root type with an operation that calls it.
@@ -76,12 +92,17 @@ impl Calls {
 
     fn argument(&self, argument: &InputValueDefinition) -> Option<String> {
         let needed = !argument.ty.node.nullable && argument.default_value.is_none();
-        needed.then(|| format!("{}: {}", argument.name.node, self.literal(&argument.ty.node)))
+        let is_id = self.id.is_some() && base(&argument.ty.node) == "ID";
+        (needed || is_id).then(|| format!("{}: {}", argument.name.node, self.literal(&argument.ty.node)))
     }
 
     fn literal(&self, ty: &Type) -> String {
-        let BaseType::Named(name) = &ty.base else {
-            return "[]".to_owned();
+        let name = match &ty.base {
+            BaseType::Named(name) => name,
+            BaseType::List(inner) if self.id.is_some() && base(inner) == "ID" => {
+                return format!("[{}]", self.literal(inner));
+            }
+            BaseType::List(_) => return "[]".to_owned(),
         };
         match self.types.get(name.as_str()).map(|found| &found.kind) {
             Some(TypeKind::InputObject(input)) => {
@@ -98,6 +119,7 @@ impl Calls {
                 .map_or_else(String::new, |value| value.node.value.to_string()),
             _ if ["Int", "Float", "Seconds", "Bytes"].contains(&name.as_str()) => "1".to_owned(),
             _ if name == "Boolean" => "true".to_owned(),
+            _ if name == "ID" => format!("\"{}\"", self.id.as_deref().unwrap_or("nothing")),
             _ => "\"nothing\"".to_owned(),
         }
     }
@@ -171,20 +193,167 @@ on_both! {
 
     async fn every_other_route_denies_or_is_meant_for_everybody(backend: Backend) {
         let server = TestServer::start(backend).await?;
-        let nobody = server.anonymous();
-        let routes = [
-            ("/healthz", 200), ("/readyz", 200), ("/auth/state", 200), ("/metrics", 401),
-            ("/p/stream/file/fil_0000000000000/a.mp4", 403), ("/p/scan/anything", 404), ("/p/nothing", 404), ("/data/vitagraph.db", 404),
-        ];
-        for (path, expected) in routes {
-            let status = nobody.request("GET", path)?.send().await?.status().as_u16();
-            ensure!(status == expected, "{path} answered nobody with {status}, not {expected}");
+        let declared = declared_routes()?;
+        for route in &declared {
+            ensure!(ROUTES.iter().any(|(known, ..)| known == route), "the route {route} has no class: add it to ROUTES");
+        }
+        for (route, path, class) in ROUTES {
+            ensure!(declared.contains(*route), "there is no route {route} any more");
+            for (who, client) in [("nobody", server.anonymous()), ("a viewer", server.viewer()), ("an administrator", server.admin())] {
+let method = if [Class::Post, Class::Account].contains(class) { "POST" } else { "GET" };
+                let status = client.request(method, path)?.send().await?.status().as_u16();
+                let expected: &[u16] = match (class, who) {
+                    (Class::Public, _) => &[200],
+                    // Without its header a state-changing route refuses before it looks at who asks.
+                    (Class::Post, _) => &[403],
+                    (Class::GraphQl, _) => &[400],
+                    (Class::Signed, _) => &[403],
+                    (Class::Admin | Class::Account, "nobody") => &[401],
+                    (Class::Admin, "a viewer") => &[403],
+                    (Class::Admin, _) => &[200],
+                    (Class::Account, _) => &[400, 403, 404, 405, 412],
+                };
+                ensure!(expected.contains(&status), "{path} answered {who} with {status}, not {expected:?}");
+            }
+        }
+        for path in ["/p/scan/anything", "/p/nothing", "/data/vitagraph.db", "/p/stream/../../metrics/x"] {
+            let status = server.anonymous().request("GET", path)?.send().await?.status().as_u16();
+            ensure!(status == 404, "{path} answered nobody with {status}");
         }
         let metrics = server.admin().request("GET", "/metrics")?.send().await?;
-        ensure!(metrics.status().is_success() && metrics.text().await?.contains("vitagraph_"));
-        let metrics = server.viewer().request("GET", "/metrics")?.send().await?.status();
-        ensure!(metrics.as_u16() == 403, "/metrics answered a viewer with {metrics}");
+        ensure!(metrics.text().await?.contains("vitagraph_"));
     }
+
+    async fn what_belongs_to_one_account_is_closed_to_another(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("film.mp4 1s").await?;
+        server.scan(&library).await?;
+        let (anna, bert) = (server.viewer(), server.second_viewer().await?);
+        let media = anna.query("{ media(first: 1) { nodes { id } } }", json!({})).await?["media"]["nodes"][0]["id"].clone();
+        let progress = "mutation($input: SaveProgressInput!) { saveProgress(input: $input) { media { id } } }";
+        anna.query(progress, json!({ "input": { "id": media, "position": 0.4 } })).await?;
+        let token = "mutation($input: CreateApiTokenInput!) { createApiToken(input: $input) { apiToken { id } } }";
+        let token = anna.query(token, json!({ "input": { "name": "mine", "scopes": ["VIEW"] } })).await?;
+        let filter = "mutation($input: SaveFilterInput!) { saveFilter(input: $input) { savedFilter { id } } }";
+        let filter = anna.query(filter, json!({ "input": { "name": "mine", "filter": {} } })).await?;
+        let viewer = anna.query("{ viewer { id } }", json!({})).await?;
+        let theirs = [
+            &token["createApiToken"]["apiToken"]["id"],
+            &filter["saveFilter"]["savedFilter"]["id"],
+            &viewer["viewer"]["id"],
+        ];
+        let own = "{ viewer { id name role } apiTokens(first: 50) { nodes { id name revokedAt } } savedFilters { id name }
+            media(first: 1) { nodes { id viewCount isFavorite lastViewedAt ... on Video { resumePosition } } } }";
+        let before = anna.query(own, json!({})).await?;
+        let unseen = bert.query(own, json!({})).await?;
+        for id in theirs {
+            let id = id.as_str().context("an id")?;
+            ensure!(!unseen.to_string().contains(id), "{id} is in another account's lists: {unseen:#}");
+            let calls = Calls::read()?.with_id(id);
+            for root in ["Query", "Mutation"] {
+                for (field, operation) in calls.of(root).into_iter().filter(|(_, operation)| operation.contains(id)) {
+                    let answer = bert.send(&operation, json!({})).await?;
+                    let found = &answer["data"][&field];
+                    let is_nothing = found.is_null() || found.as_array().is_some_and(|all| all.iter().all(Value::is_null));
+                    ensure!(is_nothing || TAKE_ANY_ID.contains(&field.as_str()), "{root}.{field} took {id} from another account: {answer:#}");
+                }
+            }
+        }
+        let tokens = "query($id: ID!) { apiTokens(userId: $id, first: 9) { totalCount nodes { id } } }";
+        let seen = bert.query(tokens, json!({ "id": theirs[2] })).await?;
+        ensure!(seen["apiTokens"] == json!({ "totalCount": 0, "nodes": [] }), "{seen:#}");
+        let after = anna.query(own, json!({})).await?;
+        ensure!(before == after, "another account changed {before:#} to {after:#}");
+        let place = |seen: &Value| seen["media"]["nodes"][0]["resumePosition"].as_f64();
+        ensure!(place(&before).is_some() && place(&unseen).is_none(), "{before:#} {unseen:#}");
+        // What is not one's own looks like what is not there.
+        let revoke = "mutation($id: ID!) { revokeApiToken(input: { id: $id }) { apiToken { id } } }";
+        ensure!(bert.error_code(revoke, json!({ "id": theirs[0] })).await? == "API_TOKEN_NOT_FOUND");
+        ensure!(anna.query(revoke, json!({ "id": theirs[0] })).await?["revokeApiToken"]["apiToken"]["id"] == *theirs[0]);
+    }
+}
+
+/// What a request without credentials, parameters and headers gets of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// An answer.
+    Public,
+    /// A refusal: it changes something, and needs a header that no other site can send.
+    Post,
+    /// A refusal: it needs a document, and the document's fields decide.
+    GraphQl,
+    /// A refusal: its URL must be signed.
+    Signed,
+    /// An answer for administrators.
+    Admin,
+    /// An answer for accounts.
+    Account,
+}
+
+/// Every route as its source declares it, one that fits it, and its class.
+const ROUTES: &[(&str, &str, Class)] = &[
+    ("/uploads", "/uploads", Class::Account),
+    ("/uploads/", "/uploads/", Class::Account),
+    ("/uploads/{id}", "/uploads/upl_0000000000001", Class::Account),
+    ("/graphql", "/graphql", Class::GraphQl),
+    ("/healthz", "/healthz", Class::Public),
+    ("/readyz", "/readyz", Class::Public),
+    ("/metrics", "/metrics", Class::Admin),
+    ("/auth/state", "/auth/state", Class::Public),
+    ("/auth/setup", "/auth/setup", Class::Post),
+    ("/auth/sign-in", "/auth/sign-in", Class::Post),
+    ("/auth/sign-out", "/auth/sign-out", Class::Post),
+    (
+        "/file/{file_id}/{filename}",
+        "/p/stream/file/fil_0000000000000/a.mp4",
+        Class::Signed,
+    ),
+    (
+        "/play/{file_id}/{part}/{name}",
+        "/p/stream/play/fil_0000000000000/a/b.m3u8",
+        Class::Signed,
+    ),
+    ("/rendition/{name}", "/p/clips/rendition/a.mp4", Class::Signed),
+    ("/poster/{formats}", "/p/pictures/poster/a", Class::Signed),
+    ("/sprite/{name}", "/p/pictures/sprite/a", Class::Signed),
+    ("/preview/{name}", "/p/pictures/preview/a", Class::Signed),
+    ("/vtt/{key}/{name}", "/p/pictures/vtt/a/b", Class::Signed),
+    ("/waveform/{key}/{name}", "/p/pictures/waveform/a/b", Class::Signed),
+    (
+        "/at/{file}/{stamp}/{at}/{width}",
+        "/p/pictures/at/fil_0000000000000/1/1/1",
+        Class::Signed,
+    ),
+];
+
+/// Fields that use no account's things by the ids they are given.
+const TAKE_ANY_ID: &[&str] = &["apiTokens"];
+
+/// The paths of `.route(..)` in the sources of the server and its plugins.
+fn declared_routes() -> anyhow::Result<BTreeSet<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join("server/src"), root.join("plugins")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = std::fs::read_to_string(&path)?;
+                for piece in text.split(".route(").skip(1) {
+                    let piece = piece.trim_start();
+                    let route = piece.strip_prefix('"').and_then(|piece| piece.split('"').next());
+                    found.insert(
+                        route
+                            .with_context(|| format!("a route of {} is no plain text: {piece:.60}", path.display()))?
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 #[test]

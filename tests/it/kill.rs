@@ -3,8 +3,8 @@
 //! `VITAGRAPH_KILLS` and `VITAGRAPH_KILL_FILES` set the size, `VITAGRAPH_KILL_SEED` repeats a run, and
 //! `VITAGRAPH_KILL_BIN` names the folder of the programs; `tests/kill/run` does it in full size.
 
-mod process;
-mod random;
+pub mod process;
+pub mod random;
 mod renditions;
 mod rows;
 mod similar;

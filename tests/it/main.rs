@@ -5,23 +5,32 @@
 #![allow(clippy::print_stdout, reason = "tests say what they measured and what they skipped")]
 
 mod access;
+mod capture;
 mod clients;
 mod clips;
 mod contract;
 mod counters;
+mod drain;
 mod explain;
 mod fuzz;
+mod hostile;
+mod kept;
 mod kill;
 mod manifest;
 mod metrics;
 mod moves;
+mod operations;
 mod organize;
 mod pages;
 mod panics;
+mod parsers;
 mod pictures;
 mod playback;
 mod players;
+mod process;
+mod reference;
 mod scan;
+mod secrets;
 mod seed;
 mod similar;
 mod store;
@@ -29,3 +38,5 @@ mod stream;
 mod subscribers;
 mod tidy;
 mod trash;
+mod upload;
+mod watch;

@@ -54,11 +54,13 @@ impl TestServer {
         // Fixtures have rested for an hour; what a test writes itself is read at once.
         let usual = [
             ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"),
+            // What a test changes is scanned when it says so.
+            ("VITAGRAPH_SCAN_WATCH", "false"),
             ("VITAGRAPH_PICTURES_AUTOMATIC", "false"),
         ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        settings.config = Config::load(None, variables, Plugins::NAMES)?;
+        settings.config = Config::load(None, variables, &[Plugins::NAMES, &["egress"]].concat())?;
         let server = Arc::new(Server::boot(settings).await?);
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -121,6 +123,12 @@ impl TestServer {
     /// A client that may look, play and rate.
     pub fn viewer(&self) -> Client {
         self.client(2)
+    }
+
+    /// Another client that may look, play and rate: of an account of its own.
+    pub async fn second_viewer(&self) -> anyhow::Result<Client> {
+        let token = account(&self.server, "another viewer", Role::Viewer).await?;
+        Ok(Client::new(&self.address, Some(token)))
     }
 
     /// Writes a fixture and makes a library `films` over the folder it lies in; returns the library's id.

@@ -21,13 +21,15 @@ pub type Sink = Box<dyn FnMut(u64, &[u8]) -> bool>;
 /// What is under a reader or writer.
 enum Ground {
     File(OwnedFd),
+    /// What can be read once, and only from its beginning to its end.
+    Pipe(OwnedFd),
     Sink(Sink),
 }
 
 impl Ground {
     fn raw(&self) -> c_int {
         match self {
-            Self::File(descriptor) => descriptor.as_raw_fd(),
+            Self::File(descriptor) | Self::Pipe(descriptor) => descriptor.as_raw_fd(),
             // No descriptor: whoever reads or writes it gets an error.
             Self::Sink(_) => -1,
         }
@@ -60,7 +62,13 @@ pub(crate) struct Io {
 impl Io {
     /// A reader of at most `budget` bytes.
     pub(crate) fn reader(descriptor: OwnedFd, budget: u64) -> Result<Self, AvError> {
-        Self::new(Ground::File(descriptor), budget, false)
+        // SAFETY: lseek on a descriptor that we own.
+        let place = unsafe { libc::lseek(descriptor.as_raw_fd(), 0, libc::SEEK_CUR) };
+        let ground = match place < 0 && errno() == libc::ESPIPE {
+            true => Ground::Pipe(descriptor),
+            false => Ground::File(descriptor),
+        };
+        Self::new(ground, budget, false)
     }
 
     /// A writer of at most `budget` bytes.
@@ -75,10 +83,12 @@ impl Io {
 
     fn new(ground: Ground, budget: u64, write: bool) -> Result<Self, AvError> {
         let length = match &ground {
-            // SAFETY: lseek on a descriptor that we own; a pipe gives -1, which libav takes as unknown.
+            // SAFETY: lseek on a descriptor that we own.
             Ground::File(descriptor) => unsafe { libc::lseek(descriptor.as_raw_fd(), 0, libc::SEEK_END) },
+            Ground::Pipe(_) => -1,
             Ground::Sink(_) => 0,
         };
+        let is_pipe = matches!(ground, Ground::Pipe(_));
         let state = Box::into_raw(Box::new(Stream {
             ground,
             position: 0,
@@ -103,6 +113,9 @@ impl Io {
                 ffi::av_free(buffer.cast());
                 drop(Box::from_raw(state));
                 return Err(AvError::NO_MEMORY);
+            }
+            if is_pipe {
+                (*context).seekable = 0;
             }
             Ok(Self { context, state })
         }
@@ -156,6 +169,9 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
         stream.exhausted = true;
         return ffi::AVERROR_EXIT;
     }
+    if let Ground::Pipe(_) = stream.ground {
+        return read_pipe(stream, buffer);
+    }
     loop {
         // SAFETY: reads into a slice of that length.
         let n = unsafe {
@@ -175,6 +191,46 @@ unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c
             }
             _ => match errno() {
                 libc::EINTR => {}
+                error => {
+                    stream.os_error.get_or_insert(error);
+                    return -error;
+                }
+            },
+        }
+    }
+}
+
+/// Reads what is there, and waits where nothing is, with a sign of life now and then.
+fn read_pipe(stream: &mut Stream, buffer: &mut [u8]) -> c_int {
+    const NAP_MS: c_int = 100;
+    let mut watched = libc::pollfd {
+        fd: stream.ground.raw(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    loop {
+        // SAFETY: one entry that lives; then a read into a slice of that length.
+        let n = unsafe {
+            match libc::poll(&mut watched, 1, NAP_MS) {
+                0 => {
+                    if !checkpoint::goes_on(None) {
+                        return ffi::AVERROR_EXIT;
+                    }
+                    continue;
+                }
+                n if n < 0 => -1,
+                _ => libc::read(watched.fd, buffer.as_mut_ptr().cast(), buffer.len()),
+            }
+        };
+        match n {
+            0 => return ffi::AVERROR_EOF,
+            n if n > 0 => {
+                stream.position += n as i64;
+                stream.budget -= n as u64;
+                return n as c_int;
+            }
+            _ => match errno() {
+                libc::EINTR | libc::EAGAIN => {}
                 error => {
                     stream.os_error.get_or_insert(error);
                     return -error;
@@ -243,6 +299,9 @@ unsafe extern "C" fn put(opaque: *mut c_void, buffer: WriteBuffer, len: c_int) -
 unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
     // SAFETY: libav hands back the state that `Io` owns.
     let stream = unsafe { &mut *opaque.cast::<Stream>() };
+    if let Ground::Pipe(_) = stream.ground {
+        return i64::from(-libc::ESPIPE);
+    }
     let base = match whence & !(ffi::AVSEEK_FORCE as c_int) {
         whence if whence == ffi::AVSEEK_SIZE as c_int => {
             return if stream.length < 0 {

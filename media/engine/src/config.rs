@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub quick_workers: usize,
     /// How many workers make streams and clips at a time, at most; the [budget](crate::budget) usually admits fewer.
     pub stream_workers: usize,
+    /// How many live sources are captured at a time.
+    pub live_workers: usize,
     /// How many workers do long jobs that nobody waits for at a time.
     pub batch_workers: usize,
     /// How those share the processor with everything else.
@@ -44,6 +46,8 @@ impl Default for EngineConfig {
             worker_binary: None,
             quick_workers: n_processors,
             stream_workers: n_processors * 2,
+            // They wait for the network nearly all the time.
+            live_workers: 32,
             // They run when nothing else wants the processor, so all of them may; memory is what bounds them.
             batch_workers: n_processors.min(8),
             batch_scheduling: Scheduling::Idle,
@@ -115,6 +119,11 @@ impl EngineConfig {
                 },
                 scheduling: self.batch_scheduling,
                 max_jobs: 8,
+                ..quick
+            },
+            Class::Live => ClassConfig {
+                width: self.live_workers.max(1),
+                max_jobs: 1,
                 ..quick
             },
             Class::Hardware => ClassConfig {

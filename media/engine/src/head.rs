@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use media_proto::capture::Fragment;
 use media_proto::copy::CopyHead;
 use media_proto::head::{AudioHead, Segment, VideoHead};
 use media_proto::job::{Job, Limits};
@@ -44,6 +45,8 @@ pub(crate) enum Taker {
     Segments(mpsc::Sender<Made>),
     /// Bytes of a file, and where in it they belong.
     Pieces(mpsc::Sender<(u64, Bytes)>),
+    /// Parts of captured files.
+    Fragments(mpsc::Sender<(Fragment, Bytes)>),
 }
 
 /// Both ends of the line to a head.
@@ -74,6 +77,11 @@ impl HeadJob {
 pub(crate) trait Resumable: Sync {
     /// The work from this segment on, allowed to go so far.
     fn job(&self, first: u32, until: u32) -> Job;
+
+    /// Whether it can be begun again after a crash.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl Resumable for HeadJob {
@@ -161,10 +169,10 @@ impl Link {
                 drop(made.send(Made::Segment(segment, bytes)).await);
             }
             (Event::Piece { offset }, Taker::Pieces(pieces)) => drop(pieces.send((offset, bytes)).await),
-            (Event::Header | Event::Chunk(_) | Event::Segment(_), Taker::Pieces(_)) => {
-                return Err("a segment of a file".to_owned());
-            }
-            (Event::Piece { .. }, Taker::Segments(_)) => return Err("a piece of a head".to_owned()),
+            (Event::Fragment(fragment), Taker::Fragments(made)) => drop(made.send((fragment, bytes)).await),
+            (Event::Header | Event::Chunk(_) | Event::Segment(_), _) => return Err("a segment of a file".to_owned()),
+            (Event::Piece { .. }, _) => return Err("a piece where none is due".to_owned()),
+            (Event::Fragment(_), _) => return Err("a fragment of what is not captured".to_owned()),
         }
         Ok(())
     }

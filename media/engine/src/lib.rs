@@ -6,6 +6,7 @@
 mod breaker;
 pub mod budget;
 pub mod calibration;
+pub mod capture;
 pub mod clip;
 mod config;
 pub mod engine;

@@ -32,7 +32,7 @@ pub(crate) struct Pool {
     zygote: Zygote,
     ffmpeg_hash: String,
     quarantine: Arc<dyn Quarantine>,
-    queues: [Queue; 4],
+    queues: [Queue; 5],
     next_id: AtomicU64,
     /// Ends every job when the engine stops.
     stopping: CancellationToken,
@@ -147,7 +147,8 @@ impl Pool {
             }
             n_deaths += 1;
             // What took all of its time once would take it twice.
-            if n_deaths == 2 || matches!(error, MediaError::ProcessorTime { .. }) {
+            let is_repeatable = task.head.is_none_or(|(head, _)| head.is_repeatable());
+            if n_deaths == 2 || !is_repeatable || matches!(error, MediaError::ProcessorTime { .. }) {
                 self.quarantine(queue, subject, exit, &error).await;
                 return Err(error);
             }

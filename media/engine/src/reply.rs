@@ -56,6 +56,7 @@ pub(crate) fn check(job: &Job, reply: &Reply) -> Result<(), String> {
         | (Job::VideoHead(_) | Job::AudioHead(_) | Job::VideoTrack(_) | Job::AudioTrack(_), Reply::Ended)
         | (Job::CopyHead(_) | Job::KeyframeHead(_), Reply::Ended)
         | (Job::Subtitles(_), Reply::Subtitled(_))
+        | (Job::Capture(_), Reply::Captured(_))
         | (Job::Escape { .. }, Reply::Escaped(_))
         | (Job::Survey(_), Reply::Surveyed(_))
         | (Job::Synthesize(_), Reply::Synthesized { .. }) => Ok(()),

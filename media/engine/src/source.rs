@@ -46,6 +46,17 @@ impl Source {
         Ok(Self { descriptor, identity })
     }
 
+    /// Takes a pipe or a socket, for the work that reads one to its end; it has no identity.
+    pub(crate) fn pipe(descriptor: OwnedFd) -> Self {
+        let identity = Identity {
+            device: 0,
+            inode: 0,
+            size: 0,
+            mtime_ns: 0,
+        };
+        Self { descriptor, identity }
+    }
+
     /// What identifies the bytes.
     pub fn identity(&self) -> Identity {
         self.identity

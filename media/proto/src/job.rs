@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::Capture;
 use crate::clip::Clip;
 use crate::copy::CopyHead;
 use crate::head::{AudioHead, VideoHead};
@@ -57,6 +58,8 @@ pub enum Job {
     AudioTrack(Box<AudioHead>),
     /// Reads a rendition of the one passed descriptor as a player would, to see that all of it is there.
     Verify,
+    /// Keeps what comes through the one passed pipe, as it comes.
+    Capture(Box<Capture>),
     /// Tries what the sandbox must forbid and reports the outcomes; refused unless the pool was started with faults.
     Escape {
         /// The class of worker to try it in.
@@ -75,11 +78,13 @@ pub enum Class {
     Batch,
     /// Talks to drivers, in a process of its own.
     Hardware,
+    /// Waits for a live source nearly all the time, for hours.
+    Live,
 }
 
 impl Class {
     /// All of them, in the order of [`index`](Class::index).
-    pub const ALL: [Self; 4] = [Self::Quick, Self::Stream, Self::Batch, Self::Hardware];
+    pub const ALL: [Self; 5] = [Self::Quick, Self::Stream, Self::Batch, Self::Hardware, Self::Live];
 
     /// Its place in [`ALL`](Class::ALL).
     pub fn index(self) -> usize {
@@ -93,6 +98,7 @@ impl Class {
             Self::Stream => "stream",
             Self::Batch => "batch",
             Self::Hardware => "hardware",
+            Self::Live => "live",
         }
     }
 }
@@ -139,6 +145,8 @@ pub enum JobKind {
     AudioTrack,
     /// [`Job::Verify`].
     Verify,
+    /// [`Job::Capture`].
+    Capture,
     /// [`Job::Escape`].
     Escape,
 }
@@ -163,6 +171,7 @@ impl JobKind {
             Self::VideoTrack => "video track",
             Self::AudioTrack => "audio track",
             Self::Verify => "verify",
+            Self::Capture => "capture",
             Self::Escape => "escape",
         }
     }
@@ -188,6 +197,7 @@ impl Job {
             Self::VideoTrack(_) => JobKind::VideoTrack,
             Self::AudioTrack(_) => JobKind::AudioTrack,
             Self::Verify => JobKind::Verify,
+            Self::Capture(_) => JobKind::Capture,
             Self::Escape { .. } => JobKind::Escape,
         }
     }
@@ -209,6 +219,7 @@ impl Job {
             Self::Subtitles(_) => Class::Batch,
             Self::VideoTrack(_) | Self::AudioTrack(_) | Self::Verify => Class::Batch,
             Self::Hardware => Class::Hardware,
+            Self::Capture(_) => Class::Live,
             Self::Escape { class } => *class,
         }
     }

@@ -4,6 +4,7 @@
 //! hostile itself: everything it sends is capped and checked here before the server looks at it.
 
 pub mod calibration;
+pub mod capture;
 pub mod clip;
 pub mod control;
 pub mod copy;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibration;
+use crate::capture::{Captured, Fragment};
 use crate::clip::Clipped;
 use crate::error::MediaError;
 use crate::hardware::Hardware;
@@ -210,6 +211,8 @@ pub enum Event {
         /// Where in the file they belong.
         offset: u64,
     },
+    /// A part of a captured file.
+    Fragment(Fragment),
 }
 
 /// The result of a job.
@@ -229,6 +232,8 @@ pub enum Reply {
     Ended,
     /// To [`Job::Clip`]: the last piece is made.
     Clipped(Box<Clipped>),
+    /// To [`Job::Capture`]: the pipe has ended, and the last fragment is out.
+    Captured(Captured),
     /// To [`Job::Verify`].
     Verified(Box<Verified>),
     /// To [`Job::Hardware`].

@@ -9,6 +9,7 @@ mod tests;
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use media_proto::capture::Fragment;
 use media_proto::error::MediaError;
 use media_proto::head::Segment;
 use media_proto::message::{Event, FromWorker, ToWorker};
@@ -82,6 +83,11 @@ impl<'a> Outlet<'a> {
     pub fn piece(&self, offset: u64, bytes: &[u8]) -> Result<(), MediaError> {
         control::checkpoint()?;
         self.send(Event::Piece { offset }, bytes).map_err(io_error)
+    }
+
+    /// Sends a part of a captured file.
+    pub fn fragment(&self, fragment: Fragment, bytes: &[u8]) -> Result<(), MediaError> {
+        self.send(Event::Fragment(fragment), bytes).map_err(io_error)
     }
 
     fn send(&self, event: Event, bytes: &[u8]) -> std::io::Result<()> {

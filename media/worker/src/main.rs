@@ -6,6 +6,7 @@
 
 mod alone;
 mod calibrate;
+mod capture;
 mod clip;
 mod codec_string;
 mod container;

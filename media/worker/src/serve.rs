@@ -15,7 +15,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use crate::head::{Delivery, Outlet};
 use crate::sandbox::Sandbox;
 use crate::{
-    calibrate, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys, transcode,
+    calibrate, capture, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys, transcode,
 };
 
 /// Greets the server and works until it hangs up.
@@ -123,6 +123,13 @@ fn work(
                 outlet.piece(offset, bytes)
             })?;
             Ok((Reply::Clipped(Box::new(clipped)), None))
+        }
+        Job::Capture(wanted) => {
+            let source = take(&mut descriptors, "a capture")?;
+            let captured = capture::run(source, &wanted, limits, &mut |fragment, bytes| {
+                outlet.fragment(fragment, bytes)
+            })?;
+            Ok((Reply::Captured(captured), None))
         }
         Job::Verify => {
             let source = take(&mut descriptors, "a rendition")?;

@@ -1,9 +1,9 @@
 //! What clients see of scans: starting one, its report, and the files that failed.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use entities::id::{JobId, LibraryId, ScanFailureId};
+use entities::id::{JobId, LibraryId, LibraryPathId, ScanFailureId};
 use kernel::{
     error::{Failure, code},
     plugin::Kernel,
@@ -23,7 +23,7 @@ use schema::{
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 
-use crate::{Scan, ScanOptions, failures, report};
+use crate::{Scan, ScanOptions, failures, report, watch::Mode};
 
 impl Surface for Scan {
     type Query = ScanQuery;
@@ -69,6 +69,60 @@ impl ScanQuery {
         let job = parse::<JobId>(&job_id, "jobId").graphql()?;
         let report = report::read(cx.data::<Kernel>()?.store.reader(), job).await.graphql()?;
         Ok(report.map(|(library, report)| ScanReport::of(job, library, report)))
+    }
+
+    /// How changes in the paths of libraries are noticed. Empty while no folder is watched.
+    #[graphql(guard = "Needs::View")]
+    async fn library_watchers(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<LibraryWatcher>> {
+        let modes = &cx.data::<Arc<Scan>>()?.modes;
+        let modes = modes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(modes
+            .iter()
+            .map(|(path, (library, mode))| LibraryWatcher::of(*path, *library, mode))
+            .collect())
+    }
+}
+
+/// How changes in a library path are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum WatchMode {
+    /// The system tells of them, and what has changed is scanned when it rests.
+    Events,
+    /// The path is scanned now and then.
+    Polling,
+    /// Not at all; it is tried again every few seconds.
+    Broken,
+}
+
+/// What notices changes in a library path.
+#[derive(SimpleObject)]
+pub struct LibraryWatcher {
+    /// The library path.
+    path_id: ID,
+    /// Its library.
+    library_id: ID,
+    /// How changes are noticed.
+    mode: WatchMode,
+    /// Why, unless the system tells of changes.
+    reason: Option<String>,
+    /// How many folders are watched.
+    n_folders: i32,
+}
+
+impl LibraryWatcher {
+    fn of(path: LibraryPathId, library: LibraryId, mode: &Mode) -> Self {
+        let (mode, reason, n_folders) = match mode {
+            Mode::Events { n_folders } => (WatchMode::Events, None, *n_folders),
+            Mode::Polling(reason) => (WatchMode::Polling, Some(reason.clone()), 0),
+            Mode::Broken(reason) => (WatchMode::Broken, Some(reason.clone()), 0),
+        };
+        Self {
+            path_id: id(path),
+            library_id: id(library),
+            mode,
+            reason,
+            n_folders: i32::try_from(n_folders).unwrap_or(i32::MAX),
+        }
     }
 }
 

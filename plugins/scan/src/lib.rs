@@ -31,6 +31,7 @@ pub mod sql;
 pub mod stage;
 pub mod title;
 pub mod walk;
+pub mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,7 +40,7 @@ use kernel::{
     error::{Code, Failure},
     events::FilesAdded,
     jobs::{Enqueue, JobTable, Need, Priority},
-    plugin::{Hooks, Kernel, Plugin},
+    plugin::{Hooks, Kernel, Plugin, Service},
     store::Durability,
     telemetry::{Metric, MetricKind},
 };
@@ -60,6 +61,12 @@ pub struct Config {
     pub settle_seconds: f64,
     /// Files at the media engine at a time; 0 means twice the number of processors.
     pub probes: usize,
+    /// Watch the folders of libraries, and scan what has changed.
+    pub watch: bool,
+    /// A watched folder must be quiet for so long before it is scanned.
+    pub watch_settle_seconds: f64,
+    /// How often paths are scanned whose changes cannot be heard of, such as shared mounts.
+    pub watch_poll_minutes: u32,
 }
 
 impl Default for Config {
@@ -67,14 +74,19 @@ impl Default for Config {
         Self {
             settle_seconds: 10.0,
             probes: 0,
+            watch: true,
+            watch_settle_seconds: 2.0,
+            watch_poll_minutes: 15,
         }
     }
 }
 
 /// The plugin.
-#[derive(Debug)]
 pub struct Scan {
     config: Config,
+    kernel: Kernel,
+    /// How each library path is watched.
+    pub modes: watch::Modes,
 }
 
 static FILES: Metric = Metric {
@@ -91,13 +103,21 @@ static SECONDS: Metric = Metric {
 impl Plugin for Scan {
     type Config = Config;
 
-    fn new(_kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
+    fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         anyhow::ensure!(
             (0.0..=86_400.0).contains(&config.settle_seconds),
             "[scan] settle_seconds is {}, but must be between 0 and 86400",
             config.settle_seconds
         );
-        Ok(Arc::new(Self { config }))
+        anyhow::ensure!(
+            (0.01..=3600.0).contains(&config.watch_settle_seconds) && config.watch_poll_minutes > 0,
+            "[scan] watch_settle_seconds must be between 0.01 and 3600, and watch_poll_minutes at least 1"
+        );
+        Ok(Arc::new(Self {
+            config,
+            kernel: kernel.clone(),
+            modes: watch::Modes::default(),
+        }))
     }
 
     fn name(&self) -> &'static str {
@@ -129,8 +149,22 @@ impl Plugin for Scan {
         });
     }
 
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        if !self.config.watch {
+            return Vec::new();
+        }
+        let settings = watch::Settings {
+            settle: Duration::from_secs_f64(self.config.watch_settle_seconds),
+            poll: Duration::from_secs(u64::from(self.config.watch_poll_minutes) * 60),
+        };
+        let (kernel, modes) = (self.kernel.clone(), Arc::clone(&self.modes));
+        vec![Service::new("scan.watch", move |stop| {
+            watch::run(kernel, settings, modes, stop)
+        })]
+    }
+
     fn metrics(&self) -> &'static [Metric] {
-        static ALL: [Metric; 2] = [FILES, SECONDS];
+        static ALL: [Metric; 3] = [FILES, SECONDS, watch::WATCHERS];
         &ALL
     }
 

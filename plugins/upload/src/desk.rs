@@ -141,6 +141,21 @@ impl Desk {
         }
     }
 
+    /// Has whoever writes to an upload in this process leave, and waits until what it has is on the disk.
+    ///
+    /// # Errors
+    /// `UPLOAD_LOCKED` when it does not leave.
+    pub async fn settle(&self, id: UploadId) -> Result<(), Failure> {
+        let is_written = {
+            let writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+            writers.contains_key(&id)
+        };
+        if is_written {
+            drop(self.turn(id, Instant::now() + PATIENCE).await?);
+        }
+        Ok(())
+    }
+
     /// Whether the server is stopping.
     pub fn is_closing(&self) -> bool {
         self.stop.is_cancelled()

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{Limits, code, writer::Piece};
 
 /// What goes to the writer at once, in bytes.
@@ -22,13 +24,22 @@ const WINDOW: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `UPLOAD_TOO_SLOW`.
-pub async fn feed(mut body: Body, pieces: mpsc::Sender<Piece>, limits: &Limits) -> Result<(), Failure> {
+pub async fn feed(
+    mut body: Body,
+    pieces: mpsc::Sender<Piece>,
+    limits: &Limits,
+    leave: &CancellationToken,
+) -> Result<(), Failure> {
     let (mut pending, mut n_pending): (Vec<Bytes>, usize) = (Vec::new(), 0);
     // Only the time that is spent waiting for the client counts.
     let (mut waited, mut n_came) = (Duration::ZERO, 0);
     loop {
         let begun = Instant::now();
-        let frame = match timeout(limits.idle, body.frame()).await {
+        let Some(frame) = leave.run_until_cancelled(timeout(limits.idle, body.frame())).await else {
+            hand(&pieces, &mut pending, &mut n_pending).await;
+            return Ok(());
+        };
+        let frame = match frame {
             Err(_) => {
                 hand(&pieces, &mut pending, &mut n_pending).await;
                 return Err(slow(format!("no byte came for {} s", limits.idle.as_secs())));

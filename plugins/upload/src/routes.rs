@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{Path, Request, State as Shared},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -38,7 +38,7 @@ pub const PATH: &str = "/uploads";
 /// The routes. Each request carries who sends it.
 pub fn router(upload: Arc<Upload>) -> Router {
     Router::new()
-        .route(PATH, any(all))
+        .route("/uploads", any(all))
         .route("/uploads/", any(all))
         .route("/uploads/{id}", any(one))
         .with_state(upload)
@@ -52,14 +52,16 @@ pub fn url(id: UploadId) -> String {
 async fn all(Shared(upload): Shared<Arc<Upload>>, access: Option<Extension<Access>>, request: Request) -> Response {
     let headers = request.headers().clone();
     let answer = async {
-        match method(&request)?.as_str() {
-            "OPTIONS" => Ok(options(&upload)),
-            "POST" => {
-                let viewer = viewer(access.as_deref(), &headers)?;
-                create::create(&upload, viewer, &headers, request.into_body()).await
-            }
-            other => Err(not_allowed(other)),
+        let method = method(&request)?;
+        if method == Method::OPTIONS {
+            return Ok(options(&upload));
         }
+        let viewer = account(access.as_deref())?;
+        if method != Method::POST {
+            return Err(not_allowed(method.as_str()));
+        }
+        check(viewer, &headers)?;
+        create::create(&upload, viewer, &headers, request.into_body()).await
     };
     let answer = answer.await;
     finish(answer, &headers)
@@ -77,16 +79,24 @@ async fn one(
         if method == Method::OPTIONS {
             return Ok(options(&upload));
         }
-        let viewer = viewer(access.as_deref(), &headers)?;
+        let viewer = account(access.as_deref())?;
+        if ![Method::HEAD, Method::PATCH, Method::DELETE].contains(&method) {
+            return Err(not_allowed(method.as_str()));
+        }
+        check(viewer, &headers)?;
         let row = find(&upload, viewer, &id).await?;
         match method.as_str() {
-            "HEAD" => head(&row),
+            "HEAD" => {
+                // Whoever asks is about to go on: what an older request has is settled first, or the answer would be
+                // wrong when it arrives.
+                upload.desk.settle(row.id).await?;
+                head(&find(&upload, viewer, &id).await?)
+            }
             "PATCH" => patch(&upload, row, &headers, request.into_body()).await,
-            "DELETE" => {
+            _ => {
                 abort(&upload, &row).await?;
                 Ok(StatusCode::NO_CONTENT.into_response())
             }
-            other => Err(not_allowed(other)),
         }
     };
     let answer = answer.await;
@@ -101,22 +111,28 @@ fn method(request: &Request) -> Result<Method, Failure> {
     }
 }
 
-fn viewer<'a>(access: Option<&'a Access>, headers: &HeaderMap) -> Result<&'a Viewer, Failure> {
-    if text(headers, "tus-resumable")? != Some(protocol::VERSION) {
-        let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
-        return Err(Failure::new(&code::VERSION, message));
-    }
+/// The account that asks.
+fn account(access: Option<&Access>) -> Result<&Viewer, Failure> {
     match access {
-        Some(Access::Viewer(viewer)) if viewer.role as i32 >= Role::Editor as i32 => Ok(viewer),
-        Some(Access::Viewer(_)) => {
-            let message = "this needs an account or token that may act as Editor";
-            Err(Failure::new(&general::FORBIDDEN, message))
-        }
+        Some(Access::Viewer(viewer)) => Ok(viewer),
         _ => Err(Failure::new(
             &general::UNAUTHENTICATED,
             "sign in, or send a valid token",
         )),
     }
+}
+
+/// Whether it speaks our version, and may upload.
+fn check(viewer: &Viewer, headers: &HeaderMap) -> Result<(), Failure> {
+    if text(headers, "tus-resumable")? != Some(protocol::VERSION) {
+        let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
+        return Err(Failure::new(&code::VERSION, message));
+    }
+    if (viewer.role as i32) < (Role::Editor as i32) {
+        let message = "this needs an account or token that may act as Editor";
+        return Err(Failure::new(&general::FORBIDDEN, message));
+    }
+    Ok(())
 }
 
 fn not_allowed(method: &str) -> Failure {
@@ -197,7 +213,11 @@ async fn patch(upload: &Upload, row: Row, headers: &HeaderMap, body: Body) -> Re
     let offset = number(headers, "upload-offset")?.ok_or_else(|| bad("send `Upload-Offset`"))?;
     let check = Check::parse(headers)?;
     let mut row = row;
-    let n_coming = number(headers, "content-length")?;
+    let n_coming = if body.is_end_stream() {
+        Some(0)
+    } else {
+        number(headers, "content-length")?
+    };
     if row.state != State::Receiving || row.concat == Concat::Final {
         // A client that did not hear that it was done may ask again.
         if row.concat != Concat::Final && row.n_bytes == Some(offset) && n_coming == Some(0) {
@@ -278,11 +298,12 @@ async fn receive(
         check,
     };
     let (send, pieces) = mpsc::channel(QUEUE);
+    let leave = held.turn.leave().clone();
     let writing = upload
         .desk
         .tracker
         .spawn(write(upload.kernel.clone(), held, order, pieces));
-    let fed = feed(body, send, &upload.limits()).await;
+    let fed = feed(body, send, &upload.limits(), &leave).await;
     let outcome = writing.await.map_err(Failure::internal)?;
     Ok((outcome, fed))
 }

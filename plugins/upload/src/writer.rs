@@ -88,6 +88,7 @@ pub async fn write(kernel: Kernel, held: Held, order: Order, pieces: mpsc::Recei
         written: held.taken.n_received,
         end,
         syncing: None,
+        is_done: false,
         kernel,
         held,
         order,
@@ -116,11 +117,13 @@ struct Writer {
     /// Where the upload ends, at most.
     end: u64,
     syncing: Option<Syncing>,
+    /// Whether the row says that all bytes are there.
+    is_done: bool,
 }
 
 impl Writer {
     async fn run(&mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<How, Failure> {
-        let mut how = self.receive(&mut pieces).await?;
+        let how = self.receive(&mut pieces).await?;
         // Whoever still sends learns that nobody listens.
         drop(pieces);
         if let Some(syncing) = self.syncing.take() {
@@ -135,12 +138,11 @@ impl Writer {
             }
         }
         // One that is complete without a further byte: its length was said last, or it has none.
-        if self.written > self.safe || self.held.taken.n_bytes == Some(self.written) {
+        let is_complete = self.held.taken.n_bytes == Some(self.written);
+        if self.written > self.safe || is_complete && !self.is_done {
             let upto = self.written;
             let work = self.sync();
-            if !self.synced(upto, work.await).await? && matches!(how, How::Whole) {
-                how = How::Left;
-            }
+            self.synced(upto, work.await).await?;
         }
         Ok(how)
     }
@@ -160,7 +162,6 @@ impl Writer {
             }
             tokio::select! {
                 biased;
-                () = leave.cancelled() => return Ok(How::Left),
                 synced = async { self.syncing.as_mut().map(|syncing| &mut syncing.work).expect("asked only with one").await },
                     if self.syncing.is_some() =>
                 {
@@ -170,6 +171,8 @@ impl Writer {
                     }
                 }
                 piece = pieces.recv() => match piece {
+                    // Whoever brings the bytes has handed over what it had, and leaves.
+                    None if leave.is_cancelled() => return Ok(How::Left),
                     None => return Ok(How::Broken),
                     Some(Piece::End) => return Ok(How::Whole),
                     Some(Piece::Bytes(bytes)) => {
@@ -227,6 +230,7 @@ impl Writer {
             complete(kernel, &tx, id, self.order.name.clone()).await?;
         }
         tx.commit().await?;
+        self.is_done = self.held.taken.n_bytes == Some(upto);
         self.safe = upto;
         Ok(is_wanted)
     }

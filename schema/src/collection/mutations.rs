@@ -18,7 +18,7 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         text,
     },
     media::{inputs::MediaFilter, selection::KeptFilter},
@@ -310,11 +310,7 @@ fn long(description: Option<String>) -> Result<Option<String>, Failure> {
 
 fn change(input: UpdateCollectionInput) -> Result<CollectionEdit, Failure> {
     Ok(CollectionEdit {
-        name: match input.name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.name", "a name cannot be cleared")),
-            MaybeUndefined::Value(name) => Some(text::name(&name, "input.name")?),
-        },
+        name: named(input.name, "input.name")?,
         description: opened(input.description).map(long).transpose()?,
         parent: opened(input.parent_id)
             .map(|id| id.map(|id| id::parse(&id, "input.parentId")).transpose())

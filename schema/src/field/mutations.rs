@@ -15,7 +15,7 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         text,
     },
 };
@@ -162,11 +162,7 @@ fn new(input: CreateCustomFieldInput) -> Result<NewField, Failure> {
 
 fn change(input: UpdateCustomFieldInput) -> Result<FieldEdit, Failure> {
     Ok(FieldEdit {
-        name: match input.name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.name", "a name cannot be cleared")),
-            MaybeUndefined::Value(name) => Some(text::name(&name, "input.name")?),
-        },
+        name: named(input.name, "input.name")?,
         choices: input
             .choices
             .map(|choices| text::names(&choices, "input.choices"))

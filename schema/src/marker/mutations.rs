@@ -9,7 +9,7 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         scalar::Seconds,
         text,
     },
@@ -154,11 +154,7 @@ impl MarkerMutation {
 
 fn change(input: UpdateMarkerInput) -> Result<MarkerEdit, Failure> {
     Ok(MarkerEdit {
-        title: match input.title {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.title", "a title cannot be cleared")),
-            MaybeUndefined::Value(title) => Some(text::name(&title, "input.title")?),
-        },
+        title: named(input.title, "input.title")?,
         start_us: input.start.map(Seconds::as_us),
         end_us: opened(input.end).map(|end| end.map(Seconds::as_us)),
         tags: opened(input.tag_ids)

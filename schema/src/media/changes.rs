@@ -6,7 +6,12 @@ use kernel::error::Failure;
 
 use crate::{
     field::types::{CustomFieldValueInput, values},
-    kit::{id, maybe::opened, scalar::Date, text},
+    kit::{
+        id,
+        maybe::{named, opened},
+        scalar::Date,
+        text,
+    },
     media::{
         inputs::MediaFilter,
         rules::{Links, MediaEdit},
@@ -113,11 +118,7 @@ impl MediaChangeInput {
     /// When something is wrong, with the field.
     pub fn parsed(self) -> Result<MediaEdit, Failure> {
         Ok(MediaEdit {
-            title: match self.title {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => return Err(Failure::field("input.title", "a title cannot be cleared")),
-                MaybeUndefined::Value(title) => Some(text::name(&title, "input.title")?),
-            },
+            title: named(self.title, "input.title")?,
             description: match self.description {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(None),

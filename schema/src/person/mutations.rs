@@ -11,7 +11,7 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         text,
     },
     person::{
@@ -188,11 +188,7 @@ fn new(input: CreatePersonInput) -> Result<NewPerson, Failure> {
 
 fn change(input: UpdatePersonInput) -> Result<PersonEdit, Failure> {
     Ok(PersonEdit {
-        name: match input.name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.name", "a name cannot be cleared")),
-            MaybeUndefined::Value(name) => Some(text::name(&name, "input.name")?),
-        },
+        name: named(input.name, "input.name")?,
         aliases: opened(input.aliases)
             .map(|names| text::names(&names.unwrap_or_default(), "input.aliases"))
             .transpose()?,

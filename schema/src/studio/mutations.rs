@@ -11,7 +11,7 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         text,
     },
     studio::{
@@ -179,11 +179,7 @@ fn new(input: CreateStudioInput) -> Result<NewStudio, Failure> {
 
 fn change(input: UpdateStudioInput) -> Result<StudioEdit, Failure> {
     Ok(StudioEdit {
-        name: match input.name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.name", "a name cannot be cleared")),
-            MaybeUndefined::Value(name) => Some(text::name(&name, "input.name")?),
-        },
+        name: named(input.name, "input.name")?,
         parent: opened(input.parent_id)
             .map(|id| id.map(|id| id::parse(&id, "input.parentId")).transpose())
             .transpose()?,

@@ -14,8 +14,8 @@ use std::{
 
 use kernel::plugin::Kernel;
 
-pub use self::ring::{Slow, Summary, Window};
 use self::ring::{HOUR_MS, Ring};
+pub use self::ring::{Slow, Summary, Window};
 
 /// Names that are told apart.
 const N_NAMES: usize = 40;
@@ -187,7 +187,10 @@ mod tests {
         }
         let read = operations.read(Window::LastHour, NOW);
         let [(name, page)] = &read[..] else { panic!("{read:?}") };
-        assert_eq!((name.as_str(), page.count(), page.n_errors(), page.statements_mean()), ("Page", 1000, 1, 3.0));
+        assert_eq!(
+            (name.as_str(), page.count(), page.n_errors(), page.statements_mean()),
+            ("Page", 1000, 1, 3.0)
+        );
         for (quantile, expected) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
             let found = page.quantile_us(quantile) as f64 / 1000.0;
             assert!((found - expected).abs() <= expected * 0.01, "p{quantile}: {found} ms");
@@ -230,7 +233,11 @@ mod tests {
         assert_eq!(read.len(), N_NAMES + 1, "forty and the rest");
         let total: u64 = read.iter().map(|(_, summary)| summary.count()).sum();
         assert_eq!(total, 5 * N_NAMES as u64 + 5_000 + 20);
-        let count = |name: &str| read.iter().find(|(known, _)| known == name).map_or(0, |(_, summary)| summary.count());
+        let count = |name: &str| {
+            read.iter()
+                .find(|(known, _)| known == name)
+                .map_or(0, |(_, summary)| summary.count())
+        };
         assert_eq!(count("Busy"), 15, "after five it was busier than the quietest");
         assert_eq!(count(OTHER), 5_000 + 5 + 5);
         assert!((0..5_000).all(|index| count(&format!("Noise{index}")) == 0));

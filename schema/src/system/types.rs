@@ -92,7 +92,10 @@ impl System {
     }
 
     /// How clients' operations went, those that took most time together first. For administrators.
-    #[graphql(guard = "Needs::Admin", complexity = "limits::page_cost(first, None, child_complexity)")]
+    #[graphql(
+        guard = "Needs::Admin",
+        complexity = "limits::page_cost(first, None, child_complexity)"
+    )]
     async fn operations(
         &self,
         cx: &Context<'_>,
@@ -109,7 +112,10 @@ impl System {
 
     /// How the operations of one name went in each hour that is kept, newest first. Hours are kept for 90 days, and
     /// written as they end. For administrators.
-    #[graphql(guard = "Needs::Admin", complexity = "limits::page_cost(first, None, child_complexity)")]
+    #[graphql(
+        guard = "Needs::Admin",
+        complexity = "limits::page_cost(first, None, child_complexity)"
+    )]
     async fn operation_history(
         &self,
         cx: &Context<'_>,
@@ -119,7 +125,10 @@ impl System {
         let kernel = cx.data::<Kernel>()?;
         let first = i64::from(first.map_or(24, |first| first.clamp(0, limits::PAGE as i32)));
         let since = kernel.clock.now_ms() - first * 3_600_000;
-        let hours = hours::history(kernel, &name, since).await.map_err(Failure::from).graphql()?;
+        let hours = hours::history(kernel, &name, since)
+            .await
+            .map_err(Failure::from)
+            .graphql()?;
         Ok(hours.into_iter().map(OperationHour).collect())
     }
 

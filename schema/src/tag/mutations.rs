@@ -11,10 +11,11 @@ use crate::{
         access::{Needs, require},
         error::ToGraphql,
         id,
-        maybe::opened,
+        maybe::{named, opened},
         text,
     },
     tag::{
+        fresh,
         rules::{self, NewTag, TagEdit},
         types::Tag,
     },
@@ -180,7 +181,7 @@ impl TagMutation {
 }
 
 async fn told(cx: &Context<'_>, id: TagId, done: Done) -> Result<(Option<Tag>, Option<ID>), Failure> {
-    let row = Loaders::of(cx).tag.get(id).await?;
+    let row = fresh::read(Loaders::of(cx), id).await?;
     Ok((row.map(|row| Tag { row }), done.token.map(id::id)))
 }
 
@@ -203,11 +204,7 @@ fn new(input: CreateTagInput) -> Result<NewTag, Failure> {
 
 fn change(input: UpdateTagInput) -> Result<TagEdit, Failure> {
     Ok(TagEdit {
-        name: match input.name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Failure::field("input.name", "a name cannot be cleared")),
-            MaybeUndefined::Value(name) => Some(text::name(&name, "input.name")?),
-        },
+        name: named(input.name, "input.name")?,
         aliases: opened(input.aliases)
             .map(|names| text::names(&names.unwrap_or_default(), "input.aliases"))
             .transpose()?,

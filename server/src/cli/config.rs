@@ -19,7 +19,14 @@ pub fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
         ("data", settings.data.display().to_string()),
         ("database", database.to_owned()),
         ("listen", settings.listen.to_string()),
-        ("origins", if settings.origins.is_empty() { "our own host".to_owned() } else { settings.origins.join(", ") }),
+        (
+            "origins",
+            if settings.origins.is_empty() {
+                "our own host".to_owned()
+            } else {
+                settings.origins.join(", ")
+            },
+        ),
         ("sections", Plugins::NAMES.join(", ")),
     ] {
         print_line(&format!("{name}: {value}")).context("writing to standard output")?;

@@ -24,14 +24,26 @@ const RESIDENT: Metric = metric(
     MetricKind::Gauge,
 );
 const THREADS: Metric = metric("process_threads", "Threads of the server", MetricKind::Gauge);
-const OPEN_FILES: Metric = metric("process_open_files", "Open descriptors of the server", MetricKind::Gauge);
+const OPEN_FILES: Metric = metric(
+    "process_open_files",
+    "Open descriptors of the server",
+    MetricKind::Gauge,
+);
 const CPU: Metric = metric(
     "process_cpu_milliseconds",
     "Processor time of the server, without the media workers",
     MetricKind::Counter,
 );
-const DISK_FREE: Metric = metric("disk_free_bytes", "Free on the disk of the data directory", MetricKind::Gauge);
-const DISK_SIZE: Metric = metric("disk_size_bytes", "Size of the disk of the data directory", MetricKind::Gauge);
+const DISK_FREE: Metric = metric(
+    "disk_free_bytes",
+    "Free on the disk of the data directory",
+    MetricKind::Gauge,
+);
+const DISK_SIZE: Metric = metric(
+    "disk_size_bytes",
+    "Size of the disk of the data directory",
+    MetricKind::Gauge,
+);
 const DATABASE: Metric = metric("database_bytes", "The embedded database's file", MetricKind::Gauge);
 const DATABASE_LOG: Metric = metric(
     "database_log_bytes",
@@ -44,7 +56,11 @@ const STATEMENTS_FAILED: Metric = metric(
     "SQL statements that ended in an error",
     MetricKind::Counter,
 );
-const STATEMENT_TIME: Metric = metric("database_busy_microseconds", "Time in SQL statements", MetricKind::Counter);
+const STATEMENT_TIME: Metric = metric(
+    "database_busy_microseconds",
+    "Time in SQL statements",
+    MetricKind::Counter,
+);
 const CACHE_BYTES: Metric = metric("cache_bytes", "Bytes in a cache, as it weighs them", MetricKind::Gauge);
 const CACHE_ENTRIES: Metric = metric("cache_entries", "Entries in a cache", MetricKind::Gauge);
 const CACHE_ASKED: Metric = metric(
@@ -80,7 +96,15 @@ pub const METRICS: &[Metric] = &[
 ];
 
 /// The names of job states, in the order of their numbers.
-const STATES: [&str; 7] = ["waiting", "ready", "running", "succeeded", "failed", "canceled", "paused"];
+const STATES: [&str; 7] = [
+    "waiting",
+    "ready",
+    "running",
+    "succeeded",
+    "failed",
+    "canceled",
+    "paused",
+];
 
 /// What the counters stood at when they were last read: counters of metrics only take what has been added.
 #[derive(Debug, Default)]
@@ -105,7 +129,9 @@ impl Gauges {
         let metrics = &kernel.metrics;
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
             line.split_whitespace().next()?.parse::<i64>().ok()
         };
         // In kibibytes; see proc_pid_status(5).
@@ -191,7 +217,10 @@ impl Gauges {
                 queues.push(queue.clone());
             }
         }
-        for queue in queues.iter().filter(|queue| waiting.iter().all(|(known, _)| known != *queue)) {
+        for queue in queues
+            .iter()
+            .filter(|queue| waiting.iter().all(|(known, _)| known != *queue))
+        {
             kernel.metrics.set(&OLDEST_READY, &[("queue", queue)], 0);
         }
         Ok(())

@@ -92,6 +92,7 @@ impl World {
         let mut command = Command::new(self.home.join("vitagraph"));
         command.env("VITAGRAPH_DATA", self.home.join("data"));
         command.env("VITAGRAPH_PICTURES_AUTOMATIC", self.draws.to_string());
+        command.env("VITAGRAPH_SCAN_WATCH", "false");
         match &self.database {
             Some(url) => command.env("VITAGRAPH_DATABASE", url),
             None => command.env_remove("VITAGRAPH_DATABASE"),
@@ -292,6 +293,21 @@ impl Life {
         String::from_utf8_lossy(&text[text.len().saturating_sub(6_000)..]).into_owned()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> anyhow::Result<u32> {
+        Ok(self
+            .child
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .id())
+    }
+
+    /// Whether the process has died.
+    pub fn has_ended(&self) -> anyhow::Result<bool> {
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(child.try_wait()?.is_some())
+    }
+
     pub async fn start_scan(&self, world: &World) -> anyhow::Result<()> {
         let client = self.ready().await?;
         let libraries = client
@@ -403,8 +419,10 @@ impl Life {
 
     async fn reap(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
         let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, signal)?;
+        if child.try_wait()?.is_none() {
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, signal)?;
+        }
         child.wait()?;
         Ok(())
     }

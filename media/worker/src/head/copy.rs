@@ -452,7 +452,7 @@ fn write_sound(
 }
 
 /// The AudioSpecificConfig that an ADTS header stands for (ISO/IEC 14496-3, 1.A.2.2 and 1.6.2.1).
-fn adts_setup(packet: &[u8]) -> Option<[u8; 2]> {
+pub(crate) fn adts_setup(packet: &[u8]) -> Option<[u8; 2]> {
     let &[0xff, second, third, fourth, ..] = packet else {
         return None;
     };
@@ -465,7 +465,7 @@ fn adts_setup(packet: &[u8]) -> Option<[u8; 2]> {
 }
 
 /// A packet of sound without the header that broadcasts put before each.
-fn without_adts(packet: &Packet) -> Result<Packet, MediaError> {
+pub(crate) fn without_adts(packet: &Packet) -> Result<Packet, MediaError> {
     let bytes = packet.bytes();
     let header = match bytes {
         // The lowest bit says that no checksum follows.

@@ -7,9 +7,7 @@ use kernel::{
     plugin::Kernel,
     store::{Durability, Store},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict};
 
 use super::{Operations, Summary, ring::HOUR_MS};
 
@@ -31,7 +29,9 @@ impl Operations {
         let since = kernel.clock.now_ms() - 24 * HOUR_MS;
         let rows = Entity::find().filter(Column::HourAt.gt(since));
         let rows = rows.all(kernel.store.reader()).await?;
-        let past = rows.into_iter().map(|row| (row.hour_at, row.name.clone(), summary(&row)));
+        let past = rows
+            .into_iter()
+            .map(|row| (row.hour_at, row.name.clone(), summary(&row)));
         self.book().past = past.collect();
         Ok(())
     }
@@ -43,7 +43,12 @@ impl Operations {
         let tx = store.begin(Durability::Normal).await?;
         if !rows.is_empty() {
             let replace = OnConflict::columns([Column::HourAt, Column::ProcessId, Column::Name])
-                .update_columns([Column::NOperations, Column::NErrors, Column::NStatements, Column::Counts])
+                .update_columns([
+                    Column::NOperations,
+                    Column::NErrors,
+                    Column::NStatements,
+                    Column::Counts,
+                ])
                 .to_owned();
             let insert = Entity::insert_many(rows).on_conflict(replace);
             insert.exec_without_returning(&*tx).await?;
@@ -84,7 +89,11 @@ pub async fn history(kernel: &Kernel, name: &str, since_ms: i64) -> Result<Vec<H
     for row in rows.all(kernel.store.reader()).await? {
         hours.entry(row.hour_at).or_default().add(&summary(&row));
     }
-    Ok(hours.into_iter().rev().map(|(at, summary)| Hour { at, summary }).collect())
+    Ok(hours
+        .into_iter()
+        .rev()
+        .map(|(at, summary)| Hour { at, summary })
+        .collect())
 }
 
 fn summary(row: &operation_hour::Model) -> Summary {

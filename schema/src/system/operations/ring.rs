@@ -53,7 +53,8 @@ pub struct Summary {
 
 impl Default for Summary {
     fn default() -> Self {
-        let micros = Histogram::new_with_bounds(1, LONGEST_US, 2).expect("two digits from 1 us to 60 s are valid bounds");
+        let micros =
+            Histogram::new_with_bounds(1, LONGEST_US, 2).expect("two digits from 1 us to 60 s are valid bounds");
         Self {
             micros,
             n_errors: 0,
@@ -80,7 +81,9 @@ impl Summary {
     /// The pairs it is kept as.
     pub fn counts(&self) -> Vec<(u64, u32)> {
         let recorded = self.micros.iter_recorded();
-        recorded.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+        recorded
+            .map(|step| (step.value_iterated_to(), step.count_at_value()))
+            .collect()
     }
 
     /// How many.
@@ -195,7 +198,10 @@ impl Ring {
         };
         let (now, size) = (now_ms / length, slots.len() as i64);
         let mut sum = Summary::default();
-        for slot in slots.iter().filter(|slot| (now - size + 1..=now).contains(&slot.number)) {
+        for slot in slots
+            .iter()
+            .filter(|slot| (now - size + 1..=now).contains(&slot.number))
+        {
             if let Some(summary) = &slot.summary {
                 sum.add(summary);
             }
@@ -214,7 +220,10 @@ impl Ring {
 
     /// Adds another operation's slots to these.
     pub fn take(&mut self, other: Self) {
-        for (own, others) in [(&mut self.fine[..], &other.fine[..]), (&mut self.hours[..], &other.hours[..])] {
+        for (own, others) in [
+            (&mut self.fine[..], &other.fine[..]),
+            (&mut self.hours[..], &other.hours[..]),
+        ] {
             for from in others {
                 let Some(summary) = &from.summary else { continue };
                 let place = &mut own[from.number as usize % others.len()];

@@ -58,9 +58,11 @@ impl Document {
     pub fn parse(text: String) -> Result<Self, Failure> {
         lexer::check(&text)?;
         let parsed = parse_query(&text).map_err(|error| {
+            // The parser quotes the line that it stopped at, however long it is.
+            let said: String = error.to_string().chars().take(300).collect();
             Failure::new(
                 &codes::GRAPHQL_PARSE_FAILED,
-                format!("the document is not GraphQL: {error}"),
+                format!("the document is not GraphQL: {said}"),
             )
         })?;
         let document = Self {
@@ -121,7 +123,9 @@ impl Document {
                 operation.node.ty == OperationType::Query
                     && costs.selects_only(&self.parsed, &operation.node, kept::is_of_rows)
             });
-            of_rows.map(|(name, _)| name.map(Name::to_string).unwrap_or_default()).collect()
+            of_rows
+                .map(|(name, _)| name.map(Name::to_string).unwrap_or_default())
+                .collect()
         });
         keepable.contains(self.name(asked).unwrap_or_default())
     }

@@ -146,7 +146,11 @@ pub fn count_kept(edge: &Edge, name: Option<&str>, begun: std::time::Instant, re
     let kind = kind_name(OperationType::Query);
     metrics.add(&OPERATIONS, &[("kind", kind), ("outcome", "ok")], 1);
     let operation = edge.operations.label(name);
-    metrics.observe(&SECONDS, &[("kind", kind), ("operation", operation)], took.as_secs_f64());
+    metrics.observe(
+        &SECONDS,
+        &[("kind", kind), ("operation", operation)],
+        took.as_secs_f64(),
+    );
     edge.operations.record(Ended {
         name,
         at: edge.kernel.clock.now_ms(),

@@ -87,8 +87,9 @@ const ROOTS: [&str; 18] = [
     "nodes",
 ];
 /// Types of which every field does; with their connections and edges.
-const TYPES: [&str; 35] = [
+const TYPES: [&str; 36] = [
     "Node",
+    "MediaResult",
     "Tag",
     "Person",
     "Studio",

@@ -1,7 +1,10 @@
 //! A client that costs little itself: HTTP/1.1 over one connection, requests made beforehand.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -154,17 +157,45 @@ impl Times {
     }
 }
 
+/// In the variables of a request: each time it is sent the digits are others, so that its answer is not a kept one.
+pub const NONCE: &str = "nonce-0000000000";
+
+/// A request of which each copy that is sent may differ.
+struct Varying {
+    bytes: Vec<u8>,
+    digits: Option<std::ops::Range<usize>>,
+}
+
+impl Varying {
+    fn new(request: &[u8]) -> Self {
+        let at = request.windows(NONCE.len()).position(|bytes| bytes == NONCE.as_bytes());
+        Self {
+            bytes: request.to_vec(),
+            digits: at.map(|at| at + NONCE.len() - 10..at + NONCE.len()),
+        }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        static SENT: AtomicU64 = AtomicU64::new(0);
+        if let Some(digits) = self.digits.clone() {
+            let n = SENT.fetch_add(1, Ordering::Relaxed) % 10_000_000_000;
+            self.bytes[digits].copy_from_slice(format!("{n:010}").as_bytes());
+        }
+        &self.bytes
+    }
+}
+
 /// Lets clients send the same request one after the other for a while; every answer must have the length of the first.
 pub async fn load(target: &Target, request: &Request, clients: usize, lasting: Duration) -> anyhow::Result<Load> {
     let begun = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..clients {
-        let (mut connection, request) = (target.connect().await?, Arc::clone(request));
+        let (mut connection, mut request) = (target.connect().await?, Varying::new(request));
         running.spawn(async move {
             let mut times = Vec::new();
             let mut length = None;
             while begun.elapsed() < lasting {
-                let (time, body) = connection.time(&request).await?;
+                let (time, body) = connection.time(request.next()).await?;
                 ensure!(*length.get_or_insert(body.len()) == body.len(), "answers differ");
                 times.push(time);
             }

@@ -1,0 +1,4 @@
+//! The kinds of jobs of this plugin.
+
+pub mod connection;
+pub mod record;

@@ -1,0 +1,216 @@
+//! One connection to a source: what comes goes to a worker, and what that makes of it to files.
+
+use std::{
+    collections::VecDeque,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use media_proto::{
+    capture::{Capture as Wanted, Captured, Fragment},
+    error::MediaError,
+};
+use tokio::{net::UnixStream, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::record::{Recording, Why};
+use crate::{
+    part::Writer,
+    row::Status,
+    source::{self, Lost, Reach, Sink},
+};
+
+use kernel::egress::target::Target;
+
+/// Fragments on their way to the disk: a few seconds. More waits in the socket, and then at the source.
+const AHEAD: usize = 4;
+/// Over how long speeds are told.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// How a connection ended.
+pub struct Ended {
+    /// Why the recording is to end, if that was it.
+    pub why: Option<Why>,
+    /// What happened to the source; nothing if it said that this was all.
+    pub lost: Option<Lost>,
+    /// Whether anything was kept.
+    pub has_recorded: bool,
+    /// Whether what came cannot be kept as it is.
+    pub is_unreadable: bool,
+    /// When the last of it came, in milliseconds.
+    pub last_at: Option<i64>,
+}
+
+/// Records until the source ends or the recording is to.
+///
+/// # Errors
+/// What no other connection would mend: the lease is lost, the database or the disk fails.
+pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> anyhow::Result<Ended> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let pipe: OwnedFd = theirs.into_std()?.into();
+    let (send, made) = mpsc::channel(AHEAD);
+    let wanted = Wanted {
+        extension: None,
+        file_us: i64::from(recording.plugin.config.file_minutes) * 60_000_000,
+    };
+    // Nobody cancels the worker: the end of its pipe lets it give what it still has.
+    let (never, over) = (CancellationToken::new(), CancellationToken::new());
+    let feeding = async {
+        let mut sink = Sink::new(ours);
+        let fed = tokio::select! {
+            biased;
+            why = recording.end() => Fed::Stopped(why),
+            () = over.cancelled() => Fed::Over,
+            fed = source::feed(reach, target, &mut sink) => Fed::Ended(fed.err()),
+        };
+        (fed, sink.n_bytes())
+    };
+    let working = async {
+        let worked = recording.engine.capture(pipe, &wanted, send, &never).await;
+        over.cancel();
+        worked
+    };
+    let writing = async {
+        let mut keeper = Keeper::new(recording);
+        let kept = keeper.keep(made).await;
+        if kept.is_err() {
+            over.cancel();
+        }
+        kept.map(|()| keeper.last_at)
+    };
+    let ((fed, n_bytes), worked, kept) = tokio::join!(feeding, working, writing);
+    let last_at = kept?;
+    let mut ended = Ended {
+        why: None,
+        lost: None,
+        has_recorded: last_at.is_some(),
+        is_unreadable: false,
+        last_at,
+    };
+    match (fed, worked) {
+        (Fed::Stopped(why), _) => ended.why = Some(why?),
+        (Fed::Ended(lost), worked) => {
+            ended.lost = lost;
+            note(&mut ended, worked, n_bytes);
+        }
+        (Fed::Over, worked) => note(&mut ended, worked, n_bytes),
+    }
+    Ok(ended)
+}
+
+enum Fed {
+    Stopped(anyhow::Result<Why>),
+    Ended(Option<Lost>),
+    /// The worker or the disk ended first.
+    Over,
+}
+
+/// What the worker says counts where it ended first, and where nothing could be kept of what came.
+fn note(ended: &mut Ended, worked: Result<Captured, MediaError>, n_bytes: u64) {
+    let Err(error) = worked else {
+        if !ended.has_recorded && ended.lost.is_none() {
+            ended.lost = Some(Lost::now("the source has ended before its first keyframe"));
+        }
+        return;
+    };
+    // Of nothing there is nothing to read, and the source has said why.
+    if ended.lost.is_none() || !ended.has_recorded && n_bytes > 0 {
+        ended.is_unreadable = matches!(error, MediaError::Unsupported { .. } | MediaError::NoStream);
+        ended.lost = Some(Lost {
+            text: format!("what the source sends cannot be kept: {error}"),
+            may_pass: true,
+        });
+    }
+}
+
+struct Keeper<'a> {
+    recording: &'a Recording<'a>,
+    writer: Option<Writer>,
+    last_at: Option<i64>,
+    /// When so many bytes and pictures had come.
+    recent: VecDeque<(Instant, u64, u64)>,
+    n_bytes: u64,
+    /// Pictures of the files before, and of the one at hand.
+    n_frames: (u64, u64),
+}
+
+impl<'a> Keeper<'a> {
+    fn new(recording: &'a Recording<'a>) -> Self {
+        Self {
+            recording,
+            writer: None,
+            last_at: None,
+            recent: VecDeque::new(),
+            n_bytes: 0,
+            n_frames: (0, 0),
+        }
+    }
+
+    async fn keep(&mut self, mut made: mpsc::Receiver<(Fragment, Bytes)>) -> anyhow::Result<()> {
+        while let Some((fragment, bytes)) = made.recv().await {
+            self.fragment(fragment, bytes).await?;
+        }
+        self.seal().await
+    }
+
+    async fn fragment(&mut self, fragment: Fragment, bytes: Bytes) -> anyhow::Result<()> {
+        let recording = self.recording;
+        if self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.number() != fragment.file)
+        {
+            self.seal().await?;
+        }
+        let n = bytes.len() as u64;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let writer =
+                    Writer::begin(recording.cx, &recording.source, recording.capture.id, fragment.file).await?;
+                if self.last_at.is_none() {
+                    recording.tell(Status::Recording, None).await?;
+                }
+                self.writer.insert(writer)
+            }
+        };
+        writer.append(recording.cx, fragment, bytes).await?;
+        recording.cx.advance(n);
+        self.last_at = Some(recording.cx.kernel().clock.now_ms());
+        self.n_bytes += n;
+        self.n_frames.1 = fragment.n_frames;
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let (now, n_frames) = (Instant::now(), self.n_frames.0 + self.n_frames.1);
+        self.recent.push_back((now, self.n_bytes, n_frames));
+        while self.recent.len() > 2 && self.recent.front().is_some_and(|(at, ..)| now - *at > WINDOW) {
+            self.recent.pop_front();
+        }
+        let Some((since, bytes, frames)) = self.recent.front() else {
+            return;
+        };
+        let seconds = (now - *since).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let speeds = (
+            (self.n_bytes - bytes) as f64 / seconds,
+            n_frames.saturating_sub(*frames) as f64 / seconds,
+        );
+        self.recording.live.vitals.send_modify(|vitals| {
+            (vitals.bytes_per_second, vitals.frame_rate) = speeds;
+        });
+    }
+
+    async fn seal(&mut self) -> anyhow::Result<()> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        self.n_frames = (self.n_frames.0 + self.n_frames.1, 0);
+        writer.seal(self.recording.cx, &self.recording.source).await
+    }
+}

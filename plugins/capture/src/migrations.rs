@@ -1,0 +1,3 @@
+//! The tables that only this plugin reads, oldest first.
+
+pub mod m20261121_000001_capture;

@@ -1,0 +1,197 @@
+//! A file that grows: the row first, then fragment behind fragment, on the disk every second; sealed at its end.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use entities::id::{CaptureId, CapturePartId};
+use kernel::{
+    blob::RelativePath,
+    error::Failure,
+    events::FilesAdded,
+    jobs::{JobCx, Step},
+    store::Durability,
+};
+use media_proto::capture::Fragment;
+
+use crate::{
+    code, place,
+    row::{self, Part, Sealed, Source},
+};
+
+/// How often what was written is made durable.
+const SYNC: Duration = Duration::from_secs(1);
+/// How often the row tells how far the file is. Nothing depends on it: a file's own bytes say what it holds.
+const TELL: Duration = Duration::from_secs(5);
+
+/// A file at work.
+pub struct Writer {
+    part: Part,
+    file: Arc<File>,
+    number: u32,
+    hasher: blake3::Hasher,
+    n_bytes: u64,
+    n_frames: u64,
+    duration_us: i64,
+    synced: Instant,
+    told: Instant,
+}
+
+impl Writer {
+    /// Begins the file that the worker numbers so.
+    ///
+    /// # Errors
+    /// The lease is lost, the database or the disk fails.
+    pub async fn begin<S: Step>(
+        cx: &JobCx<S>,
+        source: &Source,
+        capture: CaptureId,
+        number: u32,
+    ) -> anyhow::Result<Self> {
+        let kernel = cx.kernel();
+        let (id, now) = (CapturePartId::new(), kernel.clock.now_ms());
+        let part = Part {
+            id,
+            capture,
+            file_name: place::file_name(&source.name, now, &id.to_string()),
+            started_at: now,
+        };
+        let tx = cx.begin(Durability::Full).await?;
+        row::insert_part(&*tx, &part).await?;
+        row::close_gap(&*tx, capture, now).await?;
+        tx.commit().await?;
+        let work = place::work(&part.file_name);
+        let file = place::below(kernel, move |root| {
+            let file = root.work_file(&work)?;
+            // The name must be there after a power cut, too.
+            file.sync_all()?;
+            Ok(file)
+        });
+        Ok(Self {
+            file: Arc::new(file.await?),
+            part,
+            number,
+            hasher: blake3::Hasher::new(),
+            n_bytes: 0,
+            n_frames: 0,
+            duration_us: 0,
+            synced: Instant::now(),
+            told: Instant::now(),
+        })
+    }
+
+    /// Which of the worker's files it is.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Appends a fragment.
+    ///
+    /// # Errors
+    /// The worker lies, the lease is lost, or the disk fails.
+    pub async fn append<S: Step>(&mut self, cx: &JobCx<S>, fragment: Fragment, bytes: Bytes) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            fragment.offset == self.n_bytes && fragment.n_frames >= self.n_frames,
+            "the worker sent a fragment for byte {} after {}",
+            fragment.offset,
+            self.n_bytes
+        );
+        self.hasher.update(&bytes);
+        let (file, at, n) = (Arc::clone(&self.file), self.n_bytes, bytes.len() as u64);
+        let is_due = self.synced.elapsed() >= SYNC;
+        let write = move || {
+            file.write_all_at(&bytes, at)?;
+            if is_due { file.sync_data() } else { Ok(()) }
+        };
+        blocking(write).await?;
+        if is_due {
+            self.synced = Instant::now();
+        }
+        self.n_bytes += n;
+        self.n_frames = fragment.n_frames;
+        self.duration_us = fragment.end_us.clamp(self.duration_us, i64::MAX / 4);
+        if self.told.elapsed() >= TELL {
+            self.told = Instant::now();
+            let tx = cx.begin(Durability::Normal).await?;
+            row::set_progress(&*tx, self.part.id, &self.sealed(false)).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn sealed(&self, is_interrupted: bool) -> Sealed {
+        Sealed {
+            n_bytes: i64::try_from(self.n_bytes).unwrap_or(i64::MAX),
+            n_frames: i64::try_from(self.n_frames).unwrap_or(i64::MAX),
+            duration_us: self.duration_us,
+            hash: self.hasher.finalize().as_bytes().to_vec(),
+            is_interrupted,
+        }
+    }
+
+    /// Puts the file, which is whole now, into its library.
+    ///
+    /// # Errors
+    /// The lease is lost, the database or the disk fails; the next attempt repairs what is left.
+    pub async fn seal<S: Step>(self, cx: &JobCx<S>, source: &Source) -> anyhow::Result<()> {
+        let file = Arc::clone(&self.file);
+        blocking(move || file.sync_all()).await?;
+        let sealed = self.sealed(false);
+        publish(
+            cx,
+            source,
+            &self.part,
+            (self.n_frames > 0 || self.duration_us > 0).then_some(&sealed),
+        )
+        .await
+    }
+}
+
+async fn blocking(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), Failure> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?;
+    done.map_err(|error| Failure::new(&code::NO_ROOM, format!("writing the recording: {error}")))
+}
+
+/// Moves a whole and durable file to its place, then says so; one without anything in it is removed.
+///
+/// # Errors
+/// The lease is lost, the database or the disk fails.
+pub async fn publish<S: Step>(
+    cx: &JobCx<S>,
+    source: &Source,
+    part: &Part,
+    sealed: Option<&Sealed>,
+) -> anyhow::Result<()> {
+    let kernel = cx.kernel();
+    let library = source.library;
+    let work = place::work(&part.file_name);
+    let Some(sealed) = sealed else {
+        place::below(kernel, move |root| root.remove_file(&work)).await?;
+        let tx = cx.begin(Durability::Full).await?;
+        row::remove_part(&*tx, part.id).await?;
+        return Ok(tx.commit().await?);
+    };
+    let target = place::placed(library, &part.file_name);
+    let moved = place::below(kernel, move |root| {
+        root.ensure_folder(&RelativePath::root().join(library.to_string().as_bytes()))?;
+        // An attempt that was killed right after its move left it there under this name, which is this file's alone.
+        match root.facts(&work)? {
+            Some(_) => root.move_file(&work, &target),
+            None => Ok(()),
+        }
+    });
+    moved.await?;
+    let tx = cx.begin(Durability::Full).await?;
+    place::ensure_path(kernel, &tx, library).await?;
+    row::seal(&*tx, part.id, sealed, kernel.clock.now_ms()).await?;
+    tx.publish(FilesAdded {
+        library,
+        folder: place::folder(kernel, library),
+    });
+    tx.commit().await?;
+    Ok(())
+}
