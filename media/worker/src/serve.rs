@@ -15,7 +15,8 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use crate::head::{Delivery, Outlet};
 use crate::sandbox::Sandbox;
 use crate::{
-    calibrate, capture, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys, transcode,
+    calibrate, capture, clip, control, faults, hardware, head, keyframes, probe, subtitles, survey, synthesize, sys,
+    transcode,
 };
 
 /// Greets the server and works until it hangs up.

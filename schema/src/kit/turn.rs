@@ -230,8 +230,11 @@ mod tests {
 
     use super::*;
 
+    type Echo = Batches<u32, Arc<Vec<u32>>>;
+    type Sizes = Arc<Mutex<Vec<usize>>>;
+
     /// A reader that answers with the batch itself, and remembers its size.
-    fn echo() -> (Batches<u32, Arc<Vec<u32>>>, Arc<Mutex<Vec<usize>>>) {
+    fn echo() -> (Echo, Sizes) {
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&sizes);
         let batches = Batches::new(move |keys: Vec<u32>| {
