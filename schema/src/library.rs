@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod mutations;
+pub mod own;
 pub mod paths;
 pub mod queries;
 pub mod rules;

@@ -11,6 +11,8 @@ use kernel::{
     sql,
 };
 
+use schema::library::own;
+
 use crate::{code, row::Row};
 
 /// The folder of parts in the data directory.
@@ -148,10 +150,10 @@ pub async fn library(kernel: &Kernel, wanted: Option<&str>) -> Result<(LibraryId
     for row in sql::rows(db, text, []).await? {
         let (id, name): (i64, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let id = LibraryId(id);
-        let path = PathBuf::from(row.try_get_by_index::<String>(4)?);
+        let path: String = row.try_get_by_index(4)?;
         let is_it =
             wanted.is_none_or(|wanted| wanted == id.to_string() || wanted.to_lowercase() == name.to_lowercase());
-        if !is_it || path.starts_with(&*kernel.data_dir) {
+        if !is_it || own::is_own(kernel, &path) {
             continue;
         }
         match &found {
@@ -166,7 +168,7 @@ pub async fn library(kernel: &Kernel, wanted: Option<&str>) -> Result<(LibraryId
         if !row.try_get_by_index::<bool>(2)? {
             return Err(none(format!("the library `{name}` is offline")));
         }
-        found = Some((id, LibraryPathId(row.try_get_by_index(3)?), path));
+        found = Some((id, LibraryPathId(row.try_get_by_index(3)?), path.into()));
     }
     found.ok_or_else(|| match wanted {
         Some(wanted) => none(format!("there is no library `{wanted}`")),

@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 use kernel::{
     blob::{RelativePath, Root},
     error::Failure,
-    plugin::Kernel,
 };
 
 /// A path that a library has already.
@@ -15,11 +14,6 @@ pub struct Taken {
     pub library: String,
     /// The path.
     pub path: String,
-}
-
-/// Whether the server itself fills this folder: with clips and the like, in its data directory.
-pub fn is_own(kernel: &Kernel, path: &str) -> bool {
-    Path::new(path).starts_with(kernel.data_dir.as_path())
 }
 
 /// Checks new paths against the disk, against each other and against those taken; returns them cleaned.

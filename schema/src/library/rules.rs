@@ -31,6 +31,7 @@ use crate::{
     },
     library::{
         codes::{LIBRARY_NAME_TAKEN, LIBRARY_PATH_IN_USE},
+        own,
         paths::{self, Taken},
     },
 };
@@ -252,7 +253,7 @@ async fn replace_paths(kernel: &Kernel, tx: &Tx, library: LibraryId, wanted: Vec
     let select = library_path::Entity::find().filter(library_path::Column::LibraryId.eq(library));
     let mut rows = select.order_by_asc(library_path::Column::Position).all(&**tx).await?;
     // Folders that the server itself fills are nobody's to take away, and no other folder comes in their place.
-    rows.retain(|row| !paths::is_own(kernel, &row.path) || wanted.contains(&row.path));
+    rows.retain(|row| !own::is_own(kernel, &row.path) || wanted.contains(&row.path));
     let kept: BTreeSet<&String> = rows
         .iter()
         .map(|row| &row.path)

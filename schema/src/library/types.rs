@@ -16,7 +16,7 @@ use crate::{
         page::PageArgs,
         scalar::{Bytes, DateTime, Seconds},
     },
-    library::paths,
+    library::own,
     limits,
     media::{nested::Parent, types::Media},
 };
@@ -65,7 +65,7 @@ impl Library {
         }
         let kernel = cx.data_unchecked::<Kernel>();
         let paths = self.row.paths.iter();
-        Ok(paths.filter(|path| !paths::is_own(kernel, path)).collect())
+        Ok(paths.filter(|path| !own::is_own(kernel, path)).collect())
     }
 
     /// What it mostly holds.
