@@ -35,7 +35,12 @@ fn fixture() -> String {
 }
 
 /// What a request costs by itself: jobs and other requests of the server do not count.
-async fn cost(server: &TestServer, document: &str, operation: Option<&str>, variables: &Value) -> anyhow::Result<u64> {
+pub async fn cost(
+    server: &TestServer,
+    document: &str,
+    operation: Option<&str>,
+    variables: &Value,
+) -> anyhow::Result<u64> {
     let server = server.server();
     let viewer = Viewer {
         user: account(server).await?,

@@ -16,6 +16,7 @@ pub mod naming;
 pub mod place;
 pub mod protocol;
 pub mod receive;
+pub mod rest;
 pub mod routes;
 pub mod row;
 pub mod writer;

@@ -25,6 +25,7 @@ use crate::{
     end::abort,
     protocol::{self, Check, bad, number, text},
     receive::feed,
+    rest::read_off,
     row::{self, Concat, Row, State},
     writer::{How, Order, Outcome, write},
 };
@@ -51,6 +52,7 @@ pub fn url(id: UploadId) -> String {
 
 async fn all(Shared(upload): Shared<Arc<Upload>>, access: Option<Extension<Access>>, request: Request) -> Response {
     let headers = request.headers().clone();
+    let request = request.map(read_off);
     let answer = async {
         let method = method(&request)?;
         if method == Method::OPTIONS {
@@ -74,6 +76,7 @@ async fn one(
     request: Request,
 ) -> Response {
     let headers = request.headers().clone();
+    let request = request.map(read_off);
     let answer = async {
         let method = method(&request)?;
         if method == Method::OPTIONS {
