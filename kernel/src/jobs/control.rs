@@ -49,12 +49,15 @@ impl Jobs {
         let sql = "update job set pause_requested = (state = 2), state = case when state = 2 then 2 else 6 end, \
                 updated_at = :now \
             where id = $2 and state in (0, 1, 2) and not pause_requested returning *";
-        let tx = self.inner.store.begin(Durability::Full).await?;
-        let row = self.steer(&tx, id, sql, "paused").await?;
-        if row.state == JobStatus::Running {
-            self.flag(&tx, id, Interrupted::Paused);
-        }
-        self.steered(tx, row).await
+        again(|| async {
+            let tx = self.inner.store.begin(Durability::Full).await?;
+            let row = self.steer(&tx, id, sql, "paused").await?;
+            if row.state == JobStatus::Running {
+                self.flag(&tx, id, Interrupted::Paused);
+            }
+            self.steered(tx, row).await
+        })
+        .await
     }
 
     /// Lets a paused job go on, from the state it saved.
@@ -66,9 +69,12 @@ impl Jobs {
         let sql = "update job set pause_requested = false, updated_at = :now, \
                 state = case when state = 2 then 2 when n_open_needs > 0 then 0 else 1 end \
             where id = $2 and (state = 6 or (state = 2 and pause_requested)) returning *";
-        let tx = self.inner.store.begin(Durability::Full).await?;
-        let row = self.steer(&tx, id, sql, "resumed").await?;
-        self.steered(tx, row).await
+        again(|| async {
+            let tx = self.inner.store.begin(Durability::Full).await?;
+            let row = self.steer(&tx, id, sql, "resumed").await?;
+            self.steered(tx, row).await
+        })
+        .await
     }
 
     /// Revives a failed or canceled job with its attempts anew. Needs that have ended no longer hold it back.
