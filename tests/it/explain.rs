@@ -1,5 +1,5 @@
 //! How the databases go about the statements behind the contract's pages: no page looks at every item, and none sorts
-//! items that an index has in order. The plans are kept beside this file; `UPDATE_EXPECT=1` writes them anew.
+//! items that an index has in order. SQLite's plans are kept beside this file; `UPDATE_EXPECT=1` writes them anew.
 //! `VITAGRAPH_EXPLAIN_MEDIA=100000` looks at a library of another size, and then compares no plans, only checks them.
 
 use std::{
@@ -238,14 +238,11 @@ on_both! {
             text.push_str(&seen.join("  --\n"));
         }
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-        if size.is_some() {
+        // Which of two good plans PostgreSQL takes depends on when it last vacuumed: it is held to the rules alone.
+        if size.is_some() || backend == Backend::Postgres {
             return Ok(());
         }
-        let file = match backend {
-            Backend::Sqlite => "sqlite.txt",
-            Backend::Postgres => "postgres.txt",
-        };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/explain").join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/explain/sqlite.txt");
         expect_file![path].assert_eq(&text);
     }
 }
