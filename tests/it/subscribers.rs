@@ -131,7 +131,8 @@ on_both! {
         ensure!(order == expected, "the others waited for it: {order:?}");
         followers.abort_all();
 
-        // What was on its way still arrives, and then nothing: not all of the answers, and not the job's end.
+        // What was on its way still arrives, unless a reset throws it away, and then nothing: not all of the answers, and not
+        // the job's end.
         let mut n_answers = 0;
         loop {
             let message = match stuck.hear().await {
@@ -144,7 +145,7 @@ on_both! {
             ensure!(message["id"] != "job" || message["type"] != "complete", "its buffers were never full");
             n_answers += usize::from(message["type"] == "next" && message["id"] != "job");
         }
-        ensure!((1..49).contains(&n_answers), "{n_answers} answers came through: its buffers were never full");
+        ensure!(n_answers < 49, "{n_answers} answers came through: its buffers were never full");
     }
 
     async fn a_revoked_token_ends_its_socket(backend: Backend) {
