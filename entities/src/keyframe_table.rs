@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::id::FileId;
+use crate::{file, id::FileId, stream};
 
 /// The way of finding keyframes; raised when tables of before are not to be believed any more.
 pub const VERSION: i32 = 1;
@@ -43,6 +43,16 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether it says where this stream can be cut, in the file as it is now.
+    pub fn is_of(&self, file: &file::Model, stream: &stream::Model) -> bool {
+        (self.size, self.mtime_ns, self.version) == (file.size, file.mtime_ns, VERSION)
+            && self.stream_index == stream.index
+            && (self.time_base_num, self.time_base_den) == (stream.time_base_num, stream.time_base_den)
+            && self.n_keyframes > 0
+    }
+}
 
 /// Numbers as bytes: seven bits each, low ones first, the sign as the lowest bit. Two or three bytes for most distances.
 pub fn pack(numbers: &[i64]) -> Vec<u8> {

@@ -84,3 +84,58 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The rate beyond which a number of frames a second is a container's nonsense.
+const FASTEST: f64 = 240.0;
+/// The widest picture that anamorphic pixels are stretched to.
+const WIDEST: u32 = 8192;
+
+impl Model {
+    /// Whether it has moving pictures of a known size rather than a cover.
+    pub fn is_film(&self) -> bool {
+        let has_size = self.width.is_some_and(|width| width > 0) && self.height.is_some_and(|height| height > 0);
+        self.kind == StreamKind::Video && !self.is_cover && has_size
+    }
+
+    /// Whether it has sound that something can decode.
+    pub fn is_sound(&self) -> bool {
+        self.kind == StreamKind::Audio && self.codec != "unknown" && self.channels.is_none_or(|n| n > 0)
+    }
+
+    /// Frames per second, if they can be believed.
+    pub fn frame_rate(&self) -> Option<(i32, i32)> {
+        let (num, den) = (self.frame_rate_num?, self.frame_rate_den?);
+        let is_possible = num > 0 && den > 0 && (0.5..=FASTEST).contains(&(f64::from(num) / f64::from(den)));
+        is_possible.then_some((num, den))
+    }
+
+    /// Width and height in pixels as displayed: upright, with square pixels.
+    pub fn displayed_size(&self) -> (u32, u32) {
+        let side = |side: Option<i32>| side.unwrap_or(0).max(2).unsigned_abs();
+        let (mut width, height) = (side(self.width), side(self.height));
+        if let (Some(num), Some(den)) = (self.sample_aspect_num, self.sample_aspect_den)
+            && num > 0
+            && den > 0
+            && num != den
+        {
+            // Pixels are made square by widening: no line is lost.
+            let wide = u64::from(width) * u64::from(num.unsigned_abs()) / u64::from(den.unsigned_abs());
+            width = u32::try_from(wide).unwrap_or(WIDEST).clamp(2, WIDEST);
+        }
+        match self.rotation {
+            90 | 270 => (height, width),
+            _ => (width, height),
+        }
+    }
+
+    /// Whether its brightness needs mapping for a usual screen.
+    pub fn is_hdr(&self) -> bool {
+        let is_hdr_transfer = |transfer: &str| matches!(transfer, "smpte2084" | "arib-std-b67");
+        self.hdr.is_some() || self.color_transfer.as_deref().is_some_and(is_hdr_transfer)
+    }
+
+    /// Whether its frames are made of two fields.
+    pub fn is_interlaced(&self) -> bool {
+        self.field_order.as_deref().is_some_and(|order| order != "progressive")
+    }
+}

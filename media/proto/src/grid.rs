@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 /// A unit of time: numerator and denominator of seconds, both positive.
 pub type TimeBase = (i32, i32);
 
+/// How long a segment is meant to be. Every rendition has the same, or a stored one could not stand beside one that is
+/// made on demand.
+pub const SEGMENT_MS: u32 = 4000;
+
+/// Nothing that is longer is believed, in microseconds: a container's nonsense would become a playlist of millions of lines.
+pub const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
+
 /// A division of time into segments of equal length: segment n starts at n · `num` / `den` seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grid {
@@ -99,6 +106,32 @@ impl Grid {
     }
 }
 
+/// Ticks in microseconds, rounded to the nearest; 0 where the unit is none.
+pub fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
+    if num <= 0 || den <= 0 {
+        return 0;
+    }
+    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den));
+    clamp((2 * dividend + den).div_euclid(2 * den))
+}
+
+/// Microseconds in ticks, rounded to the nearest; 0 where the unit is none.
+pub fn to_ticks(us: i64, (num, den): TimeBase) -> i64 {
+    if num <= 0 || den <= 0 {
+        return 0;
+    }
+    let (dividend, divisor) = (i128::from(us) * i128::from(den), i128::from(num) * 1_000_000);
+    clamp((2 * dividend + divisor).div_euclid(2 * divisor))
+}
+
+/// Half of a frame in microseconds: what clocks of milliseconds may be off by.
+pub fn half_frame_us(frame_rate: Option<(i32, i32)>) -> i64 {
+    match frame_rate.filter(|&(num, den)| num > 0 && den > 0) {
+        Some((num, den)) => i64::from(den) * 500_000 / i64::from(num),
+        None => 5_000,
+    }
+}
+
 fn div_ceil(dividend: i128, divisor: i128) -> i128 {
     -(-dividend).div_euclid(divisor)
 }
@@ -113,7 +146,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Grid;
+    use super::{Grid, half_frame_us, to_ticks, to_us};
 
     const RATES: [(i32, i32); 8] = [
         (24, 1),
@@ -190,6 +223,31 @@ mod tests {
                 assert!((seconds - expected).abs() < 0.03, "{seconds} against {expected}");
             }
         }
+    }
+
+    #[test]
+    fn ticks_and_microseconds_become_each_other() {
+        for (ticks, base, us) in [
+            (90_000, (1, 90_000), 1_000_000),
+            (1, (1001, 30_000), 33_367),
+            (-1, (1, 3), -333_333),
+            (5, (0, 1), 0),
+            (5, (1, -1), 0),
+            (i64::MAX, (i32::MAX, 1), i64::MAX),
+        ] {
+            assert_eq!(to_us(ticks, base), us, "{ticks} in {base:?}");
+        }
+        for base in [(1, 90_000), (1, 1000), (1001, 30_000)] {
+            assert!(
+                (-5000..5000).all(|ticks| to_ticks(to_us(ticks, base), base) == ticks),
+                "{base:?}"
+            );
+        }
+        assert_eq!(to_ticks(1, (0, 0)), 0);
+        assert_eq!(
+            [Some((25, 1)), None, Some((0, 1))].map(half_frame_us),
+            [20_000, 5_000, 5_000]
+        );
     }
 
     #[test]

@@ -88,6 +88,24 @@ pub struct AudioRendition {
     pub bit_rate: u64,
 }
 
+impl AudioRendition {
+    /// How a stream is encoded, by its channels and samples a second: as what every player has speakers for.
+    pub fn of(stream: u32, channels: Option<i32>, sample_rate: Option<i32>) -> Self {
+        let channels = channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
+        let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
+        Self {
+            stream,
+            channels,
+            sample_rate: if sample_rate.is_some_and(is_of_44) {
+                44_100
+            } else {
+                48_000
+            },
+            bit_rate: if channels == 1 { 96_000 } else { 160_000 },
+        }
+    }
+}
+
 /// What a ladder is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {

@@ -3,26 +3,18 @@
 use entities::{
     file::{self, FileStatus},
     id::{FileId, MediaId},
-    keyframe_table, media,
-    stream::{self, StreamKind},
+    keyframe_table, media, stream,
 };
-use kernel::{error::Failure, library_file::LibraryFile, plugin::Kernel};
+use kernel::{error::Failure, kind, library_file::LibraryFile, plugin::Kernel};
 use media_engine::source::Source;
 use media_proto::{
-    grid::{Grid, TimeBase},
+    grid::{Grid, LONGEST_US, SEGMENT_MS, TimeBase, half_frame_us, to_ticks, to_us},
     head::{AAC_FRAME, AudioHead, VideoHead},
     rendition::{self, AudioRendition, VideoRendition},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::code;
-
-/// How long a segment of a rendition is meant to be.
-const SEGMENT_MS: u32 = 4000;
-/// Nothing that is longer is believed.
-const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
-/// The rate beyond which a number of frames a second is a container's nonsense.
-const FASTEST: f64 = 240.0;
 
 /// A file as the database knows it.
 #[derive(Debug, Clone)]
@@ -91,18 +83,9 @@ impl Subject {
             .all(db)
             .await?;
         let table = keyframe_table::Entity::find_by_id(file.id).one(db).await?;
-        let is_film = |stream: &&stream::Model| {
-            let is_sized = stream.width.is_some_and(|side| side > 0) && stream.height.is_some_and(|side| side > 0);
-            stream.kind == StreamKind::Video && !stream.is_cover && is_sized && stream.time_base_num > 0
-        };
-        let video = streams
-            .iter()
-            .find(is_film)
-            .and_then(|stream| pictures(&file, stream, table));
-        let is_sound = |stream: &&stream::Model| {
-            stream.kind == StreamKind::Audio && stream.codec != "unknown" && stream.channels.is_none_or(|n| n > 0)
-        };
-        let sounds: Vec<stream::Model> = streams.iter().filter(is_sound).cloned().collect();
+        let film = streams.iter().find(|stream| stream.is_film());
+        let video = film.and_then(|stream| pictures(&file, stream, table));
+        let sounds: Vec<_> = streams.iter().filter(|stream| stream.is_sound()).cloned().collect();
         if video.is_none() && (sounds.is_empty() || file.duration_us.is_none()) {
             let message = format!("`{}` has nothing that plays", file.path);
             return Err(Failure::new(&code::NOT_PLAYABLE, message));
@@ -129,9 +112,7 @@ impl Subject {
 
     /// The file name's extension, as probes are told it.
     pub fn extension(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.file.name);
-        let (_, extension) = text.rsplit_once('.')?;
-        (extension.len() <= 8).then(|| extension.to_ascii_lowercase())
+        kind::extension(&self.file.name)
     }
 
     /// How long it plays, in microseconds.
@@ -156,11 +137,9 @@ impl Subject {
     /// The head of a rendition of its pictures.
     pub fn video_head(&self, rendition: VideoRendition) -> Option<VideoHead> {
         let video = self.video.as_ref()?;
-        let grid = Grid::new(video.frame_rate(), SEGMENT_MS);
+        let grid = Grid::new(video.stream.frame_rate(), SEGMENT_MS);
         // Clocks of milliseconds round: what is less than half a frame is none.
-        let half = video
-            .frame_rate()
-            .map_or(5_000, |(num, den)| i64::from(den) * 500_000 / i64::from(num));
+        let listed_us = video.duration_us - half_frame_us(video.stream.frame_rate());
         Some(VideoHead {
             extension: self.extension(),
             stream: video.stream.index.unsigned_abs(),
@@ -173,9 +152,7 @@ impl Subject {
             grid,
             first: 0,
             until: 0,
-            n_segments: grid
-                .n_segments((video.duration_us - half).max(1), (1, 1_000_000))
-                .max(1),
+            n_segments: grid.n_segments(listed_us.max(1), (1, 1_000_000)).max(1),
         })
     }
 
@@ -187,7 +164,7 @@ impl Subject {
             .find(|sound| sound.is_default)
             .or(self.sounds.first())?;
         let rendition = sound_settings(stream);
-        let rate = self.video.as_ref().and_then(Pictures::frame_rate);
+        let rate = self.video.as_ref().and_then(|video| video.stream.frame_rate());
         let grid = Grid::new(rate, SEGMENT_MS);
         let samples = i128::from(self.duration_us()) * i128::from(rendition.sample_rate);
         let frame = i128::from(AAC_FRAME) * 1_000_000;
@@ -214,68 +191,32 @@ impl Pictures {
         (self.stream.time_base_num, self.stream.time_base_den)
     }
 
-    /// Frames per second, if they can be believed.
-    pub fn frame_rate(&self) -> Option<(i32, i32)> {
-        let (num, den) = (self.stream.frame_rate_num?, self.stream.frame_rate_den?);
-        let is_possible = num > 0 && den > 0 && (0.5..=FASTEST).contains(&(f64::from(num) / f64::from(den)));
-        is_possible.then_some((num, den))
-    }
-
     /// What renditions are made of: upright, with square pixels.
     pub fn shape(&self, file: &file::Model) -> rendition::Source {
-        let stream = &self.stream;
-        let side = |side: Option<i32>| side.unwrap_or(0).max(2).unsigned_abs();
-        let (mut width, mut height) = (side(stream.width), side(stream.height));
-        if let (Some(num), Some(den)) = (stream.sample_aspect_num, stream.sample_aspect_den)
-            && num > 0
-            && den > 0
-        {
-            let wide = u64::from(width) * num.unsigned_abs() as u64 / den.unsigned_abs() as u64;
-            width = u32::try_from(wide).unwrap_or(width).clamp(2, 8192);
-        }
-        if matches!(stream.rotation, 90 | 270) {
-            (width, height) = (height, width);
-        }
-        let is_hdr_transfer = |transfer: &str| matches!(transfer, "smpte2084" | "arib-std-b67");
-        let bit_rate = stream.bit_rate.or(file.bit_rate);
+        let (width, height) = self.stream.displayed_size();
+        let bit_rate = self.stream.bit_rate.or(file.bit_rate);
         rendition::Source {
             width,
             height,
-            frame_rate: self.frame_rate(),
+            frame_rate: self.stream.frame_rate(),
             bit_rate: bit_rate.and_then(|rate| u64::try_from(rate).ok()),
-            is_hdr: stream.hdr.is_some() || stream.color_transfer.as_deref().is_some_and(is_hdr_transfer),
-            is_interlaced: stream
-                .field_order
-                .as_deref()
-                .is_some_and(|order| order != "progressive"),
+            is_hdr: self.stream.is_hdr(),
+            is_interlaced: self.stream.is_interlaced(),
         }
     }
 }
 
-/// How a stream of sound is encoded: what every player has speakers for.
+/// How a stream of sound is encoded.
 pub fn sound_settings(stream: &stream::Model) -> AudioRendition {
-    let channels = stream.channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
-    let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
-    AudioRendition {
-        stream: stream.index.unsigned_abs(),
-        channels,
-        sample_rate: if stream.sample_rate.is_some_and(is_of_44) {
-            44_100
-        } else {
-            48_000
-        },
-        bit_rate: if channels == 1 { 96_000 } else { 160_000 },
-    }
+    AudioRendition::of(stream.index.unsigned_abs(), stream.channels, stream.sample_rate)
 }
 
 fn pictures(file: &file::Model, stream: &stream::Model, table: Option<keyframe_table::Model>) -> Option<Pictures> {
     let base = (stream.time_base_num, stream.time_base_den);
-    let is_current = |table: &keyframe_table::Model| {
-        (table.size, table.mtime_ns, table.stream_index) == (file.size, file.mtime_ns, stream.index)
-            && table.n_keyframes > 0
-            && (table.time_base_num, table.time_base_den) == base
-    };
-    let table = table.filter(is_current);
+    if base.0 <= 0 || base.1 <= 0 {
+        return None;
+    }
+    let table = table.filter(|table| table.is_of(file, stream));
     let start_us = stream.start_us.or(file.start_us).unwrap_or(0);
     let start_pts = table
         .as_ref()
@@ -291,15 +232,4 @@ fn pictures(file: &file::Model, stream: &stream::Model, table: Option<keyframe_t
         duration_us,
         reorder_depth: table.map_or(0, |table| table.reorder_depth.unsigned_abs()),
     })
-}
-
-fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
-    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den.max(1)));
-    i64::try_from((2 * dividend + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
-}
-
-fn to_ticks(us: i64, (num, den): TimeBase) -> i64 {
-    let divisor = i128::from(num.max(1)) * 1_000_000;
-    let dividend = i128::from(us) * i128::from(den);
-    i64::try_from((2 * dividend + divisor).div_euclid(2 * divisor)).unwrap_or(0)
 }

@@ -2,6 +2,7 @@
 
 pub mod choice;
 pub mod copies;
+pub mod cuts;
 pub mod load;
 pub mod shape;
 pub mod stored;

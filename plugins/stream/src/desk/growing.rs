@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, stream};
 
 use super::{NotMade, Ticket};
@@ -104,14 +104,14 @@ impl Growing {
 
     /// What of the whole was not given away.
     fn rest(&self, whole: &Bytes) -> io::Result<Bytes> {
-        let mut given = BytesMut::new();
+        let mut rest = whole.clone();
         for chunk in &self.given {
-            given.extend_from_slice(chunk);
+            if !rest.starts_with(chunk) {
+                return Err(io::Error::other("the segment was made anew; ask again"));
+            }
+            rest.advance(chunk.len());
         }
-        match whole.starts_with(&given) {
-            true => Ok(whole.slice(given.len()..)),
-            false => Err(io::Error::other("the segment was made anew; ask again")),
-        }
+        Ok(rest)
     }
 
     /// Chunk after chunk; an error breaks the answer off, so that nobody keeps half a segment.

@@ -6,14 +6,12 @@ use entities::stream;
 use media_engine::playlist::VideoRange;
 use media_proto::{
     copy::{CopyHead, cuts, lengths_us, video_ticks},
-    grid::TimeBase,
+    grid::{SEGMENT_MS, TimeBase},
     keyframes::Keyframes,
 };
 
 use crate::rendition::{Copied, FileState, Label, Rendition, Shows};
 
-/// How far apart cuts are, at least.
-const SEGMENT_MS: u32 = 4000;
 /// Segments that are longer keep players waiting too long for each.
 const LONGEST_SEGMENT_US: i64 = 30_000_000;
 /// The least sound that makes a segment: a few packets.

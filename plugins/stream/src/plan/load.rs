@@ -1,53 +1,29 @@
-//! Reads what the database knows of a file and makes its plan; the container's index is asked where no table of keyframes
-//! was made yet.
+//! Reads what the database knows of a file and makes its plan.
 
 use std::sync::Arc;
 
 use entities::{
     file,
     id::FileId,
-    keyframe_table,
     stream::{self, StreamKind},
 };
-use kernel::{
-    library_file::LibraryFile,
-    parts::Parts,
-    store::Store,
-    stored::{Stored, StoredTrack},
-};
-use media_engine::{engine::Engine, source::Source};
+use kernel::{kind, parts::Parts, store::Store};
+use media_engine::engine::Engine;
 use media_proto::{
-    grid::{Grid, TimeBase},
+    grid::{Grid, LONGEST_US, SEGMENT_MS, TimeBase, half_frame_us, to_us},
     head::{AAC_FRAME, AudioHead, VideoHead},
-    keyframes::{KeyframeMode, Keyframes},
     rendition::{AudioRendition, Preset},
 };
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
-use tokio_util::sync::CancellationToken;
 
-use super::{Plan, copies, shape};
+use super::{Plan, copies, cuts::Cuts, shape, stored::stored};
 use crate::{
     rendition::{FileState, Label, Rendition},
     texts::Text,
 };
 
-/// How long a segment is meant to be.
-const SEGMENT_MS: u32 = 4000;
-/// Nothing that is longer is believed: a container's nonsense would become a playlist of millions of lines.
-const LONGEST_US: i64 = 48 * 3600 * 1_000_000;
-
 /// How much longer than its pictures a file may seem, for the sound of the last of them.
 const TAIL_US: i64 = 500_000;
-
-/// What is known of where pictures begin, end, and can be cut.
-struct Cuts {
-    start_pts: i64,
-    end_pts: Option<i64>,
-    reorder_depth: u32,
-    keyframes: Vec<i64>,
-    /// The whole table, if there is one.
-    table: Option<Keyframes>,
-}
 
 /// The plan of a file, if anything can be made of it.
 pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> Result<Option<Plan>, DbErr> {
@@ -71,13 +47,13 @@ pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> R
     let maker = Maker {
         file: &file,
         state,
-        extension: extension(&file.name),
+        extension: kind::extension(&file.name),
         ffmpeg: &engine.ffmpeg().ffmpeg_hash,
         preset,
     };
     let video = shape::main_video(&streams);
     let cuts = match video {
-        Some(video) => Some(cuts(store, &engine, &file, video).await?),
+        Some(video) => Some(Cuts::find(store, &engine, &file, video).await?),
         None => None,
     };
     let mut plan = maker.plan(&streams, video.zip(cuts));
@@ -86,18 +62,6 @@ pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> R
         plan.take_stored(&tracks, &engine.ffmpeg().ffmpeg_hash);
     }
     Ok(plan)
-}
-
-/// What is stored of a file; nothing where that cannot be known, for everything can be made.
-pub async fn stored(store: &Store, parts: &Parts, file: FileState) -> Vec<Arc<StoredTrack>> {
-    let Some(stored) = parts.get::<Stored>() else {
-        return Vec::new();
-    };
-    let found = stored.0.of_file(store, file.id, file.size, file.mtime_ns).await;
-    found.unwrap_or_else(|error| {
-        tracing::warn!(file = %file.id, %error, "what is stored of a file could not be read");
-        Vec::new()
-    })
 }
 
 struct Maker<'a> {
@@ -114,7 +78,7 @@ impl Maker<'_> {
         let mut film = None;
         if let Some((stream, cuts)) = video {
             source = (stream.width.unwrap_or(0) as u32, stream.height.unwrap_or(0) as u32);
-            frame_rate = shape::frame_rate(stream);
+            frame_rate = stream.frame_rate();
             weight = (cuts.keyframes.len() * size_of::<i64>() * 4) as u32;
             film = self.film(stream, cuts);
         }
@@ -192,7 +156,7 @@ impl Maker<'_> {
         // No segment is listed for what may only be the sound of the last pictures.
         let listed_us = match own_us {
             // Clocks of milliseconds round: what is less than half a frame is none.
-            Some(us) => us - half_frame_us(stream),
+            Some(us) => us - half_frame_us(stream.frame_rate()),
             None => end_us - TAIL_US,
         };
         let listed_us = listed_us.max(1);
@@ -276,7 +240,7 @@ impl Maker<'_> {
                     return None;
                 }
                 let label = label(stream, &mut names);
-                let rendition = sound_settings(stream);
+                let rendition = AudioRendition::of(stream.index.unsigned_abs(), stream.channels, stream.sample_rate);
                 let samples = i128::from(end_us) * i128::from(rendition.sample_rate);
                 let n_frames = (samples + FRAME_US - 1) / FRAME_US;
                 let head = AudioHead {
@@ -322,13 +286,6 @@ struct Film<'a> {
     cuts: Cuts,
 }
 
-fn half_frame_us(video: &stream::Model) -> i64 {
-    match shape::frame_rate(video) {
-        Some((num, den)) => i64::from(den) * 500_000 / i64::from(num),
-        None => 5_000,
-    }
-}
-
 /// What Matroska files say of a stream's end in a tag that common muxers write, such as `00:01:02.345000000`.
 fn tagged_end_us(tags: &str) -> Option<i64> {
     let tags: Vec<(String, String)> = serde_json::from_str(tags).ok()?;
@@ -342,22 +299,6 @@ fn tagged_end_us(tags: &str) -> Option<i64> {
         .next()
         .is_none()
         .then_some((whole * 60 + minutes) * 60_000_000 + (seconds * 1e6).round() as i64)
-}
-
-fn sound_settings(stream: &stream::Model) -> AudioRendition {
-    // More than two channels are mixed down: what every player has speakers for.
-    let channels = stream.channels.map_or(2, |n| if n == 1 { 1 } else { 2 });
-    let is_of_44 = |rate: i32| rate > 0 && 44_100 % rate == 0 || rate == 88_200 || rate == 176_400;
-    AudioRendition {
-        stream: stream.index.unsigned_abs(),
-        channels,
-        sample_rate: if stream.sample_rate.is_some_and(is_of_44) {
-            44_100
-        } else {
-            48_000
-        },
-        bit_rate: if channels == 1 { 96_000 } else { 160_000 },
-    }
 }
 
 /// A name that no other track has, for playlists demand that.
@@ -377,99 +318,6 @@ fn label(stream: &stream::Model, names: &mut Vec<String>) -> Label {
         language,
         is_default: stream.is_default,
     }
-}
-
-async fn cuts(store: &Store, engine: &Engine, file: &file::Model, video: &stream::Model) -> Result<Cuts, DbErr> {
-    let row = keyframe_table::Entity::find_by_id(file.id).one(store.reader()).await?;
-    let is_current = |row: &keyframe_table::Model| {
-        row.size == file.size
-            && row.mtime_ns == file.mtime_ns
-            && row.version == keyframe_table::VERSION
-            && row.stream_index == video.index
-            && row.n_keyframes > 0
-            && (row.time_base_num, row.time_base_den) == (video.time_base_num, video.time_base_den)
-    };
-    if let Some(row) = row.filter(is_current) {
-        let table = Keyframes {
-            stream: row.stream_index.unsigned_abs(),
-            time_base: (row.time_base_num, row.time_base_den),
-            start_pts: row.start_pts,
-            end_pts: row.end_pts,
-            deltas: keyframe_table::unpack(&row.deltas).unwrap_or_default(),
-            is_from_index: row.is_from_index,
-            reorder_depth: row.reorder_depth.unsigned_abs(),
-        };
-        let of_table = Cuts::of(table);
-        return Ok(match row.is_from_index {
-            true => of_table,
-            // A scan may end after players got their playlists, so it may not change what these say.
-            false => Cuts {
-                keyframes: of_table.keyframes,
-                table: of_table.table,
-                ..by_row(video, file)
-            },
-        });
-    }
-    Ok(by_index(store, engine, file, video)
-        .await
-        .unwrap_or_else(|| by_row(video, file)))
-}
-
-/// What the container's own index says: the same that a table in the database will say.
-async fn by_index(store: &Store, engine: &Engine, file: &file::Model, video: &stream::Model) -> Option<Cuts> {
-    let located = LibraryFile::find(store, file.id).await.ok()??;
-    let (opened, facts) = located.open().await.ok()?;
-    if (facts.size, facts.mtime_ns) != (file.size, file.mtime_ns) {
-        return None;
-    }
-    let source = Source::new(opened).ok()?;
-    let stream = Some(video.index.unsigned_abs());
-    let cancel = CancellationToken::new();
-    let asked = engine.keyframes(&source, extension(&file.name), stream, KeyframeMode::Index, &cancel);
-    let table = asked.await.ok()??;
-    let is_of_it = table.time_base == (video.time_base_num, video.time_base_den);
-    (is_of_it && !table.deltas.is_empty()).then(|| Cuts::of(table))
-}
-
-impl Cuts {
-    fn of(table: Keyframes) -> Self {
-        Self {
-            start_pts: table.start_pts,
-            end_pts: table.end_pts,
-            reorder_depth: table.reorder_depth,
-            keyframes: table.pts().collect(),
-            table: Some(table),
-        }
-    }
-}
-
-/// What the probe found, where there is no index.
-fn by_row(video: &stream::Model, file: &file::Model) -> Cuts {
-    let start_us = video.start_us.or(file.start_us).unwrap_or(0);
-    let (num, den) = (i128::from(video.time_base_num), i128::from(video.time_base_den));
-    let ticks = match num {
-        ..=0 => 0,
-        num => (i128::from(start_us) * den * 2 + num * 1_000_000).div_euclid(num * 2_000_000),
-    };
-    Cuts {
-        start_pts: i64::try_from(ticks).unwrap_or(0),
-        end_pts: None,
-        reorder_depth: 0,
-        keyframes: Vec::new(),
-        table: None,
-    }
-}
-
-fn to_us(ticks: i64, (num, den): TimeBase) -> i64 {
-    let (dividend, den) = (i128::from(ticks) * i128::from(num) * 1_000_000, i128::from(den));
-    i64::try_from((2 * dividend + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
-}
-
-/// The extension of a name, as probes are told it.
-fn extension(name: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(name);
-    let (_, extension) = text.rsplit_once('.')?;
-    (extension.len() <= 8).then(|| extension.to_ascii_lowercase())
 }
 
 /// Whether a file has anything that could be played: what a plan needs at least.

@@ -1,67 +1,30 @@
 //! From rows to the shape of a source, and from that to the ladder: no file is opened for it.
 
-use entities::{
-    file,
-    stream::{self, StreamKind},
-};
+use entities::{file, stream};
 use media_proto::rendition::{Preset, Source, VideoRendition, ladder};
 use schema::media::playback::PlaybackCapabilities;
 
-/// The rate beyond which a number of frames a second is a container's nonsense.
-const FASTEST: f64 = 240.0;
-
 /// The stream of pictures that is played.
 pub fn main_video(streams: &[stream::Model]) -> Option<&stream::Model> {
-    let is_film = |stream: &&stream::Model| stream.kind == StreamKind::Video && !stream.is_cover;
-    streams
-        .iter()
-        .filter(is_film)
-        .find(|stream| stream.width.is_some_and(|width| width > 0) && stream.height.is_some_and(|height| height > 0))
+    streams.iter().find(|stream| stream.is_film())
 }
 
 /// The streams of sound.
 pub fn sounds(streams: &[stream::Model]) -> impl Iterator<Item = &stream::Model> {
-    let is_sound = |stream: &&stream::Model| {
-        stream.kind == StreamKind::Audio && stream.codec != "unknown" && stream.channels.is_none_or(|n| n > 0)
-    };
-    streams.iter().filter(is_sound)
-}
-
-/// Frames per second, if they can be believed.
-pub fn frame_rate(video: &stream::Model) -> Option<(i32, i32)> {
-    let (num, den) = (video.frame_rate_num?, video.frame_rate_den?);
-    let is_possible = num > 0 && den > 0 && (0.5..=FASTEST).contains(&(f64::from(num) / f64::from(den)));
-    is_possible.then_some((num, den))
+    streams.iter().filter(|stream| stream.is_sound())
 }
 
 /// What a ladder is built for.
 pub fn source(file: &file::Model, video: &stream::Model) -> Source {
-    let side = |side: Option<i32>| side.unwrap_or(0).max(2) as u32;
-    let (mut width, mut height) = (side(video.width), side(video.height));
-    if let (Some(num), Some(den)) = (video.sample_aspect_num, video.sample_aspect_den)
-        && num > 0
-        && den > 0
-        && num != den
-    {
-        // Pixels are made square by widening: no line is lost.
-        let wide = u64::from(width) * num.unsigned_abs() as u64 / den.unsigned_abs() as u64;
-        width = u32::try_from(wide).unwrap_or(width).clamp(2, 8192);
-    }
-    if matches!(video.rotation, 90 | 270) {
-        (width, height) = (height, width);
-    }
-    let is_hdr_transfer = |transfer: &str| matches!(transfer, "smpte2084" | "arib-std-b67");
-    height = height.max(2);
+    let (width, height) = video.displayed_size();
+    let bit_rate = video.bit_rate.or(file.bit_rate);
     Source {
         width,
         height,
-        frame_rate: frame_rate(video),
-        bit_rate: video
-            .bit_rate
-            .or(file.bit_rate)
-            .and_then(|rate| u64::try_from(rate).ok()),
-        is_hdr: video.hdr.is_some() || video.color_transfer.as_deref().is_some_and(is_hdr_transfer),
-        is_interlaced: video.field_order.as_deref().is_some_and(|order| order != "progressive"),
+        frame_rate: video.frame_rate(),
+        bit_rate: bit_rate.and_then(|rate| u64::try_from(rate).ok()),
+        is_hdr: video.is_hdr(),
+        is_interlaced: video.is_interlaced(),
     }
 }
 

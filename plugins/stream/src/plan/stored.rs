@@ -2,11 +2,27 @@
 
 use std::sync::Arc;
 
-use kernel::stored::StoredTrack;
+use kernel::{
+    parts::Parts,
+    store::Store,
+    stored::{Stored, StoredTrack},
+};
 use media_proto::{head::VideoHead, rendition::VideoCodec};
 
 use super::Plan;
-use crate::rendition::{Label, Rendition};
+use crate::rendition::{FileState, Label, Rendition};
+
+/// What is stored of a file; nothing where that cannot be known, for everything can be made.
+pub async fn stored(store: &Store, parts: &Parts, file: FileState) -> Vec<Arc<StoredTrack>> {
+    let Some(stored) = parts.get::<Stored>() else {
+        return Vec::new();
+    };
+    let found = stored.0.of_file(store, file.id, file.size, file.mtime_ns).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!(file = %file.id, %error, "what is stored of a file could not be read");
+        Vec::new()
+    })
+}
 
 impl Plan {
     /// Takes what is stored into the ladder, each in the place of the rung of its size.

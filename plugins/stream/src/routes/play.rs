@@ -20,7 +20,7 @@ use crate::{
     Stream, code,
     desk::{NotMade, Wanted, growing::Opened},
     header::{self, Facts},
-    plan::{Plan, choice::Choice, load, shape::Ceiling},
+    plan::{Plan, choice::Choice, shape::Ceiling, stored::stored},
     presentation::{Places, presentation},
     rendition::{Part, Rendition, RenditionId, Shows},
     texts,
@@ -222,7 +222,7 @@ impl Answerer<'_> {
     async fn plan_with_stored(&self, file: FileId) -> Result<Arc<Plan>, Failure> {
         let plan = self.current_plan(file).await?;
         let kernel = &self.stream.kernel;
-        let tracks = load::stored(&kernel.store, &kernel.parts, plan.file).await;
+        let tracks = stored(&kernel.store, &kernel.parts, plan.file).await;
         if plan.has_stored(&tracks) {
             return Ok(plan);
         }
