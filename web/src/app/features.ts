@@ -2,9 +2,11 @@
 
 import type { Feature } from "@/components/feature";
 import { adminFeature } from "@/features/admin/feature";
+import { captureFeature } from "@/features/capture/feature";
 import { collectionsFeature } from "@/features/collections/feature";
 import { duplicatesFeature } from "@/features/duplicates/feature";
 import { entryFeature } from "@/features/entry/feature";
+import { historyFeature } from "@/features/history/feature";
 import { jobsFeature } from "@/features/jobs/feature";
 import { librariesFeature } from "@/features/libraries/feature";
 import { libraryFeature } from "@/features/library/feature";
@@ -22,7 +24,9 @@ export const features: readonly Feature[] = [
   organizeFeature,
   duplicatesFeature,
   uploadFeature,
+  captureFeature,
   trashFeature,
+  historyFeature,
   jobsFeature,
   librariesFeature,
   adminFeature,

@@ -2,10 +2,12 @@
 
 import { useQuery } from "urql";
 import { graphql } from "@/data/graphql";
+import { customFacts } from "@/lib/custom-filter";
 import type { Condition, Filter } from "@/lib/filter";
 import { choices, fieldOf } from "@/lib/filter-fields";
 import { formatBytes, formatDuration } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
+import { fieldLabel, useCustomFields } from "./custom-fields";
 
 const EntityNames = graphql(`
   query EntityNames($ids: [ID!]!) {
@@ -37,7 +39,7 @@ function ConditionText({ condition }: { readonly condition: Condition }) {
     const node = data?.nodes.find((candidate) => candidate?.id === id);
     return node && "name" in node ? String(node.name) : "…";
   };
-  const label = t(`field.${condition.field}`);
+  const label = fieldLabel(condition.field, useCustomFields(customFacts(condition.field) !== null));
   const [first = "", second = ""] = condition.values.map((value) => (isNamed ? named(value) : valueText(condition, value)));
   if (condition.operator === "isNull" || condition.operator === "isEmpty") {
     return t(condition.values[0] === "true" ? "filter.isAbsent" : "filter.isPresent", { field: label });

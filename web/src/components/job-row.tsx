@@ -10,7 +10,11 @@ import { Notice } from "@/ui/notice";
 import { ProgressBar } from "@/ui/progress-bar";
 import { JobActions } from "./job-actions";
 import { JobRowFragment } from "./job-fragment";
+import card from "./card-row.module.css";
 import styles from "./job-row.module.css";
+
+/** How a state looks; the others are plain. */
+const looks: Partial<Record<string, string | undefined>> = { RUNNING: card.active, SUCCEEDED: card.good, FAILED: card.bad, PAUSED: card.warn };
 
 interface JobRowProps {
   readonly job: FragmentOf<typeof JobRowFragment>;
@@ -38,14 +42,14 @@ export const JobRow = memo(function JobRow(props: JobRowProps) {
       ? t("jobs.started", { when: formatAgo(job.startedAt, props.now, locale) })
       : t("jobs.created", { when: formatAgo(job.createdAt, props.now, locale) });
   return (
-    <li className={styles.row} data-job={job.id} data-status={job.status}>
-      <div className={styles.head}>
-        <h3 className={styles.title}>{job.title}</h3>
-        <span className={classNames(styles.status, styles[job.status])}>{t(`jobs.status.${job.status}`)}</span>
+    <li className={card.row} data-job={job.id} data-status={job.status}>
+      <div className={card.head}>
+        <h3 className={card.title}>{job.title}</h3>
+        <span className={classNames(card.state, looks[job.status])}>{t(`jobs.status.${job.status}`)}</span>
         <JobActions id={job.id} title={job.title} status={job.status} />
       </div>
       {!isOver && <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />}
-      <p className={styles.figures}>
+      <p className={classNames(card.figures, styles.steady)}>
         {!isOver && job.progress?.step && <span className={styles.step}>{stepText(job.progress)}</span>}
         {figures.filter(Boolean).map((figure) => (
           <span key={figure}>{figure}</span>

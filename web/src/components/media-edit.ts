@@ -10,7 +10,13 @@ import { problemText } from "./states";
 export const UpdateMedia = graphql(`
   mutation UpdateMedia($input: UpdateMediaInput!) {
     updateMedia(input: $input) {
-      media { id title description date rating isFavorite tags(first: 50) { nodes { id name } } people(first: 50) { nodes { id name } } studio { id name } }
+      media {
+        id title description date rating isFavorite
+        tags(first: 50) { nodes { id name } }
+        people(first: 50) { nodes { id name } }
+        studio { id name }
+        customFields { field { id name kind } text number date boolean }
+      }
     }
   }
 `);

@@ -33,6 +33,13 @@ export function undoLast(): boolean {
   return step !== undefined;
 }
 
+/** Takes back one change by its token, as the history offers it. */
+export async function takeBackEdit(client: Client, token: string, onUndone: () => void): Promise<void> {
+  const step: Step = { tokens: [token], client, onUndone };
+  steps = [...steps, step];
+  await takeBack(step);
+}
+
 async function takeBack(step: Step): Promise<void> {
   if (!steps.includes(step)) return;
   steps = steps.filter((known) => known !== step);

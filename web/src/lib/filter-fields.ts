@@ -1,5 +1,7 @@
 //! What media can be filtered by: each field's kind, its comparisons, and how its values are written for the server.
 
+import { customFacts, customInput, type CustomName, customOperators } from "./custom-filter";
+
 /** How a value is compared. Named as the server's criteria. */
 export const operators = [
   "eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "notIn", "contains", "notContains", "startsWith", "endsWith",
@@ -35,7 +37,10 @@ const kinds = {
   isMissing: "switch",
 } as const satisfies Record<string, FieldKind>;
 
-export type FieldName = keyof typeof kinds;
+/** A field of the server's own, or one that people defined. */
+export type FieldName = OwnName | CustomName;
+
+export type OwnName = keyof typeof kinds;
 
 const operatorsOf: Record<FieldKind, readonly Operator[]> = {
   choice: ["in"],
@@ -69,12 +74,17 @@ export interface Field {
   readonly operators: readonly Operator[];
   /** Whether a written value means something here. */
   readonly isValid: (value: string, operator: Operator) => boolean;
-  /** The server's criterion. */
-  readonly criterion: (operator: Operator, values: readonly string[]) => Record<string, unknown>;
+  /** The server's filter that says so. */
+  readonly input: (operator: Operator, values: readonly string[]) => Record<string, unknown>;
 }
 
-/** All fields in the order people look for them. */
-export const fields: readonly Field[] = Object.entries(kinds).flatMap(([name, kind]) => {
+/** A field of the server's own. */
+export interface OwnField extends Field {
+  readonly name: OwnName;
+}
+
+/** All fields of the server's own in the order people look for them. */
+export const fields: readonly OwnField[] = Object.entries(kinds).flatMap(([name, kind]) => {
   const known = nameOf(name);
   if (known === null) return [];
   const allowed = operatorsOf[kind].filter((operator) => operator !== "isNull" || !neverNull.has(name));
@@ -83,13 +93,25 @@ export const fields: readonly Field[] = Object.entries(kinds).flatMap(([name, ki
     kind,
     operators: allowed,
     isValid: (value: string, operator: Operator) => isValid(known, kind, value, operator),
-    criterion: (operator: Operator, values: readonly string[]) => criterion(known, kind, operator, values),
+    input: (operator: Operator, values: readonly string[]) => ({ [known]: criterion(known, kind, operator, values) }),
   };
 });
 
 /** The field of a name, or null for a name that nobody gave. */
 export function fieldOf(name: string): Field | null {
-  return fields.find((field) => field.name === name) ?? null;
+  return fields.find((field) => field.name === name) ?? customField(name);
+}
+
+function customField(name: string): Field | null {
+  const facts = customFacts(name);
+  if (facts === null) return null;
+  return {
+    name: facts.name,
+    kind: facts.kind,
+    operators: customOperators[facts.holds],
+    isValid: (value, operator) => isValid(facts.name, facts.kind, value, operator),
+    input: (operator, values) => customInput(facts, operator, values),
+  };
 }
 
 /** Whether the field can be compared like that. */
@@ -97,19 +119,20 @@ export function isOperator(field: Field, operator: string): operator is Operator
   return field.operators.some((candidate) => candidate === operator);
 }
 
-function nameOf(name: string): FieldName | null {
-  return name in kinds ? (Object.keys(kinds).find((known): known is FieldName => known === name) ?? null) : null;
+function nameOf(name: string): OwnName | null {
+  return name in kinds ? (Object.keys(kinds).find((known): known is OwnName => known === name) ?? null) : null;
 }
 
 function isValid(name: FieldName, kind: FieldKind, value: string, operator: Operator): boolean {
   if (operator === "isNull" || operator === "isEmpty") return value === "true" || value === "false";
   switch (kind) {
     case "choice":
-      return choicesOf(name).some((choice) => choice === value);
+      // The choices of a field that people defined are known to the server alone.
+      return name === "kind" || name === "resolution" ? choicesOf(name).some((choice) => choice === value) : value !== "";
     case "entity":
       return /^[a-z]+_[0-9a-z]+$/.test(value);
     case "number":
-      return /^\d{1,9}$/.test(value);
+      return customFacts(name) === null ? /^\d{1,9}$/.test(value) : /^-?\d{1,12}(\.\d{1,6})?$/.test(value);
     case "seconds":
     case "bytes":
       return /^\d{1,15}(\.\d{1,6})?$/.test(value);

@@ -4,7 +4,7 @@ import { buildSchema, coerceInputValue, type GraphQLInputType } from "graphql";
 import { describe, expect, it } from "vitest";
 import sdl from "../../../schema/schema.graphql?raw";
 import { filterInput, formatFilter, groupOfInput, type Group, noFilter, parseFilter } from "./filter";
-import { fields } from "./filter-fields";
+import { fieldOf, fields } from "./filter-fields";
 
 const schema = buildSchema(sdl);
 
@@ -21,6 +21,7 @@ describe("parseFilter", () => {
     "tags.anyOf(tag_a,tag_b),any(rating.gte(80),isFavorite.eq(true)),none(people.anyOf(prs_a))",
     "any(all(duration.between(60,5400),none(height.lte(719))),title.contains(a%2C%28b%29%20%22c%22%20%23%26))",
     "date.isNull(true),addedAt.gte(2026-01-31)",
+    "custom-number-cfd_1a.gte(-2.5),custom-choice-cfd_2b.in(tape,a%20reel),custom-boolean-cfd_3c.eq(false),custom-date-cfd_4d.isNull(true)",
   ])("reads what it wrote: %s", (text) => expect(formatFilter(parseFilter(text))).toBe(text));
 
   it.each([
@@ -34,6 +35,10 @@ describe("parseFilter", () => {
     ["rating.gte(20", "rating.gte(20)"],
     ["title.contains(%E0%A4)", ""],
     ["date.gte(2026-13-40)", ""],
+    ["custom-number-cfd_1a.gte(x)", ""],
+    ["custom-number-cfd_1a.contains(3)", ""],
+    ["custom-nonsense-cfd_1a.eq(3)", ""],
+    ["custom-text-../../x.eq(3)", ""],
   ])("leaves out what it cannot read: %s", (text, kept) => expect(formatFilter(parseFilter(text))).toBe(kept));
 
   it("does not follow endless nesting", () => expect(formatFilter(parseFilter("any(".repeat(5000)))).toBe(""));
@@ -44,6 +49,8 @@ describe("groupOfInput", () => {
     "kind.in(VIDEO,AUDIO)",
     "rating.gte(80),any(isFavorite.eq(true),title.contains(a%20b)),none(people.anyOf(prs_a))",
     "any(all(duration.between(60,5400),height.lte(719)),tags.anyOf(tag_a)),addedAt.gte(2026-01-31)",
+    "custom-text-cfd_1a.contains(rain),custom-number-cfd_2b.lte(7),custom-choice-cfd_3c.in(tape,reel),none(custom-date-cfd_4d.between(2026-01-01,2026-02-01))",
+    "custom-text-cfd_1a.isNull(true)",
   ])("reads back what was asked: %s", (text) => expect(formatFilter(groupOfInput(filterInput(parseFilter(text))))).toBe(text));
   it.each([null, 7, "x", [], { nonsense: { eq: 1 } }, { rating: { gte: "x" } }])("is nothing for %j", (input) => {
     expect(formatFilter(groupOfInput(input))).toBe("");
@@ -69,7 +76,8 @@ describe("filterInput", () => {
   });
 
   const samples = { choice: "VIDEO", entity: "tag_1", number: "40", seconds: "60", bytes: "1000", day: "2026-01-31", text: "x", switch: "true" };
-  it.each(fields.flatMap((field) => field.operators.map((operator) => [field.name, operator, field.kind] as const)))(
+  const own = ["text", "choice", "number", "date", "boolean"].flatMap((holds) => fieldOf(`custom-${holds}-cfd_1`) ?? []);
+  it.each([...fields, ...own].flatMap((field) => field.operators.map((operator) => [field.name, operator, field.kind] as const)))(
     "asks for %s %s as the schema wants it",
     (field, operator, kind) => {
       const isFlag = operator === "isNull" || operator === "isEmpty";

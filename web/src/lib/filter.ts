@@ -1,6 +1,7 @@
 //! Filters as people build them: conditions in nested groups, and their short spelling in the address. Whatever the address says, what
 //! is read is valid; what cannot be read is left out.
 
+import { customWritten } from "./custom-filter";
 import { type FieldName, fieldOf, isOperator, type Operator } from "./filter-fields";
 
 /** One condition: a field, how it is compared, and with what. */
@@ -130,7 +131,7 @@ function itemInput(item: Filter): Record<string, unknown> | undefined {
   if (item.kind === "group") return filterInput(item);
   const field = fieldOf(item.field);
   if (field === null) return undefined;
-  return { [item.field]: field.criterion(item.operator, item.values) };
+  return field.input(item.operator, item.values);
 }
 
 /** Reads a `MediaFilter` input back, as saved filters have it; what the builder cannot say is left out. */
@@ -145,6 +146,9 @@ function itemsOfInput(input: unknown, depth: number): Filter[] {
     if (name === "and" && Array.isArray(criterion)) return criterion.flatMap((part) => itemsOfInput(part, depth + 1));
     if (name === "or" && Array.isArray(criterion)) return grouped("any", criterion.flatMap((part) => joined(itemsOfInput(part, depth + 1))));
     if (name === "not") return grouped("none", joined(itemsOfInput(criterion, depth + 1)));
+    if (name === "customFields" && Array.isArray(criterion)) {
+      return criterion.flatMap(customWritten).flatMap(({ head, values }) => readCondition(head, written(values)) ?? []);
+    }
     if (typeof criterion !== "object" || Array.isArray(criterion)) return [];
     return Object.entries(criterion).flatMap(([operator, value]: [string, unknown]) => conditionOfInput(name, operator, value) ?? []);
   });
@@ -154,9 +158,12 @@ function conditionOfInput(name: string, operator: string, value: unknown): Condi
   if (value === null || value === undefined) return null;
   const isRange = operator === "between" && typeof value === "object" && value !== null;
   const raw = isRange ? [Reflect.get(value, "from"), Reflect.get(value, "to")] : Array.isArray(value) ? value : [value];
+  return readCondition(`${name}.${operator}`, written(raw));
+}
+
+function written(values: readonly unknown[]): string {
   // A moment is kept as its day.
-  const written = raw.map((part: unknown) => encodeURIComponent(String(part).replace(/T[\d:.]+Z$/, ""))).join(",");
-  return readCondition(`${name}.${operator}`, written);
+  return values.map((part) => encodeURIComponent(String(part).replace(/T[\d:.]+Z$/, ""))).join(",");
 }
 
 /** What holds together inside one branch of an "any" or a "none". */

@@ -12,8 +12,15 @@ export const patterns = {
   studios: "/studios",
   collections: "/collections",
   collection: "/collections/:id",
+  galleries: "/galleries",
+  gallery: "/galleries/:id",
+  markers: "/markers",
+  fields: "/fields",
+  autoTag: "/auto-tag",
   duplicates: "/duplicates",
   upload: "/upload",
+  capture: "/capture",
+  history: "/history",
   trash: "/trash",
   admin: "/admin/:section?",
   settings: "/settings",
@@ -22,7 +29,7 @@ export const patterns = {
 } as const;
 
 /** The parts of the administration. */
-export const adminSections = ["overview", "users", "hardware", "thumbnails"] as const;
+export const adminSections = ["overview", "performance", "users", "hardware", "thumbnails"] as const;
 export type AdminSection = (typeof adminSections)[number];
 
 /** Addresses to link to. */
@@ -37,8 +44,15 @@ export const paths = {
   studios: () => patterns.studios,
   collections: () => patterns.collections,
   collection: (collectionId: string) => `/collections/${encodeURIComponent(collectionId)}`,
+  galleries: () => patterns.galleries,
+  gallery: (galleryId: string) => `/galleries/${encodeURIComponent(galleryId)}`,
+  markers: () => patterns.markers,
+  fields: () => patterns.fields,
+  autoTag: () => patterns.autoTag,
   duplicates: () => patterns.duplicates,
   upload: () => patterns.upload,
+  capture: () => patterns.capture,
+  history: () => patterns.history,
   trash: () => patterns.trash,
   admin: (section?: AdminSection) => (section === undefined || section === "overview" ? "/admin" : `/admin/${section}`),
   settings: () => patterns.settings,

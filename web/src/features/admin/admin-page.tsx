@@ -13,10 +13,11 @@ import { classNames } from "@/ui/class-names";
 import styles from "./admin-page.module.css";
 import { HardwareSection } from "./hardware-section";
 import { OverviewSection } from "./overview-section";
+import { PerformanceSection } from "./performance-section";
 import { ThumbnailsSection } from "./thumbnails-section";
 import { UsersSection } from "./users-section";
 
-const sections = { overview: OverviewSection, users: UsersSection, hardware: HardwareSection, thumbnails: ThumbnailsSection };
+const sections = { overview: OverviewSection, performance: PerformanceSection, users: UsersSection, hardware: HardwareSection, thumbnails: ThumbnailsSection };
 
 export function Page({ params }: PageProps) {
   const isAdmin = useIsAdmin();

@@ -17,7 +17,7 @@ const SystemOverview = graphql(`
       version
       startedAt
       plugins { name version isEnabled description }
-      storage { mediaSize thumbnailSize databaseSize freeSpace }
+      storage { mediaSize thumbnailSize renditionSize segmentCacheSize segmentCacheLimit databaseSize freeSpace }
       caches { name entryCount weightedSize capacity hitRate hits misses evictions coalesced }
       thumbnails { succeeded failed }
     }
@@ -48,6 +48,8 @@ export function OverviewSection() {
     [t("admin.started"), formatAgo(system.startedAt, now, locale)],
     [t("admin.mediaSize"), formatBytes(storage?.mediaSize, locale)],
     [t("admin.thumbnailSize"), formatBytes(storage?.thumbnailSize, locale)],
+    [t("admin.renditionSize"), formatBytes(storage?.renditionSize, locale)],
+    [t("admin.segmentCache"), storage?.segmentCacheSize == null ? "" : `${formatBytes(storage.segmentCacheSize, locale)} / ${formatBytes(storage.segmentCacheLimit, locale)}`],
     [t("admin.databaseSize"), formatBytes(storage?.databaseSize, locale)],
     [t("admin.freeSpace"), formatBytes(storage?.freeSpace, locale)],
     [t("admin.failedThumbnails"), system.thumbnails ? formatCount(system.thumbnails.failed, locale) : ""],

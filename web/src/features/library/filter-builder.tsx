@@ -2,8 +2,10 @@
 
 import "@/lib/page-messages";
 import { useState } from "react";
+import { customChoices, fieldLabel, useCustomFields } from "@/components/custom-fields";
 import { EntityPicker } from "@/components/entity-picker";
 import { choiceText } from "@/components/filter-text";
+import { customFacts, customName } from "@/lib/custom-filter";
 import { addItem, type Condition, type Filter, type Group, type Join, joins, replaceItem } from "@/lib/filter";
 import { choicesOf, type Field, fieldOf, fields, type Operator } from "@/lib/filter-fields";
 import type { LibrarySearch } from "@/lib/library-search";
@@ -139,6 +141,7 @@ interface ConditionEditorProps {
 
 function ConditionEditor({ condition, onChange, onRemove }: ConditionEditorProps) {
   const field = fieldOf(condition.field);
+  const custom = useCustomFields();
   if (field === null) return null;
   return (
     <div className={styles.condition}>
@@ -155,8 +158,13 @@ function ConditionEditor({ condition, onChange, onRemove }: ConditionEditorProps
             {t(`field.${name}`)}
           </option>
         ))}
+        {custom.map((known) => (
+          <option key={known.id} value={customName(known)}>
+            {known.name}
+          </option>
+        ))}
       </select>
-      {field.kind !== "switch" && field.kind !== "choice" && (
+      {field.kind !== "switch" && field.operators.length > 1 && (
         <select
           aria-label={t("filter.operator")}
           value={condition.operator}
@@ -172,7 +180,13 @@ function ConditionEditor({ condition, onChange, onRemove }: ConditionEditorProps
           ))}
         </select>
       )}
-      <ValueEditor field={field} condition={condition} onChange={(values) => onChange({ ...condition, values })} />
+      <ValueEditor
+        field={field}
+        label={fieldLabel(field.name, custom)}
+        choices={field.name === "kind" || field.name === "resolution" ? choicesOf(field.name) : customChoices(field.name, custom)}
+        condition={condition}
+        onChange={(values) => onChange({ ...condition, values })}
+      />
       <Button look="quiet" icon={<CloseIcon />} aria-label={t("filter.remove")} onClick={onRemove} />
     </div>
   );
@@ -187,13 +201,15 @@ function valuesFor(operator: Operator, condition: Condition): readonly string[] 
 
 interface ValueEditorProps {
   readonly field: Field;
+  readonly label: string;
+  /** What can be chosen, in a field of that kind. */
+  readonly choices: readonly string[];
   readonly condition: Condition;
   readonly onChange: (values: readonly string[]) => void;
 }
 
-function ValueEditor({ field, condition, onChange }: ValueEditorProps) {
+function ValueEditor({ field, label, choices, condition, onChange }: ValueEditorProps) {
   const { operator, values } = condition;
-  const label = t(`field.${field.name}`);
   if (field.kind === "switch" || operator === "isNull" || operator === "isEmpty") {
     return (
       <select aria-label={label} value={values[0] ?? "true"} onChange={(event) => onChange([event.target.value])}>
@@ -203,7 +219,7 @@ function ValueEditor({ field, condition, onChange }: ValueEditorProps) {
     );
   }
   if (field.kind === "choice") {
-    return choicesOf(field.name).map((value) => (
+    return choices.map((value) => (
       <label key={value} className={styles.check}>
         <input
           type="checkbox"
@@ -245,6 +261,7 @@ function ScalarInput({ field, label, value, onChange }: ScalarInputProps) {
   if (field.kind === "day" || field.kind === "text") {
     return <input className={styles.input} type={field.kind === "day" ? "date" : "text"} aria-label={label} value={value} onChange={(event) => onChange(event.target.value)} />;
   }
+  const isWhole = customFacts(field.name) === null;
   const factor = field.kind === "seconds" || field.kind === "bytes" ? units[field.kind] : 1;
   const unit = field.kind === "seconds" ? t("unit.minutes") : field.kind === "bytes" ? t("unit.megabytes") : "";
   const shown = isText ?? (value === "" ? "" : String(Number(value) / factor));
@@ -253,7 +270,7 @@ function ScalarInput({ field, label, value, onChange }: ScalarInputProps) {
       <input
         className={styles.input}
         type="number"
-        min={0}
+        min={isWhole ? 0 : undefined}
         max={field.name === "rating" ? 100 : undefined}
         step={field.name === "rating" ? 20 : "any"}
         aria-label={unit === "" ? label : `${label}, ${unit}`}
@@ -262,7 +279,7 @@ function ScalarInput({ field, label, value, onChange }: ScalarInputProps) {
         onChange={(event) => {
           setText(event.target.value);
           const amount = Number(event.target.value) * factor;
-          onChange(event.target.value === "" || !Number.isFinite(amount) ? "" : String(Math.round(amount)));
+          onChange(event.target.value === "" || !Number.isFinite(amount) ? "" : String(isWhole ? Math.round(amount) : amount));
         }}
       />
       {unit}

@@ -1,7 +1,8 @@
-//! Changes title, date, description, tags, people and studio of one item.
+//! Changes title, date, description, tags, people, studio and custom fields of one item.
 
 import { type FormEvent, useState } from "react";
 import { useClient } from "urql";
+import { type CustomField, useCustomFields } from "@/components/custom-fields";
 import { EntityPicker } from "@/components/entity-picker";
 import { type MediaChange, useEditMedia } from "@/components/media-edit";
 import { problemText } from "@/components/states";
@@ -10,6 +11,7 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { showToast } from "@/ui/toast";
+import { customChange, type CustomDraft, customDraft, CustomInputs } from "./custom-values";
 import styles from "./edit-form.module.css";
 import { MediaInfoFragment } from "./media-info";
 
@@ -34,16 +36,18 @@ export function EditForm({ onDone, ...props }: EditFormProps) {
     tagIds: media.tags.nodes.map((tag) => tag.id),
     personIds: media.people.nodes.map((person) => person.id),
     studioId: media.studio?.id ?? null,
+    custom: customDraft(media.customFields),
   }));
+  const fields = useCustomFields();
   const [before] = useState(draft);
   const set = (change: Partial<typeof draft>) => setDraft((known) => ({ ...known, ...change }));
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    const change = changeBetween(before, draft);
+    const change = changeBetween(fields, before, draft);
     if (Object.keys(change).length === 0) return onDone();
     setIsBusy(true);
-    const isSaved = await edit(media.id, change, changeBetween(draft, before));
+    const isSaved = await edit(media.id, change, changeBetween(fields, draft, before));
     setIsBusy(false);
     if (isSaved) onDone();
   };
@@ -85,6 +89,7 @@ export function EditForm({ onDone, ...props }: EditFormProps) {
         onCreate={createStudio}
         isSingle
       />
+      <CustomInputs fields={fields} draft={draft.custom} onChange={(custom) => set({ custom })} />
       <div className={styles.foot}>
         <Button onClick={onDone}>{t("edit.cancel")}</Button>
         <Button type="submit" look="primary" isBusy={isBusy}>
@@ -102,10 +107,11 @@ interface Draft {
   readonly tagIds: string[];
   readonly personIds: string[];
   readonly studioId: string | null;
+  readonly custom: CustomDraft;
 }
 
 /** Only what differs, since an omitted field stays; an emptied one is cleared by null. */
-function changeBetween(from: Draft, to: Draft): MediaChange {
+function changeBetween(fields: readonly CustomField[], from: Draft, to: Draft): MediaChange {
   return {
     ...(from.title === to.title ? {} : { title: to.title.trim() }),
     ...(from.date === to.date ? {} : { date: to.date || null }),
@@ -113,5 +119,6 @@ function changeBetween(from: Draft, to: Draft): MediaChange {
     ...(from.tagIds.join() === to.tagIds.join() ? {} : { tagIds: to.tagIds }),
     ...(from.personIds.join() === to.personIds.join() ? {} : { personIds: to.personIds }),
     ...(from.studioId === to.studioId ? {} : { studioId: to.studioId }),
+    ...customChange(fields, from.custom, to.custom),
   };
 }

@@ -18,6 +18,7 @@ import { Button } from "@/ui/button";
 import { HeartIcon, TrashIcon } from "@/ui/icons";
 import { EditIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
+import { customText } from "./custom-values";
 import styles from "./media-info.module.css";
 
 const EditForm = lazy(async () => ({ default: (await import("./edit-form")).EditForm }));
@@ -38,6 +39,7 @@ export const MediaInfoFragment = graphql(`
     people(first: 50) { nodes { id name } }
     studio { id name }
     files { id status }
+    customFields { field { id name kind } text number date boolean }
   }
 `);
 
@@ -59,6 +61,7 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
     [t("field.viewCount"), media.viewCount > 0 ? String(media.viewCount) : ""],
     [t("library.sort.viewed"), formatDateTime(media.lastViewedAt, locale)],
     [t("field.library"), media.library?.name ?? ""],
+    ...media.customFields.map((value) => [value.field.name, customText(value)] as const),
   ];
   const trash = async () => {
     const fileIds = media.files.filter((file) => file.status === "PRESENT").map((file) => file.id);

@@ -1,8 +1,8 @@
-//! Tags, people and studios: what the library is sorted by.
+//! Tags, people, studios and the fields people define: what the library is sorted by; and tagging by names in paths.
 
 import { defineFeature } from "@/components/feature";
 import { paths, patterns } from "@/lib/paths";
-import { PersonIcon, StudioIcon, TagIcon } from "@/ui/icons";
+import { PersonIcon, StudioIcon, TableIcon, TagIcon } from "@/ui/icons";
 
 export const organizeFeature = defineFeature({
   id: "organize",
@@ -10,10 +10,14 @@ export const organizeFeature = defineFeature({
     { pattern: patterns.tags, load: () => import("./tags-page") },
     { pattern: patterns.people, load: () => import("./people-page") },
     { pattern: patterns.studios, load: () => import("./studios-page") },
+    { pattern: patterns.fields, load: () => import("./fields-page") },
+    { pattern: patterns.autoTag, load: () => import("./auto-tag-page") },
   ],
   nav: [
     { path: paths.tags(), label: "nav.tags", icon: TagIcon, isMain: true },
     { path: paths.people(), label: "nav.people", icon: PersonIcon },
     { path: paths.studios(), label: "nav.studios", icon: StudioIcon },
+    { path: paths.fields(), label: "nav.fields", icon: TableIcon, isFor: "editor" },
+    { path: paths.autoTag(), label: "nav.autoTag", icon: TagIcon, isFor: "editor" },
   ],
 });

@@ -9,7 +9,8 @@ import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Cards, More } from "./cards";
 import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
-import { type EditedThing, ThingDialog, type ThingKind } from "./thing-dialog";
+import { ThingDialog } from "./thing-dialog";
+import type { EditedThing } from "./thing-edits";
 
 const NamedThings = graphql(`
   query NamedThings($first: Int!, $after: String, $search: String, $sort: [NamedSort!], $people: Boolean!, $studios: Boolean!) {
@@ -29,12 +30,15 @@ const NewStudio = graphql(`mutation NewStudio($input: CreateStudioInput!) { crea
 
 const pageSize = 48;
 
+/** Tags have a page of their own, for they stand in a tree. */
+type PageKind = "people" | "studio";
+
 const texts = {
   people: { title: "nav.people", create: "organize.newPerson", none: "organize.noPeople" },
   studio: { title: "nav.studios", create: "organize.newStudio", none: "organize.noStudios" },
 } as const;
 
-export function NamedThingsPage({ kind }: { readonly kind: ThingKind }) {
+export function NamedThingsPage({ kind }: { readonly kind: PageKind }) {
   const client = useClient();
   // A change makes all windows stale.
   const [turn, setTurn] = useState(0);
@@ -59,7 +63,7 @@ export function NamedThingsPage({ kind }: { readonly kind: ThingKind }) {
 }
 
 interface ListProps {
-  readonly kind: ThingKind;
+  readonly kind: PageKind;
   readonly search: NamedSearch;
   readonly onEdit: (thing: EditedThing) => void;
 }
@@ -87,11 +91,18 @@ function Window({ kind, search, after, onMore, onEdit }: WindowProps) {
   if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
   const page = data?.people ?? data?.studios;
   if (!page) return <Loading />;
-  const things = data?.people?.nodes.map((person) => ({ ...person, parent: null })) ?? data?.studios?.nodes.map((studio) => ({ ...studio, aliases: [] })) ?? [];
+  const things =
+    data?.people?.nodes.map((person) => ({ ...person, color: null, parents: [] })) ??
+    data?.studios?.nodes.map((studio) => ({ ...studio, aliases: [], color: null, parents: studio.parent === null ? [] : [studio.parent] })) ??
+    [];
+  const edit = (id: string) => {
+    const thing = things.find((known) => known.id === id);
+    if (thing) onEdit(thing);
+  };
   const next = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
   return (
     <>
-      <Cards things={things} field={kind} emptyText={t(texts[kind].none)} onEdit={canEdit ? (id) => onEdit(things.find((thing) => thing.id === id) ?? { id, name: "", aliases: [], parent: null }) : null} />
+      <Cards things={things} field={kind} emptyText={t(texts[kind].none)} onEdit={canEdit ? edit : null} />
       <More onMore={next !== null && onMore !== null ? () => onMore(next) : null} />
     </>
   );

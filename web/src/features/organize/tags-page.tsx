@@ -27,7 +27,7 @@ const TagPage = graphql(`
 
 const NewTag = graphql(`mutation NewTag($input: CreateTagInput!) { createTag(input: $input) { tag { id } } }`);
 
-const TagDialog = lazy(async () => ({ default: (await import("./tag-dialog")).TagDialog }));
+const ThingDialog = lazy(async () => ({ default: (await import("./thing-dialog")).ThingDialog }));
 
 type Tag = ResultOf<typeof TagPage>["tags"]["nodes"][number];
 
@@ -83,7 +83,7 @@ function Tags({ search }: { readonly search: NamedSearch }) {
       </ul>
       {edited && (
         <Suspense>
-          <TagDialog tag={edited} onClose={() => setEdited(null)} onChanged={() => retry({ requestPolicy: "network-only" })} />
+          <ThingDialog kind="tags" thing={edited} onClose={() => setEdited(null)} onChanged={() => retry({ requestPolicy: "network-only" })} />
         </Suspense>
       )}
       <More onMore={cursor === null ? null : () => void more()} />

@@ -3,6 +3,7 @@
 import "@/lib/page-messages";
 import { useRef, useState } from "react";
 import { useQuery } from "urql";
+import card from "@/components/card-row.module.css";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Failed } from "@/components/states";
@@ -108,7 +109,7 @@ function Summary({ rows }: { readonly rows: readonly UploadRow[] }) {
   ];
   return (
     <div className={styles.summary}>
-      <p className={styles.figures}>
+      <p className={card.figures}>
         {figures.filter(Boolean).map((figure) => (
           <span key={figure}>{figure}</span>
         ))}

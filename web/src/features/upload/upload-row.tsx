@@ -2,6 +2,7 @@
 
 import { memo } from "react";
 import { Link } from "wouter";
+import styles from "@/components/card-row.module.css";
 import { formatBytes } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
@@ -10,7 +11,6 @@ import { Notice } from "@/ui/notice";
 import { ProgressBar } from "@/ui/progress-bar";
 import { goOnWithUpload, pauseUpload, removeUploadRow } from "./queue";
 import { isOver, type UploadRow } from "./rows";
-import styles from "./upload-page.module.css";
 
 export const UploadRowView = memo(function UploadRowView({ row }: { readonly row: UploadRow }) {
   const { key, name, state, size, sent } = row;
@@ -22,7 +22,7 @@ export const UploadRowView = memo(function UploadRowView({ row }: { readonly row
   return (
     <li className={styles.row} data-upload-state={state}>
       <div className={styles.head}>
-        <h2 className={styles.name}>{row.mediaId === null ? name : <Link href={paths.media(row.mediaId)}>{name}</Link>}</h2>
+        <h2 className={styles.title}>{row.mediaId === null ? name : <Link href={paths.media(row.mediaId)}>{name}</Link>}</h2>
         <span className={styles.state}>{t(`upload.state.${state}`)}</span>
         {(state === "queued" || state === "sending") && (
           <Button look="quiet" aria-label={t("upload.pauseOf", { name })} onClick={() => pauseUpload(key)}>

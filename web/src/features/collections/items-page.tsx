@@ -1,0 +1,156 @@
+//! One collection or gallery: its items in their order, which is changed by dragging or by the buttons below each.
+
+import "@/lib/page-messages";
+import { useState } from "react";
+import { type CombinedError, useClient, useQuery } from "urql";
+import { Link, useLocation } from "wouter";
+import { Picture } from "@/components/media-tile";
+import { PageHead } from "@/components/page-head";
+import { usePageTitle } from "@/components/page-title";
+import { Failed, Loading, Missing, problemText } from "@/components/states";
+import { offerUndo } from "@/components/undo";
+import { graphql } from "@/data/graphql";
+import { useCanEdit } from "@/data/session";
+import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
+import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
+import { Empty } from "@/ui/empty";
+import { CloseIcon, CollectionIcon, TrashIcon } from "@/ui/icons";
+import { BackIcon, NextIcon } from "@/ui/more-icons";
+import { showToast } from "@/ui/toast";
+import styles from "./collections-page.module.css";
+
+const OrderedItems = graphql(`
+  query OrderedItems($id: ID!, $first: Int!, $isGallery: Boolean!) {
+    collection(id: $id) @skip(if: $isGallery) {
+      id
+      name
+      description
+      isSmart
+      itemCount
+      items(first: $first) { nodes { position media { __typename id title thumbnail { url thumbhash srcset { url width } } } } }
+    }
+    gallery(id: $id) @include(if: $isGallery) {
+      id
+      name
+      description
+      isFolder
+      itemCount
+      items(first: $first) { nodes { position media { __typename id title thumbnail { url thumbhash srcset { url width } } } } }
+    }
+  }
+`);
+
+const MoveItems = graphql(`mutation MoveItems($input: MoveInCollectionInput!) { moveInCollection(input: $input) { collection { id } gallery { id } undoToken } }`);
+const RemoveItems = graphql(`
+  mutation RemoveItems($input: RemoveFromCollectionInput!) {
+    removeFromCollection(input: $input) { collection { id itemCount } gallery { id itemCount } undoToken }
+  }
+`);
+const DeleteOrdered = graphql(`mutation DeleteOrdered($input: DeleteCollectionInput!) { deleteCollection(input: $input) { undoToken } }`);
+
+const step = 100;
+const most = 200;
+
+interface ItemsPageProps {
+  readonly kind: "collection" | "gallery";
+  readonly id: string;
+}
+
+export function ItemsPage({ kind, id }: ItemsPageProps) {
+  const client = useClient();
+  const canEdit = useCanEdit();
+  const [, navigate] = useLocation();
+  const [first, setFirst] = useState(step);
+  const [dragged, setDragged] = useState<number | null>(null);
+  const [over, setOver] = useState<number | null>(null);
+  const isGallery = kind === "gallery";
+  const [{ data, error }, refetch] = useQuery({ query: OrderedItems, variables: { id, first, isGallery }, requestPolicy: "cache-and-network" });
+  const again = () => refetch({ requestPolicy: "network-only" });
+  const found = data?.collection ?? data?.gallery;
+  usePageTitle(found?.name ?? t(isGallery ? "nav.galleries" : "nav.collections"));
+  if (error && !data) return <Failed error={error} onRetry={again} />;
+  if (!data) return <Loading />;
+  if (!found) return <Missing />;
+  const items = found.items.nodes;
+  const isOrdered = canEdit && data.collection?.isSmart !== true;
+  const failed = (problem: CombinedError) => showToast({ text: t("edit.failed", { reason: problemText(problem) }), tone: "bad" });
+
+  /** Puts an item right before the one that is at a place now. */
+  const move = async (from: number, to: number) => {
+    const media = items[from]?.media;
+    if (!media || from === to || to < 0 || to > items.length) return;
+    const afterId = items[to > from ? to : to - 1]?.media.id ?? null;
+    const { error: problem, data: done } = await client.mutation(MoveItems, { input: { id, mediaIds: [media.id], afterId } }).toPromise();
+    if (problem) return failed(problem);
+    again();
+    offerUndo(client, t("collections.moved"), [done?.moveInCollection.undoToken], again);
+  };
+  const remove = async (mediaId: string) => {
+    const { error: problem, data: done } = await client.mutation(RemoveItems, { input: { id, mediaIds: [mediaId] } }).toPromise();
+    if (problem) return failed(problem);
+    again();
+    offerUndo(client, t("collections.removed"), [done?.removeFromCollection.undoToken], again);
+  };
+  const discard = async () => {
+    const { error: problem, data: done } = await client.mutation(DeleteOrdered, { input: { id } }).toPromise();
+    if (problem) return failed(problem);
+    navigate(isGallery ? paths.galleries() : paths.collections());
+    offerUndo(client, t("collections.deleted", { name: found.name }), [done?.deleteCollection.undoToken]);
+  };
+
+  return (
+    <>
+      <PageHead title={found.name} note={t("library.counts", { count: found.itemCount })}>
+        {canEdit && (
+          <Button icon={<TrashIcon />} onClick={() => void discard()}>
+            {t(isGallery ? "galleries.delete" : "collections.delete")}
+          </Button>
+        )}
+      </PageHead>
+      {found.description && <p>{found.description}</p>}
+      {items.length === 0 && <Empty title={t("collections.empty")} icon={<CollectionIcon />} />}
+      <ol className={styles.items}>
+        {items.map(({ media }, index) => (
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the buttons below do the same by keyboard
+          <li
+            key={media.id}
+            className={classNames(styles.item, over === index && styles.over)}
+            draggable={isOrdered}
+            onDragStart={() => setDragged(index)}
+            onDragOver={(event) => {
+              if (dragged === null) return;
+              event.preventDefault();
+              setOver(index);
+            }}
+            onDragEnd={() => {
+              setDragged(null);
+              setOver(null);
+            }}
+            onDrop={(event) => {
+              event.preventDefault();
+              if (dragged !== null) void move(dragged, index);
+              setOver(null);
+            }}
+          >
+            <Link href={paths.media(media.id)}>
+              <span className={styles.cover}>
+                <Picture thumbnail={media.thumbnail} width={220} isHeld={false} isEager={false} />
+              </span>
+              <span className={styles.title}>{media.title}</span>
+            </Link>
+            {isOrdered && (
+              <span className={styles.moves}>
+                <Button look="quiet" icon={<BackIcon />} aria-label={t("collections.earlier", { title: media.title })} onClick={() => void move(index, index - 1)} />
+                <Button look="quiet" icon={<NextIcon />} aria-label={t("collections.later", { title: media.title })} onClick={() => void move(index, index + 1)} />
+                <Button look="quiet" icon={<CloseIcon />} aria-label={t("collections.remove", { title: media.title })} onClick={() => void remove(media.id)} />
+              </span>
+            )}
+          </li>
+        ))}
+      </ol>
+      {found.itemCount > items.length && first < most && <Button onClick={() => setFirst(first + step)}>{t("organize.more")}</Button>}
+    </>
+  );
+}
