@@ -8,7 +8,6 @@
     reason = "constants change their integer type between versions of FFmpeg's headers"
 )]
 
-pub mod av1;
 pub mod checkpoint;
 mod compat;
 pub mod decode;

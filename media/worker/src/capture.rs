@@ -17,7 +17,7 @@ use self::clock::Clock;
 use self::film::Film;
 use crate::container::DECODERS;
 use crate::control;
-use crate::head::copy::{adts_setup, without_adts};
+use crate::head::copy::adts;
 use crate::open::{av_error, complaint, explain};
 
 /// Takes a fragment and its bytes.
@@ -188,8 +188,8 @@ impl Running {
         let track = &mut self.tracks[n];
         let packet = match track.is_adts {
             true => {
-                track.setup = track.setup.or_else(|| adts_setup(packet.bytes()));
-                without_adts(&packet)?
+                track.setup = track.setup.or_else(|| adts::setup(packet.bytes()));
+                adts::without_header(&packet)?
             }
             false => packet,
         };

@@ -1,6 +1,7 @@
 //! The video head: decodes from the keyframe before the first segment, converts, encodes and cuts.
 
 mod cutter;
+mod encoder;
 pub mod keyframes;
 pub mod painter;
 pub mod reader;
@@ -11,7 +12,8 @@ use media_av::decode::{self, Decoder};
 use media_av::encode::Frame;
 use media_av::input::Wanted;
 use media_proto::error::MediaError;
-use media_proto::head::VideoHead;
+use media_proto::grid::TimeBase;
+use media_proto::head::{VIDEO_TICKS, VideoHead};
 use media_proto::job::Limits;
 
 use self::cutter::Cutter;
@@ -20,6 +22,9 @@ use self::reader::Reader;
 use super::{Delivery, Give};
 use crate::open::{self, av_error};
 use crate::{container, control};
+
+/// The unit of a rendition's times.
+const OUT: TimeBase = (1, VIDEO_TICKS as i32);
 
 /// Makes segments from the first wanted one to the last, or until nobody takes them.
 pub fn run(

@@ -2,20 +2,16 @@
 
 use std::collections::VecDeque;
 
-use media_av::av1::Av1;
 use media_av::encode::{Encoder, Frame, Packet};
-use media_av::film::H264;
 use media_av::fragment::{Fragments, Timing};
 use media_proto::error::MediaError;
 use media_proto::grid::TimeBase;
 use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
-use media_proto::rendition::{VideoCodec, VideoRendition};
+use media_proto::rendition::VideoCodec;
 
+use super::{OUT, encoder};
 use crate::head::{Delivery, Give, Made};
 use crate::open::av_error;
-
-/// The unit of the rendition's times.
-const OUT: TimeBase = (1, VIDEO_TICKS as i32);
 
 /// How long the first chunk of a segment is: it is what somebody who has just sought waits for.
 const FIRST_CHUNK: i64 = VIDEO_TICKS as i64 / 4;
@@ -63,7 +59,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
         delivery: Delivery,
         give: &'a mut Give<'b>,
     ) -> Result<Self, MediaError> {
-        let encoder = encoder(&head.rendition, n_threads)?;
+        let encoder = encoder::open(&head.rendition, n_threads)?;
         let (fragments, header) =
             Fragments::new(&encoder, VIDEO_TICKS, head.first).map_err(|reason| MediaError::Invalid { reason })?;
         let goes_on = give(Made::Header(header))?;
@@ -147,7 +143,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
                 if self.half.is_some_and(|(segment, _)| segment != pending.segment) {
                     self.encoder.send(None).map_err(av_error)?;
                     self.receive()?;
-                    self.encoder = encoder(&self.head.rendition, self.n_threads)?;
+                    self.encoder = encoder::open(&self.head.rendition, self.n_threads)?;
                 }
                 (pending.segment, false)
             }
@@ -252,34 +248,6 @@ impl<'a, 'b> Cutter<'a, 'b> {
             _ => Ok(()),
         }
     }
-}
-
-/// An encoder of these settings.
-fn encoder(rendition: &VideoRendition, n_threads: u32) -> Result<Encoder, MediaError> {
-    let opened = match rendition.codec {
-        VideoCodec::H264 => Encoder::open_h264(&H264 {
-            width: rendition.width,
-            height: rendition.height,
-            frame_rate: rendition.frame_rate,
-            ticks_per_second: VIDEO_TICKS,
-            bit_rate: rendition.bit_rate,
-            max_bit_rate: rendition.max_bit_rate,
-            buffer_bits: rendition.buffer_bits,
-            preset: rendition.preset.name(),
-            level: rendition.level,
-            n_threads,
-        }),
-        VideoCodec::Av1 => Encoder::open_av1(&Av1 {
-            width: rendition.width,
-            height: rendition.height,
-            frame_rate: rendition.frame_rate,
-            ticks_per_second: VIDEO_TICKS,
-            bit_rate: rendition.bit_rate,
-            preset: rendition.preset.of_av1(),
-            n_threads,
-        }),
-    };
-    opened.map_err(|reason| MediaError::Invalid { reason })
 }
 
 /// Writes the sequence number of a movie fragment (ISO/IEC 14496-12, 8.8.5): `mfhd` is the first box of `moof`.

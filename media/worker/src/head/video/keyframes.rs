@@ -3,21 +3,17 @@
 
 use std::os::fd::OwnedFd;
 
-use media_av::encode::{Encoder, Frame};
-use media_av::film::H264;
+use media_av::encode::Frame;
 use media_av::fragment::{Fragments, Timing};
 use media_proto::error::MediaError;
-use media_proto::grid::TimeBase;
 use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
 use media_proto::job::Limits;
 
 use super::painter::Painter;
+use super::{OUT, encoder};
 use crate::control;
 use crate::head::{Give, Made};
 use crate::open::av_error;
-
-/// The unit of the rendition's times.
-const OUT: TimeBase = (1, VIDEO_TICKS as i32);
 
 /// Makes segments from the first wanted one to the last, or until nobody takes them.
 pub fn run(source: OwnedFd, head: &VideoHead, limits: &Limits, give: &mut Give<'_>) -> Result<(), MediaError> {
@@ -64,20 +60,7 @@ fn picture(head: &VideoHead, n: u32, frame: &Frame) -> Result<(Vec<u8>, Vec<u8>)
             reason: "no picture decodes from there on".to_owned(),
         });
     }
-    let rendition = &head.rendition;
-    let mut encoder = Encoder::open_h264(&H264 {
-        width: rendition.width,
-        height: rendition.height,
-        frame_rate: rendition.frame_rate,
-        ticks_per_second: VIDEO_TICKS,
-        bit_rate: rendition.bit_rate,
-        max_bit_rate: rendition.max_bit_rate,
-        buffer_bits: rendition.buffer_bits,
-        preset: rendition.preset.name(),
-        level: rendition.level,
-        n_threads: 1,
-    })
-    .map_err(invalid)?;
+    let mut encoder = encoder::open(&head.rendition, 1)?;
     let (mut fragments, header) = Fragments::new(&encoder, VIDEO_TICKS, n).map_err(invalid)?;
     let (pts, end) = (head.grid.first_tick(n, OUT), head.grid.first_tick(n + 1, OUT));
     painted.set_pts(pts);
