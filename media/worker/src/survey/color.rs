@@ -74,7 +74,7 @@ impl Tone {
                 let mapped = compress(light);
                 let narrow = gamut.map(|row| row[0] * mapped[0] + row[1] * mapped[1] + row[2] * mapped[2]);
                 let [red, green, blue] =
-                    narrow.map(|light| encode[(light.clamp(0.0, 1.0) * (STEPS - 1) as f32) as usize]);
+                    fit(narrow).map(|light| encode[(light.clamp(0.0, 1.0) * (STEPS - 1) as f32) as usize]);
                 pixels.extend([blue, green, red, (value(3) >> 8) as u8]);
             }
         }
@@ -96,6 +96,26 @@ fn compress(light: [f32; 3]) -> [f32; 3] {
     let dimmed = over * (1.0 + over / (peak * peak)) / (1.0 + over);
     let factor = (knee + (1.0 - knee) * dimmed.min(1.0)) / brightest;
     light.map(|light| light * factor)
+}
+
+/// A color that sRGB does not have, paler until it does: cut color by color, skin would turn red and the sky cyan.
+fn fit(light: [f32; 3]) -> [f32; 3] {
+    let (least, most) = (
+        light[0].min(light[1]).min(light[2]),
+        light[0].max(light[1]).max(light[2]),
+    );
+    if least >= 0.0 && most <= 1.0 {
+        return light;
+    }
+    let luma = (0.212_6 * light[0] + 0.715_2 * light[1] + 0.072_2 * light[2]).clamp(0.0, 1.0);
+    let mut share = 1.0f32;
+    if least < 0.0 {
+        share = share.min(luma / (luma - least));
+    }
+    if most > 1.0 {
+        share = share.min((1.0 - luma) / (most - luma));
+    }
+    light.map(|light| luma + share * (light - luma))
 }
 
 /// Light in cd/m² of a signal from 0 to 1 (SMPTE ST 2084).
@@ -200,5 +220,40 @@ impl Profile {
             raster.pixels = target;
         }
         raster.pixels.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.swap(0, 2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BT2020_TO_709, compress, fit};
+
+    #[test]
+    fn what_srgb_does_not_have_turns_paler_and_keeps_its_luma() {
+        let luma = |light: [f32; 3]| 0.212_6 * light[0] + 0.715_2 * light[1] + 0.072_2 * light[2];
+        for wide in [
+            [0.9, 0.05, 0.02],
+            [0.0, 0.4, 1.0],
+            [0.05, 0.9, 0.0],
+            [3.0, 0.2, 0.1],
+            [0.2, 0.2, 0.2],
+        ] {
+            let mapped = compress(wide);
+            let narrow = BT2020_TO_709.map(|row| row[0] * mapped[0] + row[1] * mapped[1] + row[2] * mapped[2]);
+            let fitted = fit(narrow);
+            assert!(
+                fitted.iter().all(|light| (-1e-4..=1.0001).contains(light)),
+                "{fitted:?}"
+            );
+            assert!(
+                (luma(fitted) - luma(narrow)).abs() < 1e-3,
+                "{narrow:?} became {fitted:?}"
+            );
+            let order = |a: usize, b: usize| (narrow[a] - narrow[b]) * (fitted[a] - fitted[b]) >= -1e-4;
+            assert!(
+                order(0, 1) && order(1, 2) && order(0, 2),
+                "{narrow:?} became {fitted:?}"
+            );
+        }
+        assert_eq!(fit([0.1, 0.5, 1.0]), [0.1, 0.5, 1.0]);
     }
 }

@@ -64,6 +64,14 @@ impl Keys {
         Some(self.times_us.get(after.checked_sub(1)?)? + MARGIN_US)
     }
 
+    /// When the keyframe after the one at a time comes; in all eternity where there is none, or no index says it.
+    pub fn after(&self, key_us: i64) -> i64 {
+        let after = self
+            .times_us
+            .partition_point(|&key| key <= key_us.saturating_add(MARGIN_US));
+        self.times_us.get(after).copied().unwrap_or(i64::MAX)
+    }
+
     /// Whether decoding that has come to one time reaches another sooner than a new start would.
     pub fn lead_on(&self, from_us: i64, to_us: i64) -> bool {
         self.before(to_us)
@@ -90,5 +98,6 @@ mod tests {
         assert_eq!(nearest(-1), None);
         assert!(keys.lead_on(5_000_000, 13_000_000) && !keys.lead_on(3_000_000, 5_000_000));
         assert!(!Keys::default().lead_on(0, 1));
+        assert_eq!((keys.after(2_000_000), keys.after(14_000_000)), (4_000_000, i64::MAX));
     }
 }

@@ -49,6 +49,8 @@ pub struct Walk {
     latest_us: i64,
     /// Whether the decoder has seen everything from a keyframe up to the first waiting packet.
     is_running: bool,
+    /// Whether all that is wanted before the next keyframe is for a sheet, at whose size nobody sees the edges of blocks.
+    is_stamps: bool,
     /// Frames before it miss what they are made from.
     fresh_from_us: i64,
     /// No keyframe lies between the last one and this time.
@@ -76,6 +78,7 @@ impl Walk {
             n_waiting_bytes: 0,
             latest_us: i64::MIN,
             is_running: false,
+            is_stamps: false,
             fresh_from_us: i64::MIN,
             horizon_us: i64::MIN,
             keys,
@@ -157,13 +160,17 @@ impl Walk {
             self.decoder.flush();
             self.is_running = true;
             self.fresh_from_us = self.key.as_ref().map_or(i64::MIN, |key| key.1);
+            let next_us = self.key.as_ref().map_or(i64::MAX, |key| self.keys.after(key.1));
+            self.is_stamps = !self.is_full && self.plan.wants_only_tiles(next_us);
         }
         self.n_waiting_bytes = 0;
         for (packet, time_us) in std::mem::take(&mut self.waiting) {
             let unreferenced = !packet.is_key() && self.plan.skips(time_us);
             self.decoder.set_skip(Skip {
                 unreferenced,
-                loop_filter: self.is_full && unreferenced,
+                // Without it, each frame is a little further from what it should be than those that it is made from:
+                // *measured* at the width of a still after ten seconds, 36 dB, on average 43.
+                loop_filter: self.is_stamps || self.is_full && unreferenced,
             });
             self.send(Some(&packet))?;
             self.receive(draw)?;
