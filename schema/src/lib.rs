@@ -40,6 +40,7 @@ pub struct Query(
     person::queries::PersonQuery,
     studio::queries::StudioQuery,
     collection::queries::CollectionQuery,
+    marker::queries::MarkerQuery,
     field::queries::FieldQuery,
     saved::queries::SavedFilterQuery,
     edit::queries::EditQuery,

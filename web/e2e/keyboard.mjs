@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { launch, shoot, shots } from "./browser.mjs";
 import { breakableWay } from "./cut.mjs";
 import { uploadThroughACut } from "./uploading.mjs";
-import { account, ask, runSteps, startWorld } from "./world.mjs";
+import { account, ask, expectSoon, runSteps, startWorld } from "./world.mjs";
 
 const world = await startWorld();
 const way = await breakableWay(world.url);
@@ -61,14 +61,6 @@ function nameOfFocused() {
   return `${element.dataset.focus ?? element.localName}: ${(words ?? "").trim().replace(/\s+/g, " ")}`;
 }
 
-async function until(check, what, limitMs = 60_000) {
-  const limit = Date.now() + limitMs;
-  while (!(await check())) {
-    if (Date.now() > limit) throw new Error(`not so in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 /** Another page, by the command palette. */
 async function go(name) {
   await press("Control+Shift+P");
@@ -106,7 +98,7 @@ async function watchScan() {
   await page.getByRole("region", { name: "Active" }).or(page.locator("[data-job]")).first().waitFor();
   await shoot(page, "keyboard-tray");
   await press("Escape");
-  await until(async () => (await query("{ jobs(first: 1, filter: { status: { in: [WAITING, READY, RUNNING] } }) { totalCount } }")).jobs.totalCount === 0, "all jobs end", 180_000);
+  await expectSoon(async () => (await query("{ jobs(first: 1, filter: { status: { in: [WAITING, READY, RUNNING] } }) { totalCount } }")).jobs.totalCount === 0, "all jobs end", 180_000);
   const { media } = await query("{ media(first: 1) { totalCount } }");
   await page.waitForFunction((count) => document.body.innerText.includes(`${count} item`), media.totalCount);
   return `${media.totalCount} items`;
@@ -198,7 +190,7 @@ async function favor() {
   const favorites = async () => (await query("{ media(first: 1, filter: { isFavorite: { eq: true } }) { totalCount } }")).media.totalCount;
   const had = await favorites();
   await press("f");
-  await until(async () => (await favorites()) !== had, "the heart is kept");
+  await expectSoon(async () => (await favorites()) !== had, "the heart is kept");
 }
 
 async function bulkTag() {
@@ -219,10 +211,10 @@ async function bulkTag() {
   await page.getByText(/would change\.$/).waitFor();
   await tabTo(/^button: Apply/);
   await press("Enter");
-  await until(async () => (await tagged()) === media.totalCount, "everything has the tag");
+  await expectSoon(async () => (await tagged()) === media.totalCount, "everything has the tag");
   await page.getByRole("button", { name: "Undo" }).waitFor();
   await press("Control+z");
-  await until(async () => (await tagged()) === 0, "the tag is gone again");
+  await expectSoon(async () => (await tagged()) === 0, "the tag is gone again");
   return `${media.totalCount} items tagged and not`;
 }
 

@@ -108,6 +108,15 @@ export async function ask(context, url, text, variables = {}) {
   return data;
 }
 
+/** Asks again and again until it is so. */
+export async function expectSoon(check, what, limitMs = 60_000) {
+  const limit = Date.now() + limitMs;
+  while (!(await check())) {
+    if (Date.now() > limit) throw new Error(`not so within ${limitMs / 1000} seconds: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Runs named steps one after the other, says how long each took, and collects what went wrong; a failed step does not keep the next ones. */
 export async function runSteps(steps, { page, shoot, problems }) {
   const found = [];

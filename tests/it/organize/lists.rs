@@ -25,6 +25,38 @@ async fn held(world: &World, id: &Value) -> anyhow::Result<(Vec<String>, i64)> {
 }
 
 on_both! {
+    async fn all_markers_are_listed_searched_and_narrowed_but_not_those_of_missing_items(backend: Backend) {
+        let world = World::new(backend, &[]).await?;
+        let (film, tag) = (world.id("film").await?, world.tag(json!({ "name": "Loud" })).await?);
+        for (title, start, tags) in [("roar", 0.2, json!([tag])), ("100 % quiet", 0.5, json!([])), ("roaring_again", 1.0, json!([tag]))] {
+            let marker = json!({ "mediaId": film, "title": title, "start": start, "tagIds": tags });
+            world.edit("createMarker", "marker { id }", marker).await?;
+        }
+        let list = |arguments: String| {
+            let viewer = world.server.viewer();
+            async move {
+                let document = format!("{{ markers({arguments}) {{ totalCount pageInfo {{ endCursor hasNextPage }} nodes {{ title media {{ id }} }} }} }}");
+                anyhow::Ok(viewer.query(&document, json!({})).await?["markers"].take())
+            }
+        };
+        let names = |page: &Value| -> Vec<String> {
+            page["nodes"].as_array().into_iter().flatten().filter_map(|node| Some(node["title"].as_str()?.to_owned())).collect()
+        };
+        let page = list("first: 2".to_owned()).await?;
+        ensure!(names(&page) == ["roaring_again", "100 % quiet"] && page["totalCount"] == 3, "{page:#}");
+        ensure!(page["nodes"][0]["media"]["id"] == film.as_str() && page["pageInfo"]["hasNextPage"] == true, "{page:#}");
+        let rest = list(format!("first: 2, after: {}", page["pageInfo"]["endCursor"])).await?;
+        ensure!(names(&rest) == ["roar"] && rest["pageInfo"]["hasNextPage"] == false, "{rest:#}");
+        ensure!(names(&list("first: 9, search: \"ROAR\"".to_owned()).await?) == ["roaring_again", "roar"]);
+        // Signs of patterns are letters here.
+        ensure!(names(&list("first: 9, search: \"0 %\"".to_owned()).await?) == ["100 % quiet"]);
+        ensure!(names(&list(format!("first: 9, tagId: \"{tag}\"")).await?) == ["roaring_again", "roar"]);
+        std::fs::remove_file(world.server.media().join("film.mp4"))?;
+        let libraries = world.server.admin().query("{ libraries { nodes { id } } }", json!({})).await?;
+        world.server.scan(libraries["libraries"]["nodes"][0]["id"].as_str().context("a library")?).await?;
+        ensure!(names(&list("first: 9".to_owned()).await?).is_empty(), "markers of a missing film are listed");
+    }
+
     async fn a_collection_keeps_the_order_that_somebody_chose(backend: Backend) {
         let world = World::new(backend, &[]).await?;
         let ids = world.ids(&["one", "two", "three", "four", "five"]).await?;

@@ -10,6 +10,7 @@ import { historyFeature } from "@/features/history/feature";
 import { jobsFeature } from "@/features/jobs/feature";
 import { librariesFeature } from "@/features/libraries/feature";
 import { libraryFeature } from "@/features/library/feature";
+import { markersFeature } from "@/features/markers/feature";
 import { mediaFeature } from "@/features/media/feature";
 import { organizeFeature } from "@/features/organize/feature";
 import { settingsFeature } from "@/features/settings/feature";
@@ -21,6 +22,7 @@ export const features: readonly Feature[] = [
   libraryFeature,
   mediaFeature,
   collectionsFeature,
+  markersFeature,
   organizeFeature,
   duplicatesFeature,
   uploadFeature,

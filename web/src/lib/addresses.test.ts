@@ -5,7 +5,7 @@ import { parse as parsePattern } from "regexparam";
 import { describe, expect, it } from "vitest";
 import { parseFilter } from "./filter";
 import { formatLibrarySearch, isNarrowed, type LibrarySearch, mediaArguments, parseLibrarySearch, wholeLibrary } from "./library-search";
-import { nextPath, paths, patterns } from "./paths";
+import { momentOf, nextPath, paths, patterns } from "./paths";
 
 describe("library search", () => {
   const searches: LibrarySearch[] = [
@@ -38,6 +38,14 @@ describe("library search", () => {
 });
 
 describe("paths", () => {
+  it.each([
+    [paths.mediaAt("med_a", 12.3456), 12.346],
+    ["/media/med_a", null],
+    ["/media/med_a?t=-3", null],
+    ["/media/med_a?t=1e9", null],
+    ["/media/med_a?t=", null],
+  ])("reads the moment of %s", (path, moment) => expect(momentOf(path.split("?")[1] ?? "")).toBe(moment));
+
   it("match their own patterns, whatever the id is", () => {
     for (const id of ["med_01h", "a/b", "ü%?#"]) {
       expect(matchRoute(parsePattern, patterns.media, paths.media(id))[0]).toBe(true);

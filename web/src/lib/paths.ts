@@ -38,6 +38,7 @@ export const paths = {
   libraries: () => patterns.libraries,
   failures: (libraryId: string) => `/libraries/${encodeURIComponent(libraryId)}/problems`,
   media: (mediaId: string) => `/media/${encodeURIComponent(mediaId)}`,
+  mediaAt: (mediaId: string, seconds: number) => `/media/${encodeURIComponent(mediaId)}?t=${Math.max(0, Math.round(seconds * 1000) / 1000)}`,
   jobs: () => patterns.jobs,
   tags: () => patterns.tags,
   people: () => patterns.people,
@@ -67,4 +68,10 @@ export function nextPath(query: string): string {
   // `//host` and `/\host` are addresses of other servers to a browser.
   if (next === null || !/^\/(?![/\\])/.test(next)) return patterns.library;
   return next;
+}
+
+/** The moment that an address asks for, in seconds; null without one. */
+export function momentOf(query: string): number | null {
+  const written = new URLSearchParams(query).get("t");
+  return written !== null && /^\d{1,7}(\.\d{1,6})?$/.test(written) ? Number(written) : null;
 }

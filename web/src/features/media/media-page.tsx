@@ -3,7 +3,7 @@
 import "@/lib/page-messages";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useClient, useQuery } from "urql";
-import { Link, useLocation } from "wouter";
+import { Link, useLocation, useSearch } from "wouter";
 import type { PageProps } from "@/components/feature";
 import { kindText } from "@/components/kind-icon";
 import { usePageTitle } from "@/components/page-title";
@@ -13,7 +13,7 @@ import { useCanEdit } from "@/data/session";
 import { browserCapabilities } from "@/lib/capabilities";
 import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
-import { paths } from "@/lib/paths";
+import { momentOf, paths } from "@/lib/paths";
 import { isShowableImage } from "@/lib/playability";
 import { Button } from "@/ui/button";
 import { BackIcon, NextIcon } from "@/ui/more-icons";
@@ -91,6 +91,7 @@ function MediaPage({ id }: { readonly id: string }) {
   // A reload means new addresses, which a running player takes only when it is made anew.
   const [attempt, setAttempt] = useState(0);
   const neighbors = useNeighbors();
+  const moment = momentOf(useSearch());
   const media = data?.node;
   const isMedia = media?.__typename === "Video" || media?.__typename === "Audio" || media?.__typename === "Image";
   usePageTitle(isMedia ? media.title : null);
@@ -147,7 +148,7 @@ function MediaPage({ id }: { readonly id: string }) {
     return [{ id: subtitle.id, url: subtitle.url, language: subtitle.language ?? "und", label: subtitle.label }];
   });
   const stored = media.__typename === "Image" ? null : media.resumePosition;
-  const resumeAt = stored != null && stored > resumeFrom && duration && stored < duration * resumeUntil ? stored : null;
+  const resumeAt = moment ?? (stored != null && stored > resumeFrom && duration && stored < duration * resumeUntil ? stored : null);
   const picture = media.thumbnail?.srcset.at(-1)?.url ?? media.thumbnail?.url ?? null;
 
   return (

@@ -5,7 +5,7 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { CloseIcon } from "@/ui/icons";
 import styles from "./contact-sheet.module.css";
-import { SpriteFrame, type SpriteSheet } from "./sprite-frame";
+import { SpriteFrame, type SpriteSheet } from "@/components/sprite-frame";
 
 interface ContactSheetProps {
   readonly sprite: SpriteSheet;

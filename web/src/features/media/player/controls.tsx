@@ -11,7 +11,7 @@ import {
 import styles from "./controls.module.css";
 import type { EngineState, PlayerSource } from "./engine";
 import type { CaptionTrack } from "./player";
-import type { SpriteSheet } from "./sprite-frame";
+import type { SpriteSheet } from "@/components/sprite-frame";
 import { type Mark, type Range, Timeline } from "./timeline";
 import type { MediaState } from "./use-media-state";
 

@@ -14,7 +14,7 @@ import { Controls } from "./controls";
 import { seekTo, setRate, setVolume, showCaptions, showsCaptions, toggleMuted } from "./element";
 import { PlayerEngine, type PlayerSource } from "./engine";
 import styles from "./player.module.css";
-import type { SpriteSheet } from "./sprite-frame";
+import type { SpriteSheet } from "@/components/sprite-frame";
 import { Statistics } from "./statistics";
 import type { Mark, Range } from "./timeline";
 import { useMediaState } from "./use-media-state";

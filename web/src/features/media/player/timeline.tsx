@@ -5,7 +5,7 @@ import { formatDuration } from "@/lib/format";
 import { t } from "@/lib/messages";
 import { stretchAt } from "@/lib/playing";
 import { classNames } from "@/ui/class-names";
-import { SpriteFrame, type SpriteSheet } from "./sprite-frame";
+import { SpriteFrame, type SpriteSheet } from "@/components/sprite-frame";
 import styles from "./timeline.module.css";
 import { Waveform } from "./waveform";
 
