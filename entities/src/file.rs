@@ -54,6 +54,8 @@ pub struct Model {
     /// Container tags, a JSON list of [key, value].
     pub tags: String,
     pub has_cover: bool,
+    /// Files of subtitles beside it, a JSON list; see `kernel::subtitle_file`.
+    pub subtitles: String,
     pub added_at: i64,
     pub probed_at: Option<i64>,
 }

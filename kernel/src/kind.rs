@@ -41,6 +41,11 @@ pub fn extension(name: &[u8]) -> Option<String> {
         .then(|| extension.to_ascii_lowercase())
 }
 
+/// Whether a file of this name may hold a film.
+pub fn is_video(name: &[u8]) -> bool {
+    extension(name).is_some_and(|extension| VIDEO.contains(&extension.as_str()))
+}
+
 thread_local! {
     // A walk asks once a file; a hash set is a third of the time of comparing with 150 words.
     static SORTED_MEDIA: std::collections::HashSet<&'static str> =

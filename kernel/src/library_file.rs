@@ -11,6 +11,7 @@ use sea_orm::{
 use crate::{
     blob::{Facts, RelativePath, Root},
     store::Store,
+    subtitle_file::SubtitleFile,
 };
 
 /// Where a file is, as the last scan saw it.
@@ -26,6 +27,8 @@ pub struct LibraryFile {
     pub size: i64,
     /// Its modification time as the last scan saw it.
     pub mtime_ns: i64,
+    /// The files of subtitles beside it, as the row has them; see [`crate::subtitle_file`].
+    pub subtitles: String,
     folder: Vec<u8>,
     root: String,
 }
@@ -63,6 +66,7 @@ impl LibraryFile {
             file::Column::Container,
             file::Column::Size,
             file::Column::MtimeNs,
+            file::Column::Subtitles,
         ] {
             query.column((file::Entity, column));
         }
@@ -88,8 +92,17 @@ impl LibraryFile {
 
     /// Opens it for reading, and says what the descriptor shows.
     pub async fn open(&self) -> Result<(File, Facts), OpenError> {
+        self.open_named(&self.name).await
+    }
+
+    /// Opens a file beside it.
+    pub async fn open_beside(&self, file: &SubtitleFile) -> Result<(File, Facts), OpenError> {
+        self.open_named(&file.name(&self.name)).await
+    }
+
+    async fn open_named(&self, name: &[u8]) -> Result<(File, Facts), OpenError> {
         let root = PathBuf::from(&self.root);
-        let path = RelativePath::from_bytes(self.folder.clone()).join(&self.name);
+        let path = RelativePath::from_bytes(self.folder.clone()).join(name);
         let opened = tokio::task::spawn_blocking(move || Root::open(&root)?.open_file(&path)).await;
         opened
             .unwrap_or_else(|panicked| Err(io::Error::other(panicked)))

@@ -1,6 +1,8 @@
 //! Streaming: what playlists promise is what segments are, whoever made them and in whatever order they were asked for.
 
 mod bench;
+mod sidecars;
+mod tracks;
 pub(crate) mod playlist;
 
 use anyhow::{Context, ensure};

@@ -159,6 +159,7 @@ fn parse(path: &str, words: &str) -> anyhow::Result<(Synthetic, Option<usize>)> 
                 });
             }
             "srt" => spec.subtitles = Some(value.into()),
+            "pgs" => spec.image_subtitles = Some(value.into()),
             "seed" => video(&mut spec).seed = value.parse()?,
             "fps" => video(&mut spec).frame_rate = (value.parse()?, 1),
             "rotate" => spec.rotation = value.parse()?,

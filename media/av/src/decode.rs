@@ -35,7 +35,7 @@ pub struct Skip {
 
 /// An open decoder.
 pub struct Decoder {
-    context: *mut ffi::AVCodecContext,
+    pub(crate) context: *mut ffi::AVCodecContext,
     base: ffi::AVRational,
 }
 

@@ -13,15 +13,17 @@ use crate::io::{self, Io, Sink};
 use crate::stream::{SideData, StreamView};
 use crate::text;
 
-/// A text subtitle codec that packets are made of by hand.
+/// A subtitle codec that packets are made of by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextCodec {
+pub enum SubtitleCodec {
     /// 3GPP timed text, for mp4.
     MovText,
     /// SubRip, for Matroska.
     SubRip,
     /// WebVTT, for WebM.
     WebVtt,
+    /// Pictures, for Matroska.
+    Pgs,
 }
 
 /// A container being written: add streams and tags, then [`begin`](Muxer::begin), write, [`finish`](Muxer::finish).
@@ -108,8 +110,8 @@ impl Muxer {
         Ok(self.time_bases.len() - 1)
     }
 
-    /// Adds a text subtitle stream in microseconds; gives its index.
-    pub fn add_text(&mut self, codec: TextCodec, setup: &[u8]) -> Result<usize, AvError> {
+    /// Adds a subtitle stream in microseconds; gives its index.
+    pub fn add_subtitles(&mut self, codec: SubtitleCodec, setup: &[u8]) -> Result<usize, AvError> {
         let base = ffi::AVRational { num: 1, den: 1_000_000 };
         // SAFETY: the stream belongs to the muxer; the setup is copied into libav's own padded allocation.
         unsafe {
@@ -120,9 +122,10 @@ impl Muxer {
             let par = (*stream).codecpar;
             (*par).codec_type = ffi::AVMediaType::AVMEDIA_TYPE_SUBTITLE;
             (*par).codec_id = match codec {
-                TextCodec::MovText => ffi::AVCodecID::AV_CODEC_ID_MOV_TEXT,
-                TextCodec::SubRip => ffi::AVCodecID::AV_CODEC_ID_SUBRIP,
-                TextCodec::WebVtt => ffi::AVCodecID::AV_CODEC_ID_WEBVTT,
+                SubtitleCodec::MovText => ffi::AVCodecID::AV_CODEC_ID_MOV_TEXT,
+                SubtitleCodec::SubRip => ffi::AVCodecID::AV_CODEC_ID_SUBRIP,
+                SubtitleCodec::WebVtt => ffi::AVCodecID::AV_CODEC_ID_WEBVTT,
+                SubtitleCodec::Pgs => ffi::AVCodecID::AV_CODEC_ID_HDMV_PGS_SUBTITLE,
             };
             if !setup.is_empty() {
                 let padded = setup.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;

@@ -82,6 +82,7 @@ async fn main() {
             reorder_depth: table.reorder_depth,
             keyframe_pts: keys.iter().copied().take_while(|&pts| pts <= boundary).last(),
             rotation: stream.rotation,
+            burn: None,
             rendition: rendition.clone(),
             grid,
             first: n,

@@ -16,7 +16,7 @@ pub struct Presentation {
     pub text: Vec<TextTrack>,
     /// Keyframes alone, for scrubbing; best first.
     pub keyframes: Vec<VideoTrack>,
-    /// Sheets of stills, for scrubbing.
+    /// A sheet of stills, for scrubbing.
     pub tiles: Option<TileTrack>,
     /// Whether each segment of each video track starts with a frame that needs no other.
     pub is_independent: bool,
@@ -103,23 +103,33 @@ pub struct TextTrack {
     pub is_default: bool,
     /// Whether it shows even when subtitles are off.
     pub is_forced: bool,
+    /// Whether it tells of sounds too, for those who do not hear them.
+    pub tells_sounds: bool,
     /// Its segments.
     pub segments: Segments,
 }
 
-/// Sheets of stills over time.
+/// A sheet of stills over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TileTrack {
     /// The URI of its media playlist.
     pub uri: String,
+    /// The URI of the picture that holds them all, row by row.
+    pub image_uri: String,
+    /// The picture's media type.
+    pub mime: &'static str,
+    /// Stills in a row.
+    pub columns: u32,
+    /// Rows.
+    pub rows: u32,
+    /// The time from one still to the next, in microseconds.
+    pub interval_us: i64,
     /// Width of one still in pixels.
     pub width: u32,
     /// Height of one still in pixels.
     pub height: u32,
     /// The peak, in bits per second.
     pub bit_rate: u64,
-    /// Codec string: `jpeg`.
-    pub codecs: String,
 }
 
 /// The segments of a track: where they are and how long each is.

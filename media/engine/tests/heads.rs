@@ -54,6 +54,7 @@ fn video(first: u32) -> HeadJob {
         reorder_depth: 2,
         keyframe_pts: None,
         rotation: 0,
+        burn: None,
         rendition: ladder(&shape, Preset::Ultrafast).remove(0),
         grid: Grid::new(Some(RATE), 2000),
         first,

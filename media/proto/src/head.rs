@@ -25,6 +25,8 @@ pub struct VideoHead {
     pub keyframe_pts: Option<i64>,
     /// Degrees to turn the picture clockwise: 0, 90, 180 or 270.
     pub rotation: u16,
+    /// The stream of image subtitles that is drawn into the pictures.
+    pub burn: Option<u32>,
     /// What is made.
     pub rendition: VideoRendition,
     /// Where segments begin.

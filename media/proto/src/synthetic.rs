@@ -16,6 +16,8 @@ pub struct Synthetic {
     pub duration_us: i64,
     /// Adds a text subtitle track in this language (three letters, ISO 639-2), where the container can hold one.
     pub subtitles: Option<String>,
+    /// Adds a track of image subtitles in this language, where the container is Matroska.
+    pub image_subtitles: Option<String>,
     /// Chapters, where the container can hold them.
     pub chapters: Vec<SyntheticChapter>,
     /// Tags of the container.
@@ -87,6 +89,7 @@ impl Synthetic {
             }),
             duration_us: 1_000_000,
             subtitles: None,
+            image_subtitles: None,
             chapters: Vec::new(),
             tags: Vec::new(),
             rotation: 0,

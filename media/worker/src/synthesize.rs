@@ -1,12 +1,14 @@
 //! Media made from a description: moving pictures, tones, text, in real containers by libav's own encoders.
 
+mod pgs;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use media_av::encode::{Encoder, Frame, Packet, PixelFormat, SampleFormat, Shape};
 use media_av::error::AvError;
-use media_av::mux::{Muxer, TextCodec};
+use media_av::mux::{Muxer, SubtitleCodec};
 use media_proto::error::MediaError;
 use media_proto::job::Limits;
 use media_proto::synthetic::{Synthetic, SyntheticAudio, SyntheticVideo};
@@ -166,6 +168,15 @@ fn film(spec: &Synthetic, file: OwnedFd, limits: &Limits) -> Result<(), MediaErr
         Some(language) => Some(add_text(language, spec, &mut muxer)?),
         None => None,
     };
+    let images = match &spec.image_subtitles {
+        Some(language) if spec.container == "matroska" => {
+            let index = muxer.add_subtitles(SubtitleCodec::Pgs, &[]).map_err(av_error)?;
+            muxer.set_stream_tag(index, "language", language).map_err(av_error)?;
+            Some(index)
+        }
+        Some(_) => return Err(invalid("only matroska can hold image subtitles")),
+        None => None,
+    };
     for (key, value) in &spec.tags {
         muxer.set_tag(key, value).map_err(av_error)?;
     }
@@ -188,6 +199,10 @@ fn film(spec: &Synthetic, file: OwnedFd, limits: &Limits) -> Result<(), MediaErr
     if let Some((index, codec)) = text {
         write_text(&mut muxer, index, codec, spec.duration_us)?;
     }
+    let size = spec.video.as_ref().map_or((0, 0), |video| (video.width, video.height));
+    let mut boxes = pgs::packets(size, spec.duration_us)
+        .filter(|_| images.is_some())
+        .peekable();
     // Whoever is behind goes next, so that the muxer has little to hold.
     loop {
         let pictures_next = match (&pictures, &sound) {
@@ -196,6 +211,14 @@ fn film(spec: &Synthetic, file: OwnedFd, limits: &Limits) -> Result<(), MediaErr
             (None, Some(_)) => false,
             (None, None) => break,
         };
+        let at_us = match (&pictures, &sound) {
+            (Some(pictures), _) if pictures_next => pictures.time_us(),
+            (_, sound) => sound.as_ref().map_or(i64::MAX, Sound::time_us),
+        };
+        while let (Some(index), Some((due_us, bytes))) = (images, boxes.next_if(|(due_us, _)| *due_us <= at_us)) {
+            let packet = Packet::of_bytes(&bytes, due_us, 0).map_err(av_error)?;
+            muxer.write(index, packet).map_err(av_error)?;
+        }
         if pictures_next {
             pictures = pictures
                 .take()
@@ -366,14 +389,14 @@ fn tone(frequency: f32, channel: usize, seconds: f32) -> f32 {
     0.4 * swell * (TAU * pitch * seconds).sin()
 }
 
-fn add_text(language: &str, spec: &Synthetic, muxer: &mut Muxer) -> Result<(usize, TextCodec), MediaError> {
+fn add_text(language: &str, spec: &Synthetic, muxer: &mut Muxer) -> Result<(usize, SubtitleCodec), MediaError> {
     let (codec, setup): (_, &[u8]) = match spec.container.as_str() {
-        "mp4" | "mov" => (TextCodec::MovText, MOV_TEXT_SETUP),
-        "matroska" => (TextCodec::SubRip, &[]),
-        "webm" => (TextCodec::WebVtt, &[]),
+        "mp4" | "mov" => (SubtitleCodec::MovText, MOV_TEXT_SETUP),
+        "matroska" => (SubtitleCodec::SubRip, &[]),
+        "webm" => (SubtitleCodec::WebVtt, &[]),
         other => return Err(invalid(format!("`{other}` cannot hold text subtitles"))),
     };
-    let index = muxer.add_text(codec, setup).map_err(av_error)?;
+    let index = muxer.add_subtitles(codec, setup).map_err(av_error)?;
     muxer.set_stream_tag(index, "language", language).map_err(av_error)?;
     Ok((index, codec))
 }
@@ -385,13 +408,13 @@ const MOV_TEXT_SETUP: &[u8] = &[
 ];
 
 /// A line for each second.
-fn write_text(muxer: &mut Muxer, index: usize, codec: TextCodec, duration_us: i64) -> Result<(), MediaError> {
+fn write_text(muxer: &mut Muxer, index: usize, codec: SubtitleCodec, duration_us: i64) -> Result<(), MediaError> {
     for (n, start) in (0..duration_us.max(1)).step_by(1_000_000).enumerate() {
         let line = format!("Line {}", n + 1);
         let bytes = match codec {
             // A sample is a 16-bit length and the text.
-            TextCodec::MovText => [&(line.len() as u16).to_be_bytes(), line.as_bytes()].concat(),
-            TextCodec::SubRip | TextCodec::WebVtt => line.into_bytes(),
+            SubtitleCodec::MovText => [&(line.len() as u16).to_be_bytes(), line.as_bytes()].concat(),
+            SubtitleCodec::SubRip | SubtitleCodec::WebVtt | SubtitleCodec::Pgs => line.into_bytes(),
         };
         let length = (duration_us - start).clamp(1, 800_000);
         let packet = Packet::of_bytes(&bytes, start, length).map_err(av_error)?;

@@ -148,6 +148,7 @@ impl Subject {
             reorder_depth: video.reorder_depth,
             keyframe_pts: None,
             rotation: u16::try_from(video.stream.rotation).unwrap_or(0),
+            burn: None,
             rendition,
             grid,
             first: 0,

@@ -18,6 +18,7 @@ pub mod request;
 pub mod routes;
 pub mod set;
 pub mod still;
+pub mod sheets;
 pub mod tables;
 pub mod total;
 pub mod urls;
@@ -38,6 +39,7 @@ use kernel::{
     plugin::{Kernel, Plugin, Service},
     signing,
     telemetry::{Metric, MetricKind},
+    still_sheet::StillSheets,
 };
 use media_engine::engine::Engine;
 use media_proto::job::Class;
@@ -61,6 +63,7 @@ use crate::{
     set::PictureSet,
     still::Flights,
     urls::Urls,
+    sheets::Lent,
 };
 
 const MIB: u64 = 1 << 20;
@@ -167,9 +170,16 @@ impl Plugin for Pictures {
             config,
             kernel: kernel.clone(),
             objects: Objects::in_folder(kernel.data_dir.join("pictures")),
-            urls: Urls::new(kernel.signer.clone(), valid),
+            urls,
             sets,
             flights: Flights::default(),
+        let urls = Urls::new(kernel.signer.clone(), valid);
+        let lent = Lent {
+            sets: sets.clone(),
+            store: kernel.store.clone(),
+            urls: urls.clone(),
+        };
+        kernel.parts.insert(Arc::new(StillSheets(Arc::new(lent))));
         }))
     }
 

@@ -28,6 +28,8 @@ pub struct Move {
     pub seen: SeenFile,
     /// The row that had this path until now, if it is another one.
     pub displaced: Option<KnownFile>,
+    /// The files of subtitles beside it there.
+    pub subtitles: String,
 }
 
 /// Files in one transaction: each costs two or three statements.
@@ -62,10 +64,11 @@ impl Recorder<'_> {
                 let (facts, row) = (&moved.seen.facts, &moved.row);
                 let path = self.folders.path(moved.folder).join(&moved.seen.name);
                 let text = "update file set folder_id = $2, name = $3, path = $4, status = 0, missing_at = null, \
-                    mtime_ns = $5, inode = $6, device = $7 where id = $1";
+                    mtime_ns = $5, inode = $6, device = $7, subtitles = $8 where id = $1";
                 let mut values = vec![row.id.0.into(), self.folders.id(moved.folder).0.into()];
                 values.extend([moved.seen.name.clone().into(), path.display().into()]);
                 values.extend([facts.mtime_ns.into(), facts.inode.into(), facts.device.into()]);
+                values.push(moved.subtitles.clone().into());
                 sql::execute(&*tx, text, values).await?;
                 if !row.is_present {
                     totals.size += row.size;

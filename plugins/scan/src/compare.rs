@@ -10,6 +10,7 @@ use kernel::{
 
 use crate::{
     known::KnownFile,
+    subtitles::Beside,
     walk::{ChangedFolder, Digest, SeenFile},
 };
 
@@ -39,6 +40,8 @@ pub struct Found {
     pub at_path: Option<KnownFile>,
     /// The NFO sidecar that belongs to it.
     pub nfo: Option<SeenFile>,
+    /// The files of subtitles beside it, as a row has them.
+    pub subtitles: String,
 }
 
 /// The outcome of a comparison.
@@ -56,6 +59,8 @@ pub struct Comparison {
     pub lost: Vec<KnownFile>,
     /// Unchanged files with a sidecar, which may have changed.
     pub described: Vec<(KnownFile, usize, SeenFile)>,
+    /// Unchanged files beside which other subtitles lie than before.
+    pub subtitled: Vec<(KnownFile, String)>,
     /// For each of the library's paths, how many files are as the database knows them.
     pub n_unchanged: Vec<u64>,
 }
@@ -81,10 +86,16 @@ pub fn compare(folders: Vec<(usize, ChangedFolder)>, rows: Vec<KnownFile>) -> Co
         let mut known = changed.known.and_then(|id| by_folder.remove(&id)).unwrap_or_default();
         let folder = comparison.folders.len();
         let n_files = changed.files.len();
+        let beside = Beside::of(&changed.files, &changed.sidecars);
         for seen in changed.files {
             let nfo = nfo_of(&seen.name, n_files, &changed.sidecars).cloned();
+            let subtitles = beside.of_file(&seen.name).to_owned();
             match known.remove(&seen.name) {
                 Some(row) if row.is_same(&seen.facts) => {
+                    // What could not be looked at may be among them.
+                    if row.subtitles != subtitles && !changed.is_partial {
+                        comparison.subtitled.push((row.clone(), subtitles));
+                    }
                     if let Some(nfo) = nfo {
                         comparison.described.push((row.clone(), folder, nfo));
                     }
@@ -100,6 +111,7 @@ pub fn compare(folders: Vec<(usize, ChangedFolder)>, rows: Vec<KnownFile>) -> Co
                         seen,
                         at_path: Some(row),
                         nfo,
+                        subtitles,
                     });
                 }
                 at_path => comparison.found.push(Found {
@@ -107,6 +119,7 @@ pub fn compare(folders: Vec<(usize, ChangedFolder)>, rows: Vec<KnownFile>) -> Co
                     seen,
                     at_path,
                     nfo,
+                    subtitles,
                 }),
             }
         }

@@ -11,6 +11,7 @@ use entities::{
 use kernel::{
     events::{LibraryChanged, MediaChanged, MediaRemoved},
     store::Tx,
+    subtitle_file::NONE,
 };
 use schema::{kit::text::natural_key, search::index};
 use sea_orm::{
@@ -132,7 +133,10 @@ impl Items {
             .filter_map(|(before, _, primary)| {
                 let primary = primary.as_ref()?;
                 let is_relooked = relooks.get(&before.id).is_some_and(|relook| relook.file == primary.id);
-                (is_relooked || Some(primary.id) != before.primary_file_id).then_some(primary.id)
+                // It may have had them only beside it.
+                let may_lack = before.has_subtitles && primary.subtitles == NONE;
+                let is_other = Some(primary.id) != before.primary_file_id;
+                (is_relooked || is_other || may_lack).then_some(primary.id)
             })
             .collect();
         let summaries = summaries(tx, &reread).await?;
@@ -239,6 +243,7 @@ pub fn show(item: &mut media::Model, primary: &file::Model, summary: Option<&Sum
         item.audio_codec.clone_from(&summary.audio_codec);
         item.has_subtitles = summary.has_subtitles;
     }
+    item.has_subtitles |= primary.subtitles != NONE;
 }
 
 /// Takes over words. What a person typed stays; then only what is empty is filled.

@@ -55,6 +55,8 @@ pub struct KnownFile {
     pub fingerprint: Option<Vec<u8>>,
     /// The full hash.
     pub content_hash: Option<Vec<u8>>,
+    /// The files of subtitles beside it.
+    pub subtitles: String,
 }
 
 impl KnownFile {
@@ -118,7 +120,7 @@ pub async fn folders<C: ConnectionTrait>(db: &C, path: LibraryPathId) -> Result<
 }
 
 const FILE_COLUMNS: &str =
-    "id, media_id, folder_id, name, status, size, mtime_ns, inode, device, fingerprint, content_hash";
+    "id, media_id, folder_id, name, status, size, mtime_ns, inode, device, fingerprint, content_hash, subtitles";
 
 /// The files of some folders.
 pub async fn files_of<C: ConnectionTrait>(db: &C, folders: &[FolderId]) -> Result<Vec<KnownFile>, DbErr> {
@@ -242,5 +244,6 @@ fn file(row: &QueryResult) -> Result<KnownFile, DbErr> {
         device: row.try_get_by_index(8)?,
         fingerprint: row.try_get_by_index(9)?,
         content_hash: row.try_get_by_index(10)?,
+        subtitles: row.try_get_by_index(11)?,
     })
 }

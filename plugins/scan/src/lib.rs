@@ -29,6 +29,7 @@ pub mod scope;
 pub mod sidecar;
 pub mod sql;
 pub mod stage;
+pub mod subtitles;
 pub mod title;
 pub mod walk;
 pub mod watch;

@@ -30,6 +30,8 @@ pub struct Plan {
     pub missing: Vec<KnownFile>,
     /// Files whose sidecar may have changed.
     pub described: Vec<(KnownFile, usize, SeenFile)>,
+    /// Files beside which other subtitles lie than before.
+    pub subtitled: Vec<(KnownFile, String)>,
     /// Files to look into, by path.
     pub tasks: Vec<Task>,
     /// Folders that are gone.
@@ -118,6 +120,7 @@ pub fn plan(
                     folder: found.folder,
                     seen: found.seen,
                     displaced,
+                    subtitles: found.subtitles,
                 });
             }
             (None, Some(row)) if taken.contains(&row.id) => look_into.push(found),
@@ -129,6 +132,7 @@ pub fn plan(
                     folder: found.folder,
                     seen: found.seen,
                     displaced: None,
+                    subtitles: found.subtitles,
                 });
             }
             (None, Some(row)) => {
@@ -162,6 +166,7 @@ pub fn plan(
     plan.folders = comparison.folders;
     plan.restored = comparison.restored;
     plan.described = comparison.described;
+    plan.subtitled = comparison.subtitled;
     plan
 }
 

@@ -269,7 +269,7 @@ impl Recorder<'_> {
         let joined = new.iter().filter(|good| good.joins).map(|good| good.media);
         insert(tx, rows, 32).await?;
         let items = Items::load(tx, joined).await?;
-        insert(tx, new.iter().map(|good| self.file_row(good, now)).collect(), 24).await?;
+        insert(tx, new.iter().map(|good| self.file_row(good, now)).collect(), 25).await?;
         self.insert_parts(tx, &new).await?;
         totals.size += new.iter().map(|good| good.facts.size).sum::<i64>();
         totals += items.settle(tx, now, &HashMap::new(), &HashMap::new()).await?;
@@ -497,6 +497,7 @@ impl Recorder<'_> {
             bit_rate: rows.bit_rate,
             tags: rows.tags.clone(),
             has_cover: rows.has_cover,
+            subtitles: good.task.found.subtitles.clone(),
             added_at: now,
             probed_at: Some(now),
         }

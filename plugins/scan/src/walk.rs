@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Goes into every digest: raise it when a change of the rules must make all folders new.
-const DIGEST_VERSION: &[u8] = b"vitagraph folder 1";
+const DIGEST_VERSION: &[u8] = b"vitagraph folder 2";
 /// Deeper folders are reported and left out: no person nests that far, a loop of mounts does.
 const MAX_DEPTH: usize = 100;
 

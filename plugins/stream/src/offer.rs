@@ -16,8 +16,8 @@ use schema::{
 };
 
 use crate::{
-    plan::{choice::Choice, copies, load::is_playable, shape, shape::Ceiling},
-    texts::Text,
+    plan::{burned::is_drawn, choice::Choice, copies, load::is_playable, shape, shape::Ceiling},
+    texts::{Place, Text, TextId},
     urls::Urls,
 };
 
@@ -35,12 +35,16 @@ impl Streaming for Offers {
         file: &file::Model,
         streams: &[stream::Model],
         capabilities: &PlaybackCapabilities,
+        burn: Option<&stream::Model>,
     ) -> Option<Offer> {
+        if burn.is_some_and(|stream| !is_drawn(stream)) {
+            return None;
+        }
         // Without a length there is no playlist.
         if !is_playable(streams) || file.duration_us.is_none_or(|us| us <= 0) {
             return None;
         }
-        if let Some(offer) = self.copies(file, streams, capabilities) {
+        if let Some(offer) = self.copies(file, streams, capabilities).filter(|_| burn.is_none()) {
             return Some(offer);
         }
         let ceiling = Ceiling::of(capabilities);
@@ -59,7 +63,10 @@ impl Streaming for Offers {
                 is_hardware_encoded: false,
             });
         }
-        let choice = Choice::Ladder(ceiling);
+        let choice = match burn {
+            Some(stream) => Choice::Burned(ceiling, stream.index.unsigned_abs()),
+            None => Choice::Ladder(ceiling),
+        };
         Some(Offer {
             hls_url: Url(self.urls.hls(file.id, choice)),
             dash_url: Url(self.urls.dash(file.id, choice)),
@@ -69,22 +76,30 @@ impl Streaming for Offers {
     }
 
     fn subtitles(&self, file: &file::Model, streams: &[stream::Model]) -> Vec<Subtitles> {
-        let texts = Text::all(streams).into_iter();
+        let texts = Text::all(file, streams).into_iter();
         let offered = |text: Text| Subtitles {
-            id: format!("{}-{}", file.id, text.stream).into(),
+            id: format!("{}-{}", file.id, text.id()).into(),
+            url: Url(self.urls.text(file.id, text.id())),
+            source: match text.place {
+                Place::Stream(_) => SubtitleSource::Embedded,
+                Place::Beside(_) => SubtitleSource::Sidecar,
+            },
+            is_default: text.is_default,
             language: text.language,
             label: text.label,
-            url: Url(self.urls.text(file.id, text.stream)),
-            source: SubtitleSource::Embedded,
-            is_default: text.is_default,
             is_forced: text.is_forced,
+            tells_sounds: text.tells_sounds,
         };
         texts.map(offered).collect()
     }
 
     fn subtitle_url(&self, stream: &stream::Model) -> Option<Url> {
         let is_text = stream.kind == StreamKind::Subtitle && stream.is_text;
-        is_text.then(|| Url(self.urls.text(stream.file_id, stream.index.unsigned_abs())))
+        is_text.then(|| {
+            Url(self
+                .urls
+                .text(stream.file_id, TextId::Stream(stream.index.unsigned_abs())))
+        })
     }
 }
 

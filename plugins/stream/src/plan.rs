@@ -1,5 +1,7 @@
 //! What can be made of a file for players: its renditions, as a function of what the database says of it.
 
+pub mod burned;
+pub mod carried;
 pub mod choice;
 pub mod copies;
 pub mod cuts;
@@ -9,9 +11,10 @@ pub mod stored;
 
 use std::sync::Arc;
 
+use entities::id::MediaId;
 use kernel::objects::ObjectKey;
 
-use self::choice::Choice;
+use self::{burned::Burned, choice::Choice};
 use crate::{
     rendition::{FileState, Rendition, RenditionId},
     texts::Text,
@@ -22,14 +25,20 @@ use crate::{
 pub struct Plan {
     /// The file.
     pub file: FileState,
+    /// The item whose file it was when the plan was made.
+    pub media: MediaId,
     /// Width and height of its pictures as they are stored, for what decoding them takes.
     pub source: (u32, u32),
     /// Frames per second, where they are known.
     pub frame_rate: Option<(i32, i32)>,
     /// Pictures, best first.
     pub video: Vec<Arc<Rendition>>,
-    /// Sound, the default first.
+    /// The same with image subtitles drawn into them, for each stream of such.
+    pub burned: Vec<Burned>,
+    /// Sound for the ladder, the default first: as the file has it where that fits, encoded otherwise.
     pub audio: Vec<Arc<Rendition>>,
+    /// The same sound, all of it encoded.
+    pub encoded_audio: Vec<Arc<Rendition>>,
     /// Pictures as the file has them, if they can be cut.
     pub copied_video: Option<Arc<Rendition>>,
     /// For each track of sound the same as the file has it, where players take that.
@@ -38,6 +47,8 @@ pub struct Plan {
     pub keyframes: Option<Arc<Rendition>>,
     /// Subtitles of text.
     pub texts: Vec<Text>,
+    /// What the row said of the files beside it when it was made.
+    pub subtitles: String,
     /// The file name's extension.
     pub extension: Option<String>,
     /// Where the presentation begins, in microseconds on the file's own clock.
@@ -48,6 +59,15 @@ pub struct Plan {
     weight: u32,
 }
 
+/// What is made of sound in the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// What fits stays as the file has it.
+    AsItIs,
+    /// All of it is encoded.
+    Encoded,
+}
+
 impl Plan {
     /// The rendition with this name.
     pub fn find(&self, id: RenditionId) -> Option<&Arc<Rendition>> {
@@ -56,27 +76,49 @@ impl Plan {
             .video
             .iter()
             .chain(&self.audio)
+            .chain(&self.encoded_audio)
             .chain(copied)
             .chain(&self.keyframes);
-        all.find(|track| track.id == id)
+        let plain = all.find(|track| track.id == id);
+        let mut burned = self.burned.iter().flat_map(Burned::rungs);
+        plain.or_else(|| burned.find(|track| track.id == id))
     }
 
     /// The renditions that a player is offered. Where pictures cannot be copied, they are encoded.
-    pub fn chosen(&self, choice: Choice) -> Vec<&Arc<Rendition>> {
+    pub fn chosen(&self, choice: Choice, sound: Sound) -> Vec<&Arc<Rendition>> {
+        let audio = match sound {
+            Sound::AsItIs => &self.audio,
+            Sound::Encoded => &self.encoded_audio,
+        };
         match (choice, &self.copied_video) {
             (Choice::Copy, Some(video)) => {
-                let sound = self.audio.iter().zip(&self.copied_audio);
+                let sound = audio.iter().zip(&self.copied_audio);
                 let sound = sound.map(|(encoded, copied)| copied.as_ref().unwrap_or(encoded));
                 std::iter::once(video).chain(sound).collect()
             }
-            (Choice::CopyPictures, Some(video)) => std::iter::once(video).chain(&self.audio).collect(),
+            (Choice::CopyPictures, Some(video)) => std::iter::once(video).chain(audio).collect(),
             (choice, _) => {
+                let rungs = match choice {
+                    Choice::Burned(_, stream) => self.burned(stream).map_or(&[][..], Burned::rungs),
+                    _ => &self.video,
+                };
                 let video = choice
                     .ceiling()
-                    .among(&self.video, |track| track.as_video().map(|head| &head.rendition));
-                video.iter().chain(&self.audio).chain(&self.keyframes).collect()
+                    .among(rungs, |track| track.as_video().map(|head| &head.rendition));
+                video.iter().chain(audio).chain(&self.keyframes).collect()
             }
         }
+    }
+
+    /// Whether any sound of the ladder is as the file has it.
+    pub fn carries_sound(&self) -> bool {
+        let mut both = self.audio.iter().zip(&self.encoded_audio);
+        both.any(|(audio, encoded)| !Arc::ptr_eq(audio, encoded))
+    }
+
+    /// The pictures with this stream of image subtitles, if it is one.
+    pub fn burned(&self, stream: u32) -> Option<&Burned> {
+        self.burned.iter().find(|burned| burned.stream == stream)
     }
 
     /// How long the presentation is, in microseconds.
@@ -88,7 +130,7 @@ impl Plan {
     /// The bytes it takes in a cache.
     pub fn weigh(&self) -> u32 {
         // Headers come to it later: about a kilobyte each.
-        let n = (self.video.len() + self.audio.len() * 2 + 1) as u32;
+        let n = (self.video.len() * (1 + self.burned.len()) + self.audio.len() * 3 + 1) as u32;
         self.weight + n * (size_of::<Rendition>() as u32 + 1500)
     }
 }

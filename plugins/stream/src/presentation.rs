@@ -1,6 +1,7 @@
 //! A plan and the headers of its tracks as what playlists and manifests are written from.
 
-use media_engine::playlist::{AudioTrack, Presentation, Segments, TextTrack, VideoTrack};
+use kernel::still_sheet::StillSheet;
+use media_engine::playlist::{AudioTrack, Presentation, Segments, TextTrack, TileTrack, VideoTrack};
 
 use crate::{
     header::Facts,
@@ -8,6 +9,9 @@ use crate::{
     rendition::{Rendition, Shows},
     texts::Text,
 };
+
+/// The folder of the playlist of stills.
+pub const TILES: &str = "tiles";
 
 /// A rendition with what its header says.
 pub type Described<'a> = (&'a Rendition, Facts);
@@ -33,6 +37,22 @@ impl Places<'_> {
         )
     }
 
+    /// A sheet of stills of a film of that length.
+    pub fn tiles(&self, sheet: StillSheet, duration_us: i64) -> TileTrack {
+        let seconds = (duration_us as f64 / 1e6).max(1.0);
+        TileTrack {
+            uri: format!("../{TILES}/index.m3u8?{}", self.query),
+            image_uri: sheet.url,
+            mime: sheet.mime,
+            columns: sheet.columns,
+            rows: sheet.rows,
+            interval_us: sheet.interval_us,
+            width: sheet.tile_width,
+            height: sheet.tile_height,
+            bit_rate: (sheet.n_bytes as f64 * 8.0 / seconds).ceil() as u64,
+        }
+    }
+
     /// The one segment of subtitles, relative to their own playlist.
     pub fn text(&self, plan: &Plan) -> Segments {
         Segments::each(None, format!("all.vtt?{}", self.query), [plan.duration_us()])
@@ -42,8 +62,10 @@ impl Places<'_> {
 /// What players choose from.
 pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, texts: &[Text], places: &Places<'_>) -> Presentation {
     let mut made = Presentation {
-        // Each segment that was encoded starts with an IDR frame; of copied ones nobody knows.
-        is_independent: tracks.iter().all(|(track, _)| track.told_codecs().is_none()),
+        // Each segment that was encoded starts with an IDR frame; of copied ones nobody knows. Sound needs no frame before.
+        is_independent: tracks
+            .iter()
+            .all(|(track, _)| track.told_codecs().is_none() || matches!(track.shows(), Shows::Sound { .. })),
         duration_us: plan.duration_us(),
         ..Presentation::default()
     };
@@ -90,15 +112,17 @@ pub fn presentation(plan: &Plan, tracks: Vec<Described<'_>>, texts: &[Text], pla
         }
     }
     let text = |text: &Text| {
-        let place = |name: &str| format!("../{}/{name}?{}", text.folder(), places.query);
+        let id = text.id();
+        let place = |name: &str| format!("../{id}/{name}?{}", places.query);
         TextTrack {
-            id: format!("t{}", text.stream),
+            id: id.to_string(),
             uri: place("index.m3u8"),
             whole_uri: place("all.vtt"),
             name: text.label.clone(),
             language: text.language.clone(),
             is_default: text.is_default,
             is_forced: text.is_forced,
+            tells_sounds: text.tells_sounds,
             segments: places.text(plan),
         }
     };

@@ -160,6 +160,22 @@ impl Rendition {
         Self::new(file, Track::Video(head), end_us, keyframes, label, ffmpeg)
     }
 
+    /// The same pictures with a stream of image subtitles drawn into them; none of what is no such pictures.
+    pub fn with_subtitles(&self, stream: u32, ffmpeg: &str) -> Option<Self> {
+        let Track::Video(head) = &self.track else { return None };
+        let head = VideoHead {
+            burn: Some(stream),
+            ..head.clone()
+        };
+        let label = Label {
+            name: self.name.clone(),
+            language: self.language.clone(),
+            is_default: self.is_default,
+        };
+        let keyframes = Arc::clone(&self.keyframes);
+        Some(Self::video(self.file, head, self.end_us, keyframes, label, ffmpeg))
+    }
+
     /// Sound.
     pub fn audio(file: FileState, head: AudioHead, label: Label, ffmpeg: &str) -> Self {
         let end_us = frames_us(head.n_frames, head.rendition.sample_rate);

@@ -8,7 +8,7 @@ use entities::{file, id::FileId};
 use kernel::signing::Signer;
 use schema::media::contracts::FileUrls;
 
-use crate::{plan::choice::Choice, texts};
+use crate::{plan::choice::Choice, texts::TextId};
 
 /// Where [`crate::routes::router`] is mounted.
 const PREFIX: &str = "/p/stream";
@@ -44,6 +44,11 @@ impl Urls {
         !self.base.is_empty()
     }
 
+    /// A path on this server as clients find it.
+    pub fn public(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// The HLS playlist of a file.
     pub fn hls(&self, file: FileId, choice: Choice) -> String {
         self.play(file, &format!("{choice}/master.m3u8"))
@@ -54,9 +59,9 @@ impl Urls {
         self.play(file, &format!("{choice}/manifest.mpd"))
     }
 
-    /// The subtitles of a stream of a file, as WebVTT.
-    pub fn text(&self, file: FileId, stream: u32) -> String {
-        self.play(file, &format!("{}/all.vtt", texts::folder(stream)))
+    /// Subtitles of a file, as WebVTT.
+    pub fn text(&self, file: FileId, text: TextId) -> String {
+        self.play(file, &format!("{text}/all.vtt"))
     }
 
     /// The signature is over the folder, so that it stands for all that the playlist names.

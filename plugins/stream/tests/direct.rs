@@ -176,6 +176,7 @@ impl World {
             bit_rate: None,
             tags: "[]".to_owned(),
             has_cover: false,
+            subtitles: "[]".to_owned(),
             added_at: 0,
             probed_at: None,
         };

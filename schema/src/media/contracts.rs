@@ -25,12 +25,14 @@ pub trait FileUrls: Send + Sync {
 
 /// Says how files are streamed in other forms than their own.
 pub trait Streaming: Send + Sync {
-    /// What a player with these capabilities is offered of a file; none if nothing can be made of it.
+    /// What a player with these capabilities is offered of a file; none if nothing can be made of it. `burn` is one of the
+    /// streams, whose image subtitles are drawn into the pictures.
     fn offer(
         &self,
         file: &file::Model,
         streams: &[stream::Model],
         capabilities: &PlaybackCapabilities,
+        burn: Option<&stream::Model>,
     ) -> Option<Offer>;
     /// The subtitles of a file that can be shown over it.
     fn subtitles(&self, file: &file::Model, streams: &[stream::Model]) -> Vec<Subtitles>;
@@ -56,6 +58,8 @@ pub struct Subtitles {
     pub is_default: bool,
     /// Whether it is shown even when subtitles are off.
     pub is_forced: bool,
+    /// Whether it tells of sounds too, for those who do not hear them.
+    pub tells_sounds: bool,
 }
 
 /// Where subtitles come from.
@@ -63,6 +67,8 @@ pub struct Subtitles {
 pub enum SubtitleSource {
     /// A stream of the video's own file.
     Embedded,
+    /// A file beside the video.
+    Sidecar,
 }
 
 /// What a player is offered of a file.

@@ -8,7 +8,7 @@ use entities::{
     media,
     stream::{self, StreamKind},
 };
-use kernel::{sql, store::Tx};
+use kernel::{sql, store::Tx, subtitle_file::NONE};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
@@ -95,7 +95,7 @@ pub fn show(item: &mut media::Model, file: &file::Model, summary: &Summary) {
     item.frame_rate_den = summary.frame_rate.map(|(_, den)| den);
     item.video_codec.clone_from(&summary.video_codec);
     item.audio_codec.clone_from(&summary.audio_codec);
-    item.has_subtitles = summary.has_subtitles;
+    item.has_subtitles = summary.has_subtitles || file.subtitles != NONE;
 }
 
 /// Brings items in line with their files as they are now: how many are present, since when none is, which is shown, and

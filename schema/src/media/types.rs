@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object};
-use entities::{media, media_user};
+use entities::{
+    media, media_user,
+    stream::{self, StreamKind},
+};
 use kernel::error::Failure;
 
 use crate::{
@@ -399,7 +402,7 @@ media_object! {
             cx: &Context<'_>,
             #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
         ) -> async_graphql::Result<Option<Playback>> {
-            playback(cx, &self.card, capabilities.unwrap_or_default()).await.graphql()
+            playback(cx, &self.card, capabilities.unwrap_or_default(), burn).await.graphql()
         }
     }
 }
@@ -417,6 +420,7 @@ media_object! {
             self.card.height
         }
     }
+            #[graphql(desc = "The index of a stream of image subtitles that is drawn into the pictures.")] burn: Option<i32>,
 }
 
 media_object! {
@@ -453,7 +457,7 @@ media_object! {
             cx: &Context<'_>,
             #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
         ) -> async_graphql::Result<Option<Playback>> {
-            playback(cx, &self.card, capabilities.unwrap_or_default()).await.graphql()
+            playback(cx, &self.card, capabilities.unwrap_or_default(), None).await.graphql()
         }
     }
 }
@@ -586,14 +590,30 @@ async fn playback(
         .as_ref()
         .and_then(|streams| streams.get(&file.id))
         .map_or(&[][..], Vec::as_slice);
-    let (method, reason) = playback::decide(file, streams, &capabilities);
+    let of_images = |stream: &&stream::Model| stream.kind == StreamKind::Subtitle && !stream.is_text;
+    let burn = match burn {
+        None => None,
+        Some(index) => {
+            let found = streams.iter().filter(of_images).find(|stream| stream.index == index);
+            let none = || Failure::field("burn", format!("stream {index} holds no image subtitles"));
+            Some(found.ok_or_else(none)?)
+        }
+    };
+    let (method, reason) = match burn {
+        Some(_) => (
+            PlaybackMethod::Transcode,
+            Some("subtitles are drawn into its pictures".to_owned()),
+        ),
+        None => playback::decide(file, streams, &capabilities),
+    };
     let direct_url = cx.data_opt::<Arc<dyn FileUrls>>().map(|urls| Url(urls.direct(file)));
     let streaming = cx.data_opt::<Arc<dyn Streaming>>();
-    let offer = streaming.and_then(|streaming| streaming.offer(file, streams, &capabilities));
+    let offer = streaming.and_then(|streaming| streaming.offer(file, streams, &capabilities, burn));
     let remuxes = offer.as_ref().is_none_or(|offer| offer.remuxes);
     Ok(Some(Playback {
         method: match method {
             PlaybackMethod::Remux if !remuxes => PlaybackMethod::Transcode,
+    burn: Option<i32>,
             method => method,
         },
         reason,

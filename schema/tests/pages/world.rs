@@ -363,6 +363,7 @@ impl World {
             bit_rate: row.bit_rate,
             tags: r#"[["encoder","x"]]"#.into(),
             has_cover: false,
+            subtitles: "[]".to_owned(),
             added_at: row.added_at,
             probed_at: None,
         };

@@ -249,6 +249,7 @@ fn picture(plant: &Plant, file: FileId) -> stream::ActiveModel {
         kind: Set(StreamKind::Video),
         codec: Set("h264".to_owned()),
         is_default: Set(true),
+        subtitles: "[]".to_owned(),
         is_forced: Set(false),
         is_cover: Set(false),
         time_base_num: Set(1),

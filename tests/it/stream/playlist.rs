@@ -121,7 +121,7 @@ fn track(list: &str, base: &str, place: &str) -> anyhow::Result<Track> {
 }
 
 /// The value of an attribute, without its quotes.
-fn attribute<'a>(list: &'a str, name: &str) -> Option<&'a str> {
+pub fn attribute<'a>(list: &'a str, name: &str) -> Option<&'a str> {
     let mut rest = list;
     while let Some((found, after)) = rest.split_once('=') {
         let (value, next) = match after.strip_prefix('"') {

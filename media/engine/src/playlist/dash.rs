@@ -5,7 +5,7 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{AudioTrack, Presentation, Segments, TextTrack, VideoTrack, seconds};
+use super::{AudioTrack, Presentation, Segments, TextTrack, TileTrack, VideoTrack, seconds};
 
 /// Ticks a second in timelines; the lengths of playlists are whole microseconds.
 const TIMESCALE: i64 = 1_000_000;
@@ -52,6 +52,9 @@ fn sets(writer: &mut Xml, presentation: &Presentation) -> io::Result<()> {
     }
     for (n, track) in presentation.text.iter().enumerate() {
         text(writer, track, presentation.audio.len() + n + 1)?;
+    }
+    if let Some(track) = &presentation.tiles {
+        tiles(writer, track, presentation.audio.len() + presentation.text.len() + 1)?;
     }
     Ok(())
 }
@@ -118,7 +121,14 @@ fn text(writer: &mut Xml, track: &TextTrack, id: usize) -> io::Result<()> {
         ("lang", track.language.as_deref().unwrap_or("und")),
     ]);
     set.write_inner_content(|writer| {
-        role(writer, if track.is_forced { "forced-subtitle" } else { "subtitle" })?;
+        role(
+            writer,
+            match (track.is_forced, track.tells_sounds) {
+                (true, _) => "forced-subtitle",
+                (false, true) => "caption",
+                (false, false) => "subtitle",
+            },
+        )?;
         label(writer, &track.name)?;
         let representation = writer
             .create_element("Representation")
@@ -127,6 +137,50 @@ fn text(writer: &mut Xml, track: &TextTrack, id: usize) -> io::Result<()> {
             writer
                 .create_element("BaseURL")
                 .write_text_content(BytesText::new(&track.whole_uri))?;
+            Ok(())
+        })?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// A sheet of stills (DASH-IF's guidelines for interoperability, 6.2.6): one segment, whose duration divided by its stills is
+/// the time of each.
+fn tiles(writer: &mut Xml, track: &TileTrack, id: usize) -> io::Result<()> {
+    let id = id.to_string();
+    let set = writer.create_element("AdaptationSet").with_attributes([
+        ("id", id.as_str()),
+        ("contentType", "image"),
+        ("mimeType", track.mime),
+    ]);
+    set.write_inner_content(|writer| {
+        let (width, height) = (track.width * track.columns, track.height * track.rows);
+        let (width, height) = (width.to_string(), height.to_string());
+        let bandwidth = track.bit_rate.max(1).to_string();
+        let representation = writer.create_element("Representation").with_attributes([
+            ("id", "tiles"),
+            ("width", &width),
+            ("height", &height),
+            ("bandwidth", &bandwidth),
+        ]);
+        representation.write_inner_content(|writer| {
+            writer
+                .create_element("EssentialProperty")
+                .with_attributes([
+                    ("schemeIdUri", "http://dashif.org/guidelines/thumbnail_tile"),
+                    ("value", format!("{}x{}", track.columns, track.rows).as_str()),
+                ])
+                .write_empty()?;
+            let lasts = track.interval_us * i64::from(track.columns) * i64::from(track.rows);
+            writer
+                .create_element("SegmentTemplate")
+                .with_attributes([
+                    ("timescale", TIMESCALE.to_string().as_str()),
+                    ("startNumber", "1"),
+                    ("duration", lasts.to_string().as_str()),
+                    ("media", track.image_uri.replace('$', "$$").as_str()),
+                ])
+                .write_empty()?;
             Ok(())
         })?;
         Ok(())

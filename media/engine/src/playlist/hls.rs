@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
-use super::{AudioTrack, Presentation, Segments, TextTrack, VideoRange, VideoTrack, seconds};
+use super::{AudioTrack, Presentation, Segments, TextTrack, TileTrack, VideoRange, VideoTrack, seconds};
 
 /// The group of all sound.
 const AUDIO: &str = "audio";
 /// The group of all subtitles.
 const TEXT: &str = "subtitles";
+/// What tells of speech and of sounds (section 4.4.6.1).
+const SOUNDS: &str = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
 /// `EXT-X-MAP` in a playlist with other than I-frames needs 6, and fragmented MP4 is usual from 7.
 const VERSION: u32 = 7;
 
@@ -58,7 +60,7 @@ pub fn master(presentation: &Presentation) -> String {
         let mut attributes = Attributes::default();
         attributes.plain("BANDWIDTH", tiles.bit_rate.max(1));
         attributes.plain("RESOLUTION", format!("{}x{}", tiles.width, tiles.height));
-        attributes.quoted("CODECS", &tiles.codecs);
+        attributes.quoted("CODECS", tiles.mime.trim_start_matches("image/"));
         attributes.quoted("URI", &tiles.uri);
         lines.add(format!("#EXT-X-IMAGE-STREAM-INF:{}", attributes.0));
     }
@@ -73,6 +75,28 @@ pub fn media(segments: &Segments) -> String {
 /// The playlist of a track whose every segment is one frame.
 pub fn keyframes(segments: &Segments) -> String {
     list(segments, true)
+}
+
+/// The playlist of a sheet of stills, after the extension for images that players share (`EXT-X-IMAGES-ONLY`).
+pub fn tiles(tiles: &TileTrack, duration_us: i64) -> String {
+    let mut lines = Lines::default();
+    lines.add(format!("#EXT-X-VERSION:{VERSION}"));
+    lines.add(format!(
+        "#EXT-X-TARGETDURATION:{}",
+        ((duration_us + 500_000) / 1_000_000).max(1)
+    ));
+    lines.add("#EXT-X-MEDIA-SEQUENCE:0");
+    lines.add("#EXT-X-PLAYLIST-TYPE:VOD");
+    lines.add("#EXT-X-IMAGES-ONLY");
+    lines.add(format!("#EXTINF:{},", seconds(duration_us)));
+    let mut attributes = Attributes::default();
+    attributes.plain("RESOLUTION", format!("{}x{}", tiles.width, tiles.height));
+    attributes.plain("LAYOUT", format!("{}x{}", tiles.columns, tiles.rows));
+    attributes.plain("DURATION", seconds(tiles.interval_us));
+    lines.add(format!("#EXT-X-TILES:{}", attributes.0));
+    lines.add(&tiles.image_uri);
+    lines.add("#EXT-X-ENDLIST");
+    lines.0
 }
 
 fn list(segments: &Segments, is_keyframes: bool) -> String {
@@ -157,6 +181,9 @@ fn text_media(track: &TextTrack) -> String {
     attributes.plain("DEFAULT", yes(track.is_default));
     attributes.plain("AUTOSELECT", "YES");
     attributes.plain("FORCED", yes(track.is_forced));
+    if track.tells_sounds {
+        attributes.quoted("CHARACTERISTICS", SOUNDS);
+    }
     attributes.quoted("URI", &track.uri);
     attributes.0
 }

@@ -257,6 +257,7 @@ impl<'a> Whole<'a> {
             reorder_depth: 0,
             keyframe_pts: None,
             rotation: self.video.rotation,
+            burn: None,
             rendition: self.video.rendition.clone(),
             grid: Grid::new(None, 4000),
             first: 0,

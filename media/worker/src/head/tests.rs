@@ -1,5 +1,6 @@
 //! Heads against their sources: whatever is made where, all of it fits.
 
+mod burn;
 mod copy;
 mod keyframes;
 
@@ -108,6 +109,7 @@ fn film(file: File, extension: &str, preset: Preset) -> Option<Film> {
         reorder_depth,
         keyframe_pts: None,
         rotation: stream.rotation,
+        burn: None,
         rendition: ladder(&source, preset).pop()?,
         grid,
         first: 0,

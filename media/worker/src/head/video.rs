@@ -1,8 +1,10 @@
 //! The video head: decodes from the keyframe before the first segment, converts, encodes and cuts.
 
+mod burn;
 mod cutter;
 mod encoder;
 pub mod keyframes;
+mod overlay;
 pub mod painter;
 pub mod reader;
 
@@ -16,6 +18,7 @@ use media_proto::grid::TimeBase;
 use media_proto::head::{VIDEO_TICKS, VideoHead};
 use media_proto::job::Limits;
 
+use self::burn::Burner;
 use self::cutter::Cutter;
 use self::painter::Painter;
 use self::reader::Reader;
@@ -36,6 +39,15 @@ pub fn run(
 ) -> Result<(), MediaError> {
     check(head)?;
     let n_threads = threads(limits);
+    let mut burner = match head.burn {
+        Some(stream) => Some(Burner::open(
+            source.try_clone().map_err(io_error)?,
+            head,
+            stream,
+            limits,
+        )?),
+        None => None,
+    };
     let mut reader = reader(source, head, limits, n_threads)?;
     reader.go_to(head)?;
     let mut cutter = Cutter::new(head, n_threads, delivery, give)?;
@@ -46,6 +58,9 @@ pub fn run(
         control::checkpoint()?;
         painter.push(Some(&frame))?;
         while painter.pull(&mut painted)? {
+            if let Some(burner) = &mut burner {
+                burner.draw(&mut painted, painter.time_base())?;
+            }
             if !cutter.frame(&mut painted, painter.time_base())? {
                 return Ok(());
             }
@@ -53,6 +68,9 @@ pub fn run(
     }
     painter.push(None)?;
     while painter.pull(&mut painted)? {
+        if let Some(burner) = &mut burner {
+            burner.draw(&mut painted, painter.time_base())?;
+        }
         if !cutter.frame(&mut painted, painter.time_base())? {
             return Ok(());
         }
@@ -118,6 +136,12 @@ pub fn threads(limits: &Limits) -> u32 {
             .map_or(1, |n| n.get() as u32)
             .min(4),
         n => n,
+    }
+}
+
+fn io_error(error: std::io::Error) -> MediaError {
+    MediaError::Io {
+        reason: error.to_string(),
     }
 }
 

@@ -164,6 +164,7 @@ async fn run(job: &ScanLibrary, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut 
         restored,
         missing,
         described,
+        subtitled,
         tasks,
         gone_folders,
         ..
@@ -188,6 +189,7 @@ async fn run(job: &ScanLibrary, cx: &JobCx<ScanStep>, scan: &Scan, report: &mut 
         recorder.apply_restored(restored).await?;
         recorder.apply_missing(missing).await?;
         recorder.apply_sidecars(described).await?;
+        recorder.apply_subtitles(subtitled).await?;
         recorder.apply_folders(&gone_folders).await?;
         stage::look_into(&mut recorder, scan, tasks).await
     }

@@ -16,7 +16,7 @@ use media_proto::{
 };
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{Plan, copies, cuts::Cuts, shape, stored::stored};
+use super::{Plan, burned::Burned, carried::Place, copies, cuts::Cuts, shape, stored::stored};
 use crate::{
     rendition::{FileState, Label, Rendition},
     texts::Text,
@@ -87,7 +87,11 @@ impl Maker<'_> {
             return None;
         }
         let grid = Grid::new(frame_rate, SEGMENT_MS);
-        let (audio, copied_audio) = self.sounds(streams, grid, film.as_ref());
+        let Sounds {
+            audio,
+            encoded_audio,
+            copied_audio,
+        } = self.sounds(streams, grid, film.as_ref());
         let video: Vec<_> = film.as_ref().map_or_else(Vec::new, |film| self.rungs(film, grid));
         // The smallest: pictures for scrubbing are small, and each costs a thumbnail.
         let keyframes = video.last().and_then(|rung| {
@@ -117,14 +121,18 @@ impl Maker<'_> {
             .map_or_else(|| self.file.start_us.unwrap_or(0), |film| film.start_us);
         (!video.is_empty() || !audio.is_empty()).then_some(Plan {
             file: self.state,
+            media: self.file.media_id,
             source,
             frame_rate,
+            burned: Burned::all(streams, &video, self.ffmpeg),
             video,
             audio,
+            encoded_audio,
             copied_video,
             copied_audio,
             keyframes,
-            texts: Text::all(streams),
+            texts: Text::all(self.file, streams),
+            subtitles: self.file.subtitles.clone(),
             extension: self.extension.clone(),
             start_us,
             stored: Vec::new(),
@@ -188,6 +196,7 @@ impl Maker<'_> {
                 reorder_depth: film.cuts.reorder_depth,
                 keyframe_pts: None,
                 rotation: u16::try_from(film.stream.rotation).unwrap_or(0),
+                burn: None,
                 rendition,
                 grid,
                 first: 0,
@@ -223,7 +232,7 @@ impl Maker<'_> {
     }
 
     /// The tracks of sound, encoded, and each as the file has it where that goes into segments.
-    fn sounds(&self, streams: &[stream::Model], grid: Grid, film: Option<&Film<'_>>) -> (Sounds, Vec<Option<Sound>>) {
+    fn sounds(&self, streams: &[stream::Model], grid: Grid, film: Option<&Film<'_>>) -> Sounds {
         let (begun_us, film_us) = (film.map(|film| film.start_us), film.map_or(0, |film| film.end_us));
         let mut names = Vec::new();
         let mut made: Vec<_> = shape::sounds(streams)
@@ -253,24 +262,47 @@ impl Maker<'_> {
                     n_frames: u64::try_from(n_frames).ok()?.max(1),
                 };
                 let copied = film.and_then(|film| self.copies(film)?.sound(stream, own_us?, label.clone()));
-                Some((Rendition::audio(self.state, head, label, self.ffmpeg), copied))
+                let place = Place {
+                    file: self.state,
+                    container: self.file.container.as_deref(),
+                    extension: self.extension.as_deref(),
+                    ffmpeg: self.ffmpeg,
+                    grid,
+                    start: film.map_or((start_us, MICROSECONDS), |film| (film.cuts.start_pts, film.time_base)),
+                    end_us: own_us.unwrap_or(0),
+                    late_us,
+                    film_us,
+                };
+                let carried = place.carry(stream, label.clone());
+                let encoded = Arc::new(Rendition::audio(self.state, head, label, self.ffmpeg));
+                Some((carried.unwrap_or_else(|| Arc::clone(&encoded)), encoded, copied))
             })
             .collect();
-        // One is the default, and stands first.
-        let default = made.iter().position(|(track, _)| track.is_default).unwrap_or(0);
-        for (index, (track, _)) in made.iter_mut().enumerate() {
-            track.is_default = index == default;
+        // The default stands first.
+        let default = made.iter().position(|(_, track, _)| track.is_default).unwrap_or(0);
+        if default < made.len() {
+            let first = made.remove(default);
+            made.insert(0, first);
         }
-        made.sort_by_key(|(track, _)| !track.is_default);
-        made.into_iter()
-            .map(|(track, copied)| (Arc::new(track), copied))
-            .unzip()
+        let mut sounds = Sounds::default();
+        for (audio, encoded, copied) in made {
+            sounds.audio.push(audio);
+            sounds.encoded_audio.push(encoded);
+            sounds.copied_audio.push(copied);
+        }
+        sounds
     }
 }
 
-type Sound = Arc<Rendition>;
-type Sounds = Vec<Sound>;
+/// The tracks of sound in each of their forms, in the same order.
+#[derive(Default)]
+struct Sounds {
+    audio: Vec<Arc<Rendition>>,
+    encoded_audio: Vec<Arc<Rendition>>,
+    copied_audio: Vec<Option<Arc<Rendition>>>,
+}
 
+const MICROSECONDS: TimeBase = (1, 1_000_000);
 /// The bit rate that is told of pictures whose own nobody knows.
 const USUAL_BIT_RATE: u64 = 8_000_000;
 /// A frame of sound in samples times a million.

@@ -10,8 +10,8 @@ use axum::{
 };
 use entities::id::FileId;
 use futures_util::future::try_join_all;
-use kernel::{error::Failure, library_file::LibraryFile};
-use media_engine::playlist::{Presentation, dash, hls};
+use kernel::{error::Failure, library_file::LibraryFile, still_sheet::StillSheets};
+use media_engine::playlist::{Presentation, TileTrack, dash, hls};
 use media_proto::subtitle::Subtitles;
 use schema::system::traffic::Traffic;
 
@@ -20,10 +20,10 @@ use crate::{
     Stream, code,
     desk::{NotMade, Wanted, growing::Opened},
     header::{self, Facts},
-    plan::{Plan, choice::Choice, shape::Ceiling, stored::stored},
-    presentation::{Places, presentation},
-    rendition::{Part, Rendition, RenditionId, Shows},
-    texts,
+    plan::{Plan, Sound, choice::Choice, shape::Ceiling, stored::stored},
+    presentation::{Places, TILES, presentation},
+    rendition::{FileState, Part, Rendition, RenditionId, Shows},
+    texts::TextId,
 };
 
 const HLS: &str = "application/vnd.apple.mpegurl";
@@ -43,7 +43,8 @@ enum Asked {
     Manifest(Choice),
     Playlist(RenditionId),
     TextPlaylist,
-    Text(u32),
+    TilePlaylist,
+    Text(TextId),
     Part(RenditionId, Part),
 }
 
@@ -79,9 +80,10 @@ fn asked(part: &str, name: &str) -> Option<Asked> {
     Some(match name {
         "master.m3u8" => Asked::Master(part.parse().ok()?),
         "manifest.mpd" => Asked::Manifest(part.parse().ok()?),
-        "index.m3u8" if texts::stream_of(part).is_some() => Asked::TextPlaylist,
+        "index.m3u8" if part.parse::<TextId>().is_ok() => Asked::TextPlaylist,
+        "index.m3u8" if part == TILES => Asked::TilePlaylist,
         "index.m3u8" => Asked::Playlist(part.parse().ok()?),
-        "all.vtt" => Asked::Text(texts::stream_of(part)?),
+        "all.vtt" => Asked::Text(part.parse().ok()?),
         "init.mp4" => Asked::Part(part.parse().ok()?, Part::Header),
         name => {
             let number = name.strip_suffix(".m4s")?;
@@ -124,8 +126,15 @@ impl Answerer<'_> {
                 let places = Places { query: self.query };
                 self.text(HLS, hls::media(&places.text(&plan)))
             }
-            Asked::Text(stream) => {
+            Asked::TilePlaylist => {
                 let plan = self.current_plan(file).await?;
+                let tiles = self.tiles(&plan).await.ok_or_else(|| unknown(&file.to_string()))?;
+                self.text(HLS, hls::tiles(&tiles, plan.duration_us()))
+            }
+            Asked::Text(id) => {
+                let plan = self.current_plan(file).await?;
+                let text = plan.texts.iter().find(|text| text.id() == id);
+                let text = text.ok_or_else(|| unknown(&file.to_string()))?;
                 let wanted = Subtitles {
                     extension: plan.extension.clone(),
                     streams: Vec::new(),
@@ -134,7 +143,7 @@ impl Answerer<'_> {
                 let Stream {
                     kernel, shelf, texts, ..
                 } = self.stream;
-                let found = texts.get(kernel, shelf, plan.file, wanted, stream).await;
+                let found = texts.get(kernel, shelf, plan.file, wanted, text).await;
                 let found = found.map_err(|error| refusal(NotMade::Failed(error)))?;
                 let bytes = found.ok_or_else(|| unknown(&file.to_string()))?;
                 self.text(VTT, String::from_utf8_lossy(&bytes).into_owned())
@@ -207,7 +216,10 @@ impl Answerer<'_> {
         let plans = &self.stream.plans;
         let located = LibraryFile::find(&self.stream.kernel.store, file).await?;
         let located = located.ok_or_else(|| unknown(&file.to_string()))?;
-        let is_current = |plan: &Plan| (plan.file.size, plan.file.mtime_ns) == (located.size, located.mtime_ns);
+        let is_current = |plan: &Plan| {
+            (plan.file.size, plan.file.mtime_ns) == (located.size, located.mtime_ns)
+                && plan.subtitles == located.subtitles
+        };
         if let Some(plan) = plans.get(file).await?.filter(|plan| is_current(plan)) {
             return Ok(plan);
         }
@@ -239,19 +251,45 @@ impl Answerer<'_> {
 
     async fn presentation(&self, file: FileId, choice: Choice) -> Result<Presentation, Failure> {
         let plan = self.plan_with_stored(file).await?;
-        let tracks = match self.described(&plan, choice).await {
-            // What cannot be copied after all is encoded.
-            Err(_) if !matches!(choice, Choice::Ladder(_)) => {
-                self.described(&plan, Choice::Ladder(Ceiling::default())).await?
+        if let Choice::Burned(_, stream) = choice
+            && plan.burned(stream).is_none()
+        {
+            return Err(unknown(&file.to_string()));
+        }
+        // What cannot be copied after all is encoded.
+        let tracks = match self.described(&plan, choice, Sound::AsItIs).await {
+            Err(_) if matches!(choice, Choice::Copy | Choice::CopyPictures) => {
+                let ladder = Choice::Ladder(Ceiling::default());
+                self.described(&plan, ladder, Sound::Encoded).await?
             }
+            Err(_) if plan.carries_sound() => self.described(&plan, choice, Sound::Encoded).await?,
             described => described?,
         };
         let places = Places { query: self.query };
-        Ok(presentation(&plan, tracks, &plan.texts, &places))
+        let mut presentation = presentation(&plan, tracks, &plan.texts, &places);
+        presentation.tiles = self.tiles(&plan).await.filter(|_| !presentation.video.is_empty());
+        Ok(presentation)
+    }
+
+    /// The stills for scrubbing, if they were drawn. Without them the film plays as well.
+    async fn tiles(&self, plan: &Plan) -> Option<TileTrack> {
+        let sheets = self.stream.kernel.parts.get::<StillSheets>()?;
+        let FileState { id, size, mtime_ns } = plan.file;
+        let sheet = sheets.0.of_file(plan.media, id, size, mtime_ns).await;
+        let sheet =
+            sheet.inspect_err(|error| tracing::warn!(file = %id, %error, "a sheet of stills could not be looked up"));
+        let mut sheet = sheet.ok()??;
+        sheet.url = self.stream.urls.public(&sheet.url);
+        Some(Places { query: self.query }.tiles(sheet, plan.duration_us()))
     }
 
     /// The tracks of a choice, each with what its own header says of it.
-    async fn described<'p>(&self, plan: &'p Plan, choice: Choice) -> Result<Vec<(&'p Rendition, Facts)>, Failure> {
+    async fn described<'p>(
+        &self,
+        plan: &'p Plan,
+        choice: Choice,
+        sound: Sound,
+    ) -> Result<Vec<(&'p Rendition, Facts)>, Failure> {
         let describe = |track: &'p Arc<Rendition>| async move {
             let wanted = Wanted {
                 rendition: Arc::clone(track),
@@ -265,7 +303,7 @@ impl Answerer<'_> {
             }
             Ok::<_, Failure>((track.as_ref(), facts))
         };
-        try_join_all(plan.chosen(choice).into_iter().map(describe)).await
+        try_join_all(plan.chosen(choice, sound).into_iter().map(describe)).await
     }
 }
 
