@@ -17,9 +17,10 @@ use schema::{
 use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
 
 use crate::{
+    absence::Absences,
     recipe::WIDTHS,
     set::{PictureSet, PosterSize},
-    tables::{picture_failure, picture_object::Role, picture_set},
+    tables::{picture_failure, picture_object::Role, picture_part::Format, picture_set},
     total,
     urls::{Formats, Urls},
 };
@@ -30,13 +31,14 @@ const USUAL_WIDTH: i32 = 640;
 /// The pictures of one request.
 pub struct RequestPictures {
     sets: Rows<MediaId, PictureSet>,
+    absences: Absences,
     urls: Urls,
 }
 
 impl RequestPictures {
-    /// Loads through this loader.
-    pub fn new(sets: Rows<MediaId, PictureSet>, urls: Urls) -> Self {
-        Self { sets, urls }
+    /// Loads through these loaders.
+    pub fn new(sets: Rows<MediaId, PictureSet>, absences: Absences, urls: Urls) -> Self {
+        Self { sets, absences, urls }
     }
 
     async fn set(&self, media: MediaId) -> Result<Option<Arc<PictureSet>>, Failure> {
@@ -73,10 +75,28 @@ impl contracts::Pictures for RequestPictures {
         }))
     }
 
+    async fn thumbnail_absence(
+        &self,
+        _: &Context<'_>,
+        media: MediaId,
+    ) -> Result<Option<contracts::ThumbnailAbsence>, Failure> {
+        let set = self.set(media).await?;
+        if set.is_some_and(|set| set.parts.iter().any(|part| part.role == Role::Poster)) {
+            return Ok(None);
+        }
+        self.absences.of(media).await
+    }
+
     async fn preview_url(&self, _: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
         let set = self.set(media).await?;
-        let key = set.and_then(|set| set.key(Role::Preview));
+        let key = set.and_then(|set| set.preview(Format::Mp4));
         Ok(key.map(|key| Url(self.urls.preview(key))))
+    }
+
+    async fn preview_image_url(&self, _: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
+        let set = self.set(media).await?;
+        let key = set.and_then(|set| set.preview(Format::AnimatedWebp));
+        Ok(key.map(|key| Url(self.urls.preview_image(key))))
     }
 
     async fn sprite(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Sprite>, Failure> {

@@ -4,6 +4,7 @@
 //! `queue` finds what is to be drawn, `draw` has a sandboxed worker draw it and keeps the bytes, `record` writes the rows;
 //! `urls` and `routes` bring them to clients, `contract` to GraphQL. Bytes lie in a store that `jobs::sweep` keeps tidy.
 
+pub mod absence;
 pub mod code;
 pub mod contract;
 pub mod draw;
@@ -17,8 +18,8 @@ pub mod record;
 pub mod request;
 pub mod routes;
 pub mod set;
-pub mod still;
 pub mod sheets;
+pub mod still;
 pub mod tables;
 pub mod total;
 pub mod urls;
@@ -38,8 +39,8 @@ use kernel::{
     objects::Objects,
     plugin::{Kernel, Plugin, Service},
     signing,
-    telemetry::{Metric, MetricKind},
     still_sheet::StillSheets,
+    telemetry::{Metric, MetricKind},
 };
 use media_engine::engine::Engine;
 use media_proto::job::Class;
@@ -55,15 +56,16 @@ use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
 use crate::{
+    absence::Absences,
     contract::{Report, RequestPictures},
     draw::Drawn,
     graphql::PicturesMutation,
     jobs::{generate::GeneratePictures, sweep::SweepPictures},
     recipe::Wishes,
     set::PictureSet,
+    sheets::Lent,
     still::Flights,
     urls::Urls,
-    sheets::Lent,
 };
 
 const MIB: u64 = 1 << 20;
@@ -82,6 +84,9 @@ pub struct Config {
     pub sprites: bool,
     /// Whether short animations are drawn.
     pub previews: bool,
+    /// Whether short animations are drawn as animated WebP as well, for where no film can play. They take several times the
+    /// room, so that few want them.
+    pub animated_webp: bool,
     /// Whether peaks and loudness are measured, for which a file is read to its end.
     pub waveforms: bool,
     /// How many hours a URL of a picture is valid, at most 6. It is promised for half of them.
@@ -96,6 +101,7 @@ impl Default for Config {
             workers: 0,
             sprites: true,
             previews: true,
+            animated_webp: false,
             waveforms: true,
             url_hours: 6,
         }
@@ -113,6 +119,7 @@ impl Config {
         Wishes {
             sprites: self.sprites && has_room,
             previews: self.previews && has_room,
+            animated_webp: self.animated_webp,
             waveforms: self.waveforms,
         }
     }
@@ -166,13 +173,6 @@ impl Plugin for Pictures {
         kernel
             .events
             .on::<MediaRemoved>(move |fact| forget.invalidate(fact.media.iter().copied()));
-        Ok(Arc::new(Self {
-            config,
-            kernel: kernel.clone(),
-            objects: Objects::in_folder(kernel.data_dir.join("pictures")),
-            urls,
-            sets,
-            flights: Flights::default(),
         let urls = Urls::new(kernel.signer.clone(), valid);
         let lent = Lent {
             sets: sets.clone(),
@@ -180,6 +180,13 @@ impl Plugin for Pictures {
             urls: urls.clone(),
         };
         kernel.parts.insert(Arc::new(StillSheets(Arc::new(lent))));
+        Ok(Arc::new(Self {
+            config,
+            kernel: kernel.clone(),
+            objects: Objects::in_folder(kernel.data_dir.join("pictures")),
+            urls,
+            sets,
+            flights: Flights::default(),
         }))
     }
 
@@ -227,7 +234,8 @@ impl Surface for Pictures {
     type Subscription = NoSubscription;
 
     fn loaders(&self, kernel: &Kernel, data: &mut Data) {
-        let pictures = RequestPictures::new(Rows::new(&self.sets), self.urls.clone());
+        let absences = Absences::new(kernel.store.reader().clone());
+        let pictures = RequestPictures::new(Rows::new(&self.sets), absences, self.urls.clone());
         data.insert(Arc::new(pictures) as Arc<dyn contracts::Pictures>);
         data.insert(Arc::new(Report::new(kernel.clone())) as Arc<dyn PictureReport>);
     }

@@ -30,6 +30,8 @@ pub struct Wishes {
     pub sprites: bool,
     /// Short animations.
     pub previews: bool,
+    /// Short animations also as pictures that move.
+    pub animated_webp: bool,
     /// Peaks and loudness.
     pub waveforms: bool,
 }
@@ -60,7 +62,7 @@ pub fn survey(subject: &Subject, wishes: Wishes) -> Survey {
             formats: vec![PictureFormat::Webp, PictureFormat::Jpeg],
         }),
         sprite: (moves && wishes.sprites).then(|| sprite(duration_us)),
-        preview: (moves && wishes.previews).then(|| preview(duration_us)),
+        preview: (moves && wishes.previews).then(|| preview(duration_us, wishes.animated_webp)),
         stills: None,
         peaks_per_second: (sounds && wishes.waveforms).then_some(PEAKS_PER_SECOND),
         loudness: sounds && wishes.waveforms,
@@ -83,14 +85,17 @@ fn sprite(duration_us: i64) -> SpriteSheet {
     }
 }
 
-fn preview(duration_us: i64) -> Preview {
+fn preview(duration_us: i64, is_animated: bool) -> Preview {
     // Pieces fill half of a short film at most, so that they differ.
     let pieces = (duration_us / (2 * PREVIEW_PIECE_US)).clamp(1, PREVIEW_PIECES);
     Preview {
         pieces: pieces as u32,
         piece_us: PREVIEW_PIECE_US.min(duration_us),
         width: PREVIEW_WIDTH,
-        formats: vec![PictureFormat::Mp4],
+        formats: match is_animated {
+            true => vec![PictureFormat::Mp4, PictureFormat::AnimatedWebp],
+            false => vec![PictureFormat::Mp4],
+        },
     }
 }
 
@@ -101,6 +106,7 @@ mod tests {
     const ALL: Wishes = Wishes {
         sprites: true,
         previews: true,
+        animated_webp: false,
         waveforms: true,
     };
 

@@ -154,9 +154,12 @@ async fn preview(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    app.answer(&uri, method, headers, async |signed| {
-        let key = named(&name, ".mp4")?;
-        app.object(signed.asked(), key, "video/mp4", false).await
+    app.answer(&uri, method, headers, async |signed| match named(&name, ".mp4") {
+        Ok(key) => app.object(signed.asked(), key, "video/mp4", false).await,
+        Err(_) => {
+            app.object(signed.asked(), named(&name, ".webp")?, "image/webp", false)
+                .await
+        }
     })
     .await
 }

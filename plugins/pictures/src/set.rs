@@ -69,6 +69,13 @@ impl PictureSet {
         ObjectKey::from_bytes(&part.key)
     }
 
+    /// The key of the short animation in a format, if there is one.
+    pub fn preview(&self, format: Format) -> Option<ObjectKey> {
+        let mut parts = self.parts.iter();
+        let part = parts.find(|part| part.role == Role::Preview && part.format == format)?;
+        ObjectKey::from_bytes(&part.key)
+    }
+
     /// How the sheet is laid out, if the set has one.
     pub fn layout(&self) -> Option<SpriteLayout> {
         let unsigned = |value: Option<i32>| {

@@ -43,6 +43,11 @@ impl Urls {
         self.sign(&format!("preview/{key}.mp4"))
     }
 
+    /// A short animation as a picture.
+    pub fn preview_image(&self, key: ObjectKey) -> String {
+        self.sign(&format!("preview/{key}.webp"))
+    }
+
     /// Peaks as JSON.
     pub fn waveform(&self, key: ObjectKey, per_second: i32) -> String {
         self.sign(&format!("waveform/{key}/{per_second}.json"))

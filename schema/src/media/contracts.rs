@@ -89,8 +89,12 @@ pub struct Offer {
 pub trait Pictures: Send + Sync {
     /// The still that cards show.
     async fn thumbnail(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Thumbnail>, Failure>;
+    /// Why there is no such still; none where there is one.
+    async fn thumbnail_absence(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<ThumbnailAbsence>, Failure>;
     /// A short silent animation.
     async fn preview_url(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure>;
+    /// The same as a picture that moves.
+    async fn preview_image_url(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure>;
     /// The stills over time.
     async fn sprite(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Sprite>, Failure>;
     /// The loudness over time.
@@ -115,6 +119,30 @@ pub struct Thumbnail {
     pub thumbhash: Option<String>,
     /// The picture in several widths.
     pub srcset: Vec<SizedPicture>,
+}
+
+/// Why an item has no still.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ThumbnailAbsence {
+    /// What kind of reason it is.
+    pub reason: ThumbnailAbsenceReason,
+    /// The code of the failure; null where nothing failed.
+    pub code: Option<String>,
+    /// The reason for people.
+    pub message: String,
+}
+
+/// Kinds of reasons why an item has no still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ThumbnailAbsenceReason {
+    /// It was not drawn yet.
+    NotDrawn,
+    /// Its file holds nothing to see, as most sounds do.
+    NothingToSee,
+    /// None of its files is present.
+    FileMissing,
+    /// It could not be drawn.
+    Failed,
 }
 
 /// A picture of a certain width.

@@ -27,7 +27,9 @@ use crate::{
     media::{
         card::Card,
         clip::{Clip, Rendition},
-        contracts::{Clips, FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, Waveform},
+        contracts::{
+            Clips, FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, ThumbnailAbsence, Waveform,
+        },
         file::{MediaFile, playable},
         highlights::{self, MediaHighlight},
         inputs::MediaKind,
@@ -75,6 +77,11 @@ use crate::{
         name = "thumbnail",
         ty = "Option<Thumbnail>",
         desc = "The still that cards show, once it was made."
+    ),
+    field(
+        name = "thumbnail_absence",
+        ty = "Option<ThumbnailAbsence>",
+        desc = "Why it has no thumbnail; null where it has one, or while nothing draws any."
     ),
     field(
         name = "tags",
@@ -220,6 +227,12 @@ macro_rules! media_object {
                 thumbnail(cx, &self.card).await.graphql()
             }
 
+            /// Why it has no thumbnail; null where it has one, or while nothing draws any.
+            async fn thumbnail_absence(&self, cx: &Context<'_>) -> async_graphql::Result<Option<ThumbnailAbsence>> {
+                let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else { return Ok(None) };
+                pictures.thumbnail_absence(cx, self.card.id).await.graphql()
+            }
+
             /// Its tags, by name.
             #[graphql(complexity = "limits::page_cost(first, last, child_complexity)")]
             async fn tags(
@@ -361,6 +374,12 @@ media_object! {
             pictures.preview_url(cx, self.card.id).await.graphql()
         }
 
+        /// The same as an animated WebP, for where no film can play; null unless the server makes them.
+        async fn preview_image_url(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Url>> {
+            let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else { return Ok(None) };
+            pictures.preview_image_url(cx, self.card.id).await.graphql()
+        }
+
         /// Stills over time, for seeking; null until they were made.
         async fn sprite(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Sprite>> {
             let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else { return Ok(None) };
@@ -401,6 +420,7 @@ media_object! {
             &self,
             cx: &Context<'_>,
             #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
+            #[graphql(desc = "The index of a stream of image subtitles that is drawn into the pictures.")] burn: Option<i32>,
         ) -> async_graphql::Result<Option<Playback>> {
             playback(cx, &self.card, capabilities.unwrap_or_default(), burn).await.graphql()
         }
@@ -420,7 +440,6 @@ media_object! {
             self.card.height
         }
     }
-            #[graphql(desc = "The index of a stream of image subtitles that is drawn into the pictures.")] burn: Option<i32>,
 }
 
 media_object! {
@@ -579,6 +598,7 @@ async fn playback(
     cx: &Context<'_>,
     card: &Card,
     capabilities: PlaybackCapabilities,
+    burn: Option<i32>,
 ) -> Result<Option<Playback>, Failure> {
     let loaders = Loaders::of(cx);
     let files = loaders.files.get(card.id).await?;
@@ -613,7 +633,6 @@ async fn playback(
     Ok(Some(Playback {
         method: match method {
             PlaybackMethod::Remux if !remuxes => PlaybackMethod::Transcode,
-    burn: Option<i32>,
             method => method,
         },
         reason,

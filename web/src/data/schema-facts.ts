@@ -185,6 +185,7 @@ export const keylessTypes: readonly string[] = [
   "TagFacet",
   "TextPiece",
   "Thumbnail",
+  "ThumbnailAbsence",
   "ThumbnailError",
   "Thumbnails",
   "TrashFailure",
