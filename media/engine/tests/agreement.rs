@@ -33,6 +33,49 @@ const FILMS: &[&str] = &[
     "shared-assets--tears-of-steel-battle-clip-medium.webm",
     "streamio-ffmpeg--file_with_data_streams.mp4",
 ];
+/// Photographs and drawings, of which no two show the same.
+const STILLS: &[&str] = &[
+    "exif-samples--Arbitro.tiff",
+    "exif-samples--Canon_40D.jpg",
+    "exif-samples--Canon_40D_photoshop_import.jpg",
+    "exif-samples--Canon_DIGITAL_IXUS_400.jpg",
+    "exif-samples--Canon_PowerShot_S40.jpg",
+    "exif-samples--DSCN0010.jpg",
+    "exif-samples--DSCN0012.jpg",
+    "exif-samples--DSCN0021.jpg",
+    "exif-samples--DudleyLeavittUtah.tiff",
+    "exif-samples--Fujifilm_FinePix6900ZOOM.jpg",
+    "exif-samples--Fujifilm_FinePix_E500.jpg",
+    "exif-samples--Jobagent.tiff",
+    "exif-samples--Kodak_CX7530.jpg",
+    "exif-samples--Konica_Minolta_DiMAGE_Z3.jpg",
+    "exif-samples--Nikon_COOLPIX_P1.jpg",
+    "exif-samples--Nikon_D70.jpg",
+    "exif-samples--Olympus_C8080WZ.jpg",
+    "exif-samples--PaintTool_sample.jpg",
+    "exif-samples--Panasonic_DMC-FZ30.jpg",
+    "exif-samples--Pentax_K10D.jpg",
+    "exif-samples--Picoawards.tiff",
+    "exif-samples--Ricoh_Caplio_RR330.jpg",
+    "exif-samples--Rudless.tiff",
+    "exif-samples--Samsung_Digimax_i50_MP3.jpg",
+    "exif-samples--Sony_HDR-HC3.jpg",
+    "exif-samples--Tless0.tiff",
+    "exif-samples--WWL_-Polaroid-_ION230.jpg",
+    "exif-samples--long_description.jpg",
+    "media--ic_launcher_round.webp",
+    "media--london-512.jpg",
+    "media--tokyo.jpg",
+    "test-assets--cyclamen_persicum.jpg",
+    "test-assets--denali.webp",
+    "test-assets--el_torcal_rocks.jpg",
+    "test-assets--notocactus_minimus.jpg",
+    "test-assets--orychophragmus_violaceus.jpg",
+    "test-assets--picasa.jpg",
+    "test-assets--polemonium_reptans.jpg",
+    "test-assets--portrait-orientation-6.jpg",
+    "test-assets--thompson-springs.jpg",
+];
 /// Larger films, and three of four of the others, are left to longer runs.
 const USUAL_BYTES: u64 = 1 << 20;
 const EACH: usize = 4;
@@ -122,11 +165,22 @@ async fn hash(engine: &Engine, path: &Path) -> Result<u64, String> {
 
 /// The folder of films; none where it or FFmpeg is not.
 fn films() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media/video");
-    if folder.is_dir() && ffmpeg(&["-version"]) {
+    let folder = shared("video")?;
+    if ffmpeg(&["-version"]) {
         return Some(folder);
     }
-    eprintln!("skipped: no ffmpeg, or {} is not here", folder.display());
+    eprintln!("skipped: no ffmpeg");
+    None
+}
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/media")
+        .join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: {} is not here", folder.display());
     None
 }
 
@@ -254,29 +308,52 @@ async fn real_films_are_near_themselves_at_480p_and_far_from_others() {
         assert!(distance <= 8, "{name}: {distance} at 480p");
         hashes.push(original);
     }
+    check_unrelated("films", &hashes);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn pictures_of_other_things_are_far_apart() {
+    let (Some(stills), Some(films)) = (shared("image"), shared("video")) else {
+        return;
+    };
+    let engine = engine().await;
+    let mut hashes = Vec::new();
+    let stills = STILLS.iter().map(|name| stills.join(name));
+    for path in stills.chain(FILMS.iter().map(|name| films.join(name))) {
+        let hash = hash(&engine, &path).await;
+        hashes.push(hash.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    }
+    check_unrelated("pictures and films", &hashes);
+    engine.stop().await;
+}
+
+/// Checks and prints how far apart the hashes of things are of which no two are alike.
+///
+/// Half of a hash's 64 bits are set. Were they random, two would differ in 32 bits on average, and in 20 or fewer in 0.28 %
+/// of all pairs, so that some such pair is to be expected among a thousand; pictures have their middle and their horizon in
+/// common, so that a few more do. Nothing may come near the 6 bits within which items count as duplicates.
+fn check_unrelated(what: &str, hashes: &[u64]) {
     let mut unrelated: Vec<u32> = Vec::new();
     for (i, one) in hashes.iter().enumerate() {
         unrelated.extend(hashes[..i].iter().map(|other| (one ^ other).count_ones()));
     }
     unrelated.sort_unstable();
-    // Half of a hash's bits are set. Were they random, 20 or fewer would differ in 0.28 % of all pairs, 32 in half of them;
-    // pictures have their middle and their horizon in common, so that a few more do.
+    let n_pairs = unrelated.len();
+    let at = |thousandths: usize| unrelated[(n_pairs * thousandths / 1000).min(n_pairs - 1)];
     let n_near = unrelated.iter().filter(|&&distance| distance <= 20).count();
-    let median = unrelated[unrelated.len() / 2];
     eprintln!(
-        "unrelated, {} pairs: median {median}, {n_near} within 20, {unrelated:?}",
-        unrelated.len()
+        "unrelated {what}, {n_pairs} pairs: least {}, 1 % {}, 5 % {}, median {}, 95 % {}, most {}; over 20: {}",
+        at(0),
+        at(10),
+        at(50),
+        at(500),
+        at(950),
+        at(1000),
+        n_pairs - n_near
     );
-    assert!((26..=38).contains(&median), "a median of {median}");
-    assert!(
-        unrelated[0] > 16,
-        "two films that show nothing alike are {} apart",
-        unrelated[0]
-    );
-    assert!(
-        n_near * 10 <= unrelated.len(),
-        "{n_near} of {} pairs are within 20",
-        unrelated.len()
-    );
-    engine.stop().await;
+    assert!((28..=36).contains(&at(500)), "a median of {}", at(500));
+    assert!(at(0) > 12, "two {what} that show nothing alike are {} apart", at(0));
+    let most_near = if n_pairs < 100 { n_pairs / 10 } else { n_pairs / 50 };
+    assert!(n_near <= most_near, "{n_near} of {n_pairs} pairs are within 20");
 }
