@@ -2,12 +2,14 @@
 //! what is on screen depends on packets long before.
 
 /// Each box comes and goes within this time.
-const PERIOD_US: i64 = 16_000_000;
-/// When it comes, moves and goes.
-const STEPS_US: [i64; 3] = [1_000_000, 7_000_000, 13_000_000];
+const PERIOD_US: i64 = 70_000_000;
+/// When it comes, moves, moves back and goes.
+const STEPS_US: [i64; 4] = [1_000_000, 21_000_000, 41_000_000, 61_000_000];
+/// The step that ends it.
+const LAST: usize = STEPS_US.len() - 1;
 
 /// The packets of boxes over all of a film of this size, each with its time in microseconds. A box has an eighth of the film's
-/// sides and lies at three quarters of its height: at first at a quarter of its width, then at three.
+/// sides and lies at three quarters of its height: at a quarter of its width, then at three, then at the first place again.
 pub fn packets(size: (u32, u32), duration_us: i64) -> impl Iterator<Item = (i64, Vec<u8>)> {
     let periods = (0..duration_us.max(1)).step_by(PERIOD_US as usize);
     let steps = periods.flat_map(|begin| STEPS_US.map(|at| begin + at));
@@ -22,17 +24,17 @@ fn place((width, height): (u32, u32), step: usize) -> [u16; 4] {
     [x, y, width / 8, height / 8].map(|side| side as u16)
 }
 
-/// A display set: the first defines all that the second, which moves it, and the third, which ends it, refer to.
+/// A display set: the first defines all that those after it refer to.
 fn display_set(size: (u32, u32), step: usize, number: u16) -> Vec<u8> {
     let is_first = step == 0;
     let (width, height) = (size.0 as u16, size.1 as u16);
-    let [x, y, box_width, box_height] = place(size, step.min(1));
+    let [x, y, box_width, box_height] = place(size, step % 2);
     let mut set = Vec::new();
     let mut composition = [width.to_be_bytes(), height.to_be_bytes()].concat();
     composition.push(0x10);
     composition.extend(number.to_be_bytes());
-    composition.extend([if is_first { 0x80 } else { 0 }, 0, 0, u8::from(step < 2)]);
-    if step < 2 {
+    composition.extend([if is_first { 0x80 } else { 0 }, 0, 0, u8::from(step < LAST)]);
+    if step < LAST {
         composition.extend([0, 0, 0, 0]);
         composition.extend([x.to_be_bytes(), y.to_be_bytes()].concat());
     }

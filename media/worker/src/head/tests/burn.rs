@@ -13,8 +13,7 @@ use super::{Film, film, spec};
 use crate::{container, open, serve, synthesize};
 
 /// When the box of the film made here is where; see `synthesize::pgs`.
-const PERIOD: f64 = 16.0;
-const STEPS: [f64; 3] = [1.0, 7.0, 13.0];
+const STEPS: [f64; 4] = [1.0, 21.0, 41.0, 61.0];
 
 /// The brightness of some places of each frame, with its time in seconds.
 fn seen(header: &[u8], segments: &[&[u8]], places: &[(usize, usize)]) -> Vec<(f64, Vec<u8>)> {
@@ -57,15 +56,12 @@ fn check(film: &Film, first: u32, most: usize) {
     let frames = seen(&header, &bytes, &places);
     assert!(frames.len() > 40, "{} frames", frames.len());
     for (at, bright) in frames {
-        let into = at % PERIOD;
         // Frames and subtitles round their times to clocks of their own.
-        if STEPS.iter().any(|step| (into - step).abs() < 0.03) {
+        if STEPS.iter().any(|step| (at - step).abs() < 0.03) {
             continue;
         }
-        let expected = [
-            (STEPS[0]..STEPS[1]).contains(&into),
-            (STEPS[1]..STEPS[2]).contains(&into),
-        ];
+        let is_within = |from: usize| (STEPS[from]..STEPS[from + 1]).contains(&at);
+        let expected = [is_within(0) || is_within(2), is_within(1)];
         let found: Vec<bool> = bright.iter().map(|&value| value > 128).collect();
         assert_eq!(found, expected, "at {at} s in a head from {first}: {bright:?}");
     }
@@ -74,17 +70,17 @@ fn check(film: &Film, first: u32, most: usize) {
 #[test]
 fn what_is_on_screen_is_found_wherever_a_head_begins() {
     let mut spec = spec("matroska", "h264", (25, 1));
-    spec.duration_us = 60_000_000;
+    spec.duration_us = 66_000_000;
     spec.image_subtitles = Some("eng".to_owned());
     spec.black_us = spec.duration_us;
     let (file, _) = synthesize::run(&spec, &Limits::default()).expect("media");
     let mut film = film(File::from(file), "mkv", Preset::Ultrafast).expect("a film");
     let plain = film.make(4, 1);
     film.head.burn = Some(1);
-    assert_ne!(film.make(4, 1), plain, "the box is drawn");
+    assert!(film.make(4, 1) != plain, "the box is drawn");
     check(&film, 0, usize::MAX);
-    // Between its coming and its moving; after its moving; where it has gone; far behind the beginning.
-    for first in [2, 5, 7, 20, 25] {
+    // After its coming; after each of its moves, the last of which is long after all that it is made of; after its end.
+    for first in [2, 12, 28, 31] {
         check(&film, first, 1);
     }
 }
@@ -106,5 +102,31 @@ fn only_subtitles_of_pictures_are_drawn() {
             &mut |_| Ok(true),
         );
         assert!(made.is_err(), "stream {stream}");
+    }
+}
+
+#[test]
+fn subtitles_of_discs_and_broadcasts_are_drawn() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media/video");
+    let mut n_drawn = 0;
+    for (name, stream) in [
+        ("media--sample_with_pgs_subtitles.mkv", 2),
+        ("media--sample_with_vobsub.mkv", 2),
+        ("media--sample_with_vobsub.mp4", 2),
+        ("subtitleedit--sample_MKV_VobSub_PGS.mkv", 1),
+        ("subtitleedit--sample_MKV_VobSub_PGS.mkv", 2),
+    ] {
+        let Ok(file) = File::open(folder.join(name)) else { continue };
+        let extension = name.rsplit('.').next().unwrap_or_default();
+        let mut film = film(file, extension, Preset::Ultrafast).expect(name);
+        let plain = film.make(0, usize::MAX);
+        film.head.burn = Some(stream);
+        let burned = film.make(0, usize::MAX);
+        assert!(burned.0 == plain.0, "{name}: the same header");
+        assert!(burned.1 != plain.1, "{name}: stream {stream} is drawn");
+        n_drawn += 1;
+    }
+    if n_drawn == 0 {
+        eprintln!("skipped: there are no films in {}", folder.display());
     }
 }
