@@ -398,12 +398,12 @@ async function comeBack() {
   await page.locator("[data-media]").first().waitFor();
   await page.mouse.move(600, 500);
   for (let turn = 0; turn < 6; turn += 1) await page.mouse.wheel(0, 400);
-  await page.waitForTimeout(500);
-  const tile = await page.evaluate(() => {
-    const found = [...document.querySelectorAll("[data-media]")].find((element) => element.getBoundingClientRect().top > 200);
-    return { id: found.dataset.media, top: found.getBoundingClientRect().top };
-  });
-  await page.locator(`[data-media="${tile.id}"] a`).click();
+  const id = await page.evaluate(() => [...document.querySelectorAll("[data-media]")].find((element) => element.getBoundingClientRect().top > 200).dataset.media);
+  const link = page.locator(`[data-media="${id}"] a`);
+  // A click scrolls what is not wholly in view, so that comes first.
+  await link.scrollIntoViewIfNeeded();
+  const tile = { id, top: await topAtRest(id) };
+  await link.click();
   await page.locator("article h1").waitFor();
   assert.equal(await page.evaluate(() => window.scrollY), 0, "a new page starts at its top");
   let asked = 0;
@@ -418,6 +418,17 @@ async function comeBack() {
   page.off("request", count);
   assert.ok(Math.abs(after - tile.top) < 2, `the item was ${tile.top} px from the top, now it is ${after}`);
   return `at ${Math.round(after)} px, ${asked} requests for the list`;
+}
+
+/** Where a tile is once it does not move any more. */
+async function topAtRest(id) {
+  let [before, top] = [Number.NaN, Number.NaN];
+  do {
+    await page.waitForTimeout(300);
+    before = top;
+    top = (await page.locator(`[data-media="${id}"]`).boundingBox()).y;
+  } while (top !== before);
+  return top;
 }
 
 async function commands(found) {

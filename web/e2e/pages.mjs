@@ -105,8 +105,17 @@ async function idle() {
 
 /** Name, address and what is opened there. */
 function pages({ library, video, audio, image, sea, collection, gallery, number }) {
-  const press = (name) => async () => page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
-  const key = (text) => async () => page.keyboard.press(text);
+  const dialog = () => page.locator("dialog[open]").waitFor();
+  const region = (name) => () => page.getByRole("region", { name }).waitFor();
+  const press = (name, seen = async () => {}) => async () => {
+    await page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
+    await seen();
+  };
+  const key = (text, seen) => async () => {
+    await page.locator("[data-media], video").first().waitFor();
+    await page.keyboard.press(text);
+    await seen();
+  };
   const select = async () => {
     await page.locator("[data-index='0'] [data-focus]").focus();
     await page.keyboard.press("Space");
@@ -119,27 +128,30 @@ function pages({ library, video, audio, image, sea, collection, gallery, number 
     ["library-chips", `/?filter=rating.gte(20),any(kind.in(VIDEO),isFavorite.eq(true)),custom-number-${number}.gte(3)`],
     ["library-nothing", "/?q=nothingatall"],
     ["library-suggestions", "/", async () => {
+      await page.locator("[data-media]").first().waitFor();
       await page.keyboard.press("/");
-      await page.keyboard.type("a");
-      await page.getByRole("list", { name: "Suggestions" }).waitFor().catch(() => {});
+      await page.keyboard.type("night");
+      await page.getByRole("list", { name: "Suggestions" }).waitFor();
     }],
-    ["library-facets", "/", press("Facets")],
-    ["library-saved", "/", press("Saved filters")],
-    ["library-filter", `/?filter=custom-number-${number}.gte(3),any(kind.in(VIDEO),tags.anyOf(${sea}))`, press(/filters?$/i)],
+    ["library-facets", "/", press("Facets", region("Facets"))],
+    ["library-saved", "/", press("Saved filters", region("Saved filters"))],
+    ["library-filter", `/?filter=custom-number-${number}.gte(3),any(kind.in(VIDEO),tags.anyOf(${sea}))`, press(/^\d+ filters?$/, dialog)],
     ["library-selection", "/", select],
     ["library-bulk", "/", async () => {
       await select();
       await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Edit" }).click();
+      await dialog();
     }],
     ["library-collect", "/", async () => {
       await select();
       await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Add to a collection" }).click();
+      await dialog();
     }],
-    ["palette", "/", key("Control+Shift+P")],
-    ["keyboard-help", "/", key("?")],
+    ["palette", "/", key("Control+Shift+P", dialog)],
+    ["keyboard-help", "/", key("?", dialog)],
     ["video", `/media/${video.id}`],
-    ["video-settings", `/media/${video.id}`, press("Settings of the player")],
-    ["video-sheet", `/media/${video.id}`, key("v")],
+    ["video-settings", `/media/${video.id}`, press("Settings of the player", () => page.locator("[popover]:popover-open").waitFor())],
+    ["video-sheet", `/media/${video.id}`, key("v", region("Contact sheet"))],
     ["video-range", `/media/${video.id}`, async () => {
       await page.locator("video").waitFor();
       await page.waitForFunction(() => document.querySelector("video").readyState > 0);
@@ -149,29 +161,29 @@ function pages({ library, video, audio, image, sea, collection, gallery, number 
       await page.locator("video").waitFor();
       await page.keyboard.press("s");
     }],
-    ["video-edit", `/media/${video.id}`, press("Edit")],
+    ["video-edit", `/media/${video.id}`, press("Edit", () => page.getByLabel("Description").waitFor())],
     ["audio", `/media/${audio.id}`],
     ["image", `/media/${image.id}`],
     ["media-missing", "/media/med_0000000000000"],
     ["collections", "/collections"],
     ["collection", `/collections/${collection}`],
     ["galleries", "/galleries"],
-    ["galleries-of-folders", "/galleries", press("Make of folders")],
+    ["galleries-of-folders", "/galleries", press("Make of folders", dialog)],
     ["gallery", `/galleries/${gallery}`],
     ["markers", "/markers"],
     ["tags", "/tags"],
-    ["tag-edit", "/tags", press("Edit Journeys")],
+    ["tag-edit", "/tags", press("Edit Journeys", dialog)],
     ["people", "/people"],
-    ["person-edit", "/people", press("Edit Ada Lovelace")],
+    ["person-edit", "/people", press("Edit Ada Lovelace", dialog)],
     ["studios", "/studios"],
-    ["studio-edit", "/studios", press("Edit Pier Pictures")],
+    ["studio-edit", "/studios", press("Edit Pier Pictures", dialog)],
     ["fields", "/fields"],
-    ["field-edit", "/fields", press("Edit Medium")],
-    ["auto-tag", "/auto-tag", press("What would change?")],
+    ["field-edit", "/fields", press("Edit Medium", dialog)],
+    ["auto-tag", "/auto-tag", press("What would change?", region("What would change"))],
     ["duplicates", "/duplicates"],
     ["upload", "/upload"],
     ["capture", "/capture"],
-    ["capture-new", "/capture", press("New source")],
+    ["capture-new", "/capture", press("New source", dialog)],
     ["trash", "/trash"],
     ["history", "/history", async () => {
       await page.getByRole("button", { name: /^Details/ }).first().click();
@@ -179,12 +191,12 @@ function pages({ library, video, audio, image, sea, collection, gallery, number 
     }],
     ["jobs", "/jobs"],
     ["libraries", "/libraries"],
-    ["library-add", "/libraries", press("Add library")],
+    ["library-add", "/libraries", press("Add library", dialog)],
     ["problems", `/libraries/${library}/problems`],
     ["admin", "/admin"],
-    ["admin-performance", "/admin/performance", press("MediaTiles")],
+    ["admin-performance", "/admin/performance", press("MediaTiles", region("MediaTiles"))],
     ["admin-users", "/admin/users"],
-    ["admin-user-new", "/admin/users", press("New account")],
+    ["admin-user-new", "/admin/users", press("New account", dialog)],
     ["admin-hardware", "/admin/hardware"],
     ["admin-thumbnails", "/admin/thumbnails"],
     ["settings", "/settings"],
@@ -207,8 +219,7 @@ async function look(name, path, open) {
         await open();
         await page.waitForLoadState("networkidle").catch(() => {});
         await page.evaluate(() => Promise.all([...document.images].filter((image) => !image.complete).map((image) => image.decode().catch(() => {}))));
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        if (overflow > 0) found.push(`${view} is ${overflow} px too wide`);
+        found.push(...(await page.evaluate(tooWide)).map((what) => `${view}: ${what}`));
         await shoot(page, view);
         taken.push(view);
         found.push(...(await accessibilityProblems(page, view)));
@@ -220,6 +231,21 @@ async function look(name, path, open) {
   }
   // A missing item is asked for on purpose.
   if (name === "media-missing") problems.splice(known);
+}
+
+/** Runs in the page: what reaches over its sides, and cannot be scrolled to. */
+function tooWide() {
+  const width = document.documentElement.clientWidth;
+  const over = document.documentElement.scrollWidth - width;
+  const found = over > 0 ? [`${over} px too wide`] : [];
+  for (const element of document.querySelectorAll("a, button, input, select, textarea, h1, h2, h3, p")) {
+    const { left, right, width: own } = element.getBoundingClientRect();
+    if (own < 2 || (left > -2 && right < width + 2) || right < 0) continue;
+    let around = element.parentElement;
+    while (around && !/auto|scroll/.test(getComputedStyle(around).overflowX)) around = around.parentElement;
+    if (around === null && getComputedStyle(element).visibility === "visible") found.push(`${element.localName} "${(element.ariaLabel ?? element.textContent).slice(0, 40)}" reaches from ${Math.round(left)} to ${Math.round(right)} of ${width}`);
+  }
+  return found;
 }
 
 /** Pages of pictures, some dozen views each. */

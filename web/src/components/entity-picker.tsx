@@ -102,7 +102,7 @@ export function EntityPicker({ kind, label, ids, onChange, onCreate, isSingle = 
           aria-controls={listId}
           aria-autocomplete="list"
           aria-activedescendant={isOpen && n > 0 ? `${listId}-${at}` : undefined}
-          placeholder={t("picker.hint")}
+          placeholder={ids.length === 0 ? label : t("picker.hint")}
           autoComplete="off"
           value={text}
           onFocus={() => setIsOpen(true)}

@@ -1,6 +1,7 @@
 //! The head of a page: its title, what it counts, and its actions.
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
+import { reportContent } from "@/lib/first-content";
 import styles from "./page-head.module.css";
 
 interface PageHeadProps {
@@ -11,6 +12,8 @@ interface PageHeadProps {
 }
 
 export function PageHead({ title, note, children }: PageHeadProps) {
+  // The frame's own decoration need not wait any longer.
+  useEffect(reportContent, []);
   return (
     <header className={styles.head}>
       <h1 className={styles.title}>{title}</h1>

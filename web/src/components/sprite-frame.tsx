@@ -16,7 +16,8 @@ export interface SpriteSheet {
 interface SpriteFrameProps {
   readonly sprite: SpriteSheet;
   readonly seconds: number;
-  readonly width: number;
+  /** In pixels; null to fill what is around it. */
+  readonly width: number | null;
 }
 
 export function SpriteFrame({ sprite, seconds, width }: SpriteFrameProps) {
@@ -25,8 +26,8 @@ export function SpriteFrame({ sprite, seconds, width }: SpriteFrameProps) {
     <span
       className={styles.frame}
       style={{
-        inlineSize: width,
-        blockSize: Math.round((width * sprite.tileHeight) / Math.max(1, sprite.tileWidth)),
+        inlineSize: width ?? "100%",
+        aspectRatio: `${Math.max(1, sprite.tileWidth)} / ${Math.max(1, sprite.tileHeight)}`,
         backgroundImage: `url("${sprite.url}")`,
         backgroundSize: `${sprite.columns * 100}% ${sprite.rows * 100}%`,
         backgroundPosition: `${tile.xPercent}% ${tile.yPercent}%`,

@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { useState } from "react";
 import { useQuery } from "urql";
 import { Link } from "wouter";
+import { KindIcon } from "@/components/kind-icon";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Picture } from "@/components/media-tile";
@@ -53,11 +54,15 @@ export function Page() {
           <li key={collection.id}>
             <Link className={styles.card} href={paths.collection(collection.id)}>
               <span className={styles.covers}>
-                {[0, 1, 2, 3].map((index) => (
-                  <span key={index} className={styles.cover}>
-                    <Picture thumbnail={collection.items.nodes[index]?.media.thumbnail ?? null} width={140} isHeld={false} isEager={false} />
-                  </span>
-                ))}
+                {[0, 1, 2, 3].map((index) => {
+                  const media = collection.items.nodes[index]?.media;
+                  return (
+                    <span key={index} className={styles.cover}>
+                      {media?.thumbnail === null && <KindIcon type={media.__typename} />}
+                      <Picture thumbnail={media?.thumbnail ?? null} width={140} isHeld={false} isEager={false} />
+                    </span>
+                  );
+                })}
               </span>
               <span className={styles.name}>{collection.name}</span>
               <span className={styles.note}>

@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { useState } from "react";
 import { type CombinedError, useClient, useQuery } from "urql";
 import { Link, useLocation } from "wouter";
+import { KindIcon } from "@/components/kind-icon";
 import { Picture } from "@/components/media-tile";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
@@ -136,6 +137,7 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
           >
             <Link href={paths.media(media.id)}>
               <span className={styles.cover}>
+                {media.thumbnail === null && <KindIcon type={media.__typename} />}
                 <Picture thumbnail={media.thumbnail} width={220} isHeld={false} isEager={false} />
               </span>
               <span className={styles.title}>{media.title}</span>

@@ -13,6 +13,7 @@ import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
+import { Empty } from "@/ui/empty";
 import { FolderIcon, PlusIcon, WarnIcon } from "@/ui/icons";
 import { ScanIcon } from "@/ui/more-icons";
 import { Notice } from "@/ui/notice";
@@ -46,6 +47,11 @@ export function LibraryList() {
   if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
   return (
     <section aria-label={t("library.libraries")} className={styles.libraries} aria-busy={!data}>
+      {data?.libraries.nodes.length === 0 && (
+        <Empty title={t("library.empty.title")} icon={<FolderIcon />}>
+          <p>{t(isAdmin ? "library.empty.admin" : "library.empty.viewer")}</p>
+        </Empty>
+      )}
       <ul className={styles.list}>
         {data?.libraries.nodes.map((library) => (
           <LibraryCard key={library.id} library={library} />

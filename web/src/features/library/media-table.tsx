@@ -4,7 +4,7 @@ import "@/lib/page-messages";
 import { memo, useRef, useState } from "react";
 import { useClient } from "urql";
 import { Link } from "wouter";
-import { kindText } from "@/components/kind-icon";
+import { KindIcon, kindText } from "@/components/kind-icon";
 import { mediaSource } from "@/components/media-lists";
 import { Picture } from "@/components/media-tile";
 import { isSelected, useSelection } from "@/components/selection";
@@ -195,6 +195,7 @@ const Row = memo(function Row({ height, ...props }: RowProps) {
         onChange={() => props.onToggle(media.id, props.index)}
       />
       <span className={styles.picture} style={{ blockSize: height - 6 }}>
+        {media.thumbnail === null && <KindIcon type={media.__typename} />}
         <Picture thumbnail={media.thumbnail} width={height * 1.6} isHeld={props.isHeld} isEager={false} />
       </span>
       <Link

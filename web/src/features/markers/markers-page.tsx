@@ -76,7 +76,9 @@ export function Page() {
           value={search.text}
           onChange={(event) => go({ text: event.target.value })}
         />
-        <EntityPicker kind="tags" label={t("media.tags")} ids={search.tagId === "" ? [] : [search.tagId]} onChange={(ids) => go({ tagId: ids[0] ?? "" })} isSingle />
+        <span className={styles.picker}>
+          <EntityPicker kind="tags" label={t("markers.tag")} ids={search.tagId === "" ? [] : [search.tagId]} onChange={(ids) => go({ tagId: ids[0] ?? "" })} isSingle />
+        </span>
       </PageHead>
       {cursors.map((after, index) => (
         <Window
@@ -132,9 +134,6 @@ function Window({ search, after, onMore }: WindowProps) {
   );
 }
 
-/** The width of a frame, before it fills its card. */
-const frameWidth = 320;
-
 function MarkerCard({ marker }: { readonly marker: Marker }) {
   const { media } = marker;
   if (media === null) return null;
@@ -144,7 +143,7 @@ function MarkerCard({ marker }: { readonly marker: Marker }) {
       <Link className={styles.card} href={paths.mediaAt(media.id, marker.start)}>
         <span className={styles.picture}>
           {sprite ? (
-            <SpriteFrame sprite={sprite} seconds={marker.start} width={frameWidth} />
+            <SpriteFrame sprite={sprite} seconds={marker.start} width={null} />
           ) : media.thumbnail ? (
             <Picture thumbnail={media.thumbnail} width={240} isHeld={false} isEager={false} />
           ) : (

@@ -1,6 +1,6 @@
 //! What an item is: title, rating, heart, tags, people; editable in place by those who may.
 
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useClient } from "urql";
 import { Link } from "wouter";
 import { useEditMedia } from "@/components/media-edit";
@@ -10,6 +10,7 @@ import { TrashFiles } from "@/components/trash-files";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { addItem, type Condition, noFilter } from "@/lib/filter";
+import { reportContent } from "@/lib/first-content";
 import { formatDateTime } from "@/lib/format";
 import { formatLibrarySearch, wholeLibrary } from "@/lib/library-search";
 import { currentLocale, t } from "@/lib/messages";
@@ -54,6 +55,7 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
   const canEdit = useCanEdit();
   const edit = useEditMedia();
   const [isEditing, setIsEditing] = useState(false);
+  useEffect(reportContent, []);
   const locale = currentLocale();
   const facts: readonly (readonly [string, string])[] = [
     [t("media.date"), media.date ?? ""],

@@ -66,7 +66,9 @@ export function VirtualGrid(props: VirtualGridProps) {
     const known = kept.current;
     if (!isRestored.current) {
       isRestored.current = true;
-      if (initialPlace !== null) scroll.putAt(initialPlace.index, initialPlace.below);
+      // The page's very top is that in a window of any size.
+      if (initialPlace?.index === 0 && initialPlace.below >= covered) window.scrollTo(0, 0);
+      else if (initialPlace !== null) scroll.putAt(initialPlace.index, initialPlace.below);
     } else if (known && known.index > 0 && (known.layout.columns !== layout.columns || known.layout.rowStep !== layout.rowStep)) {
       scroll.putAt(known.index, known.below);
     }

@@ -1,11 +1,11 @@
 //! All frames of the sprite at once; a click goes there.
 
+import { SpriteFrame, type SpriteSheet } from "@/components/sprite-frame";
 import { formatDuration } from "@/lib/format";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { CloseIcon } from "@/ui/icons";
 import styles from "./contact-sheet.module.css";
-import { SpriteFrame, type SpriteSheet } from "@/components/sprite-frame";
 
 interface ContactSheetProps {
   readonly sprite: SpriteSheet;
@@ -25,7 +25,7 @@ export function ContactSheet({ sprite, duration, onPick, onClose }: ContactSheet
         {Array.from({ length: count }, (_, index) => index * sprite.interval).map((seconds) => (
           <li key={seconds}>
             <button type="button" className={styles.frame} onClick={() => onPick(seconds)}>
-              <SpriteFrame sprite={sprite} seconds={seconds + sprite.interval / 2} width={160} />
+              <SpriteFrame sprite={sprite} seconds={seconds + sprite.interval / 2} width={null} />
               {formatDuration(seconds)}
             </button>
           </li>

@@ -57,8 +57,8 @@ export function Controls(props: ControlsProps) {
       />
       <div className={styles.row}>
         <Key action="play" icon={state.isPaused ? <PlayIcon /> : <PauseIcon />} label={t(state.isPaused ? "player.play" : "player.pause")} onAct={onAct} />
-        {props.chapters.length > 1 && <Key action="previousChapter" icon={<SkipBackIcon />} label={t("keys.player.previousChapter")} onAct={onAct} />}
-        {props.chapters.length > 1 && <Key action="nextChapter" icon={<SkipIcon />} label={t("keys.player.nextChapter")} onAct={onAct} />}
+        {props.chapters.length > 1 && <Key action="previousChapter" icon={<SkipBackIcon />} label={t("keys.player.previousChapter")} onAct={onAct} isWide />}
+        {props.chapters.length > 1 && <Key action="nextChapter" icon={<SkipIcon />} label={t("keys.player.nextChapter")} onAct={onAct} isWide />}
         <Key action="mute" icon={volume === 0 ? <MuteIcon /> : <VolumeIcon />} label={t("keys.player.mute")} isOn={volume === 0} onAct={onAct} />
         <input
           className={styles.volume}
