@@ -1,6 +1,7 @@
 //! Clips and renditions as a client sees them: an item of its own that knows its source, whole files in other forms, and
 //! nothing of the source touched.
 
+mod bench;
 mod marked;
 mod played;
 mod removed;

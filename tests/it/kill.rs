@@ -62,7 +62,7 @@ on_both! {
         let begun = Instant::now();
         life.idle(&world).await?;
         let scan = begun.elapsed();
-        life.all_succeeded().await?;
+        life.all_succeeded(&world).await?;
         life.end().await?;
         let wanted = world.rows().await?;
         ensure!(wanted.count("file") + wanted.count("scan_failure") >= size.files as usize, "the scan missed files");
@@ -105,8 +105,7 @@ on_both! {
             ensure!(begun.elapsed() < Duration::from_secs(120), "{} items are never drawn", world.number(undrawn).await?);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        life.idle(&world).await?;
-        life.all_succeeded().await?;
+        life.all_succeeded(&world).await?;
         life.end().await?;
         world.check_integrity().await?;
         ensure!(world.number(sets).await? > 0, "nothing was drawn");
@@ -177,7 +176,7 @@ impl Torture<'_> {
     }
 
     async fn finish(&self, world: &World, life: Life, kills: u64) -> anyhow::Result<()> {
-        life.all_succeeded().await?;
+        life.all_succeeded(&world).await?;
         life.end().await?;
         world.check_integrity().await?;
         let rows = world.rows().await?;

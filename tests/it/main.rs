@@ -17,6 +17,7 @@ mod hostile;
 mod kept;
 mod kill;
 mod manifest;
+mod measure;
 mod metrics;
 mod moves;
 mod operations;

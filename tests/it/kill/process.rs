@@ -266,6 +266,9 @@ impl World {
     }
 }
 
+/// What a job is that has not ended.
+const UNFINISHED: [&str; 4] = ["RUNNING", "READY", "WAITING", "PAUSED"];
+
 /// One run of a server.
 pub struct Life {
     child: Mutex<Child>,
@@ -340,10 +343,7 @@ impl Life {
             if has("RUNNING") && !self.runs_for_a_dead(world).await? {
                 return Ok(true);
             }
-            if !["RUNNING", "READY", "WAITING", "PAUSED"]
-                .iter()
-                .any(|status| has(status))
-            {
+            if !UNFINISHED.iter().any(|status| has(status)) {
                 // A page's ids are read before its rows: a job that ends between the two hides the ones it left behind.
                 if seen == jobs.len() {
                     return Ok(false);
@@ -387,13 +387,24 @@ impl Life {
         timeout(PATIENCE * 5, wait).await.context("the jobs do not end")?
     }
 
-    pub async fn all_succeeded(&self) -> anyhow::Result<()> {
-        let jobs = self.jobs().await?;
-        ensure!(
-            !jobs.is_empty() && jobs.iter().all(|job| job["status"] == "SUCCEEDED"),
-            "{jobs:#?}"
-        );
-        Ok(())
+    /// Waits until nothing is left to do, and holds that all of it succeeded.
+    pub async fn all_succeeded(&self, world: &World) -> anyhow::Result<()> {
+        loop {
+            self.idle(world).await?;
+            let jobs = self.jobs().await?;
+            // Some jobs start by themselves a while after what they follow.
+            if jobs
+                .iter()
+                .any(|job| UNFINISHED.iter().any(|status| job["status"] == *status))
+            {
+                continue;
+            }
+            ensure!(
+                !jobs.is_empty() && jobs.iter().all(|job| job["status"] == "SUCCEEDED"),
+                "{jobs:#?}"
+            );
+            return Ok(());
+        }
     }
 
     /// Ends the process at once, as a power cut would, and waits for its workers to follow.

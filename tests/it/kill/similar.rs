@@ -116,8 +116,7 @@ on_both! {
         let life = world.serve()?;
         life.ready().await?;
         falls_to(&world, &db, 0).await?;
-        life.idle(&world).await?;
-        life.all_succeeded().await?;
+        life.all_succeeded(&world).await?;
         life.end().await?;
         let wanted = found(&world).await?;
         ensure!(wanted.pairs.len() > 600 && wanted.members.len() > 2000, "{} pairs", wanted.pairs.len());
@@ -140,8 +139,7 @@ on_both! {
         life.ready().await?;
         falls_to(&world, &db, 0).await?;
         db.close().await?;
-        life.idle(&world).await?;
-        life.all_succeeded().await?;
+        life.all_succeeded(&world).await?;
         life.end().await?;
         world.check_integrity().await?;
         let found = found(&world).await?;

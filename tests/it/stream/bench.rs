@@ -14,7 +14,7 @@ use super::{
     playlist::{Master, Media},
     url,
 };
-use crate::players::{command, has};
+use crate::{measure, players::command};
 
 /// Seeks that are measured.
 const SEEKS: usize = 100;
@@ -22,25 +22,12 @@ const SEEKS: usize = 100;
 const VIEWERS: usize = 500;
 const TAKEN: usize = 20;
 
-/// The film that is asked for in `VITAGRAPH_BENCH_FILM`; two hours of it are made by repeating it.
+/// Two hours of film on a server.
 async fn cinema() -> anyhow::Result<Option<(TestServer, Vec<String>)>> {
-    let Some(film) = std::env::var_os("VITAGRAPH_BENCH_FILM") else {
-        eprintln!("skipped: VITAGRAPH_BENCH_FILM names no film; `tests/bench/run` does");
-        return Ok(None);
-    };
-    if !has("ffmpeg") {
+    let server = TestServer::start(Backend::Sqlite).await?;
+    if !measure::film(&server.media().join("long.mkv"), 7200, &["-map", "0:v:0"]).await? {
         return Ok(None);
     }
-    let server = TestServer::start(Backend::Sqlite).await?;
-    let long = server.media().join("long.mkv");
-    let made = command("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-stream_loop", "1000", "-i"])
-        .arg(film)
-        .args(["-t", "7200", "-map", "0:v:0", "-c", "copy"])
-        .arg(&long)
-        .output()
-        .await?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let library = server.library_over(server.media()).await?;
     server.scan(&library).await?;
     server.idle().await?;
@@ -156,39 +143,6 @@ async fn a_seek_is_measured_cold_and_warm_against_a_command_line() -> anyhow::Re
     Ok(())
 }
 
-/// The processor time of all that this process has started and of what they have, ended or not, in seconds.
-fn children_cpu() -> anyhow::Result<f64> {
-    let mut found: Vec<(i32, i32, f64)> = Vec::new();
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        // A process may end while it is looked at.
-        let Ok(text) = std::fs::read_to_string(entry.path().join("stat")) else {
-            continue;
-        };
-        let (_, fields) = text.rsplit_once(')').context("a name")?;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let number = |at: usize| {
-            fields
-                .get(at)
-                .and_then(|field| field.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        // utime, stime, cutime and cstime of proc(5), in hundredths of a second.
-        found.push((pid, number(1) as i32, (11..15).map(number).sum::<f64>() / 100.0));
-    }
-    let mut ours = vec![std::process::id() as i32];
-    let mut total = 0.0;
-    while let Some(parent) = ours.pop() {
-        for (pid, _, cpu) in found.iter().filter(|(_, of, _)| *of == parent) {
-            total += cpu;
-            ours.push(*pid);
-        }
-    }
-    Ok(total)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_viewers_at_ten_places_are_measured_against_one_who_watches_on() -> anyhow::Result<()> {
     const STEPS: usize = 6;
@@ -202,7 +156,7 @@ async fn ten_viewers_at_ten_places_are_measured_against_one_who_watches_on() -> 
         }
         anyhow::Ok(())
     };
-    let before = children_cpu()?;
+    let before = measure::children_cpu()?;
     for uri in &segments[..10 * STEPS] {
         fetch(&anyone, uri).await?.bytes().await?;
     }
@@ -210,7 +164,7 @@ async fn ten_viewers_at_ten_places_are_measured_against_one_who_watches_on() -> 
     let made_on = figures_of(&server).await?["madeSegments"]
         .as_f64()
         .context("a number")?;
-    let on = children_cpu()? - before;
+    let on = measure::children_cpu()? - before;
 
     let apart = (segments.len() - 100) / 10;
     let viewers = (0..10).map(|viewer| {
@@ -228,7 +182,7 @@ async fn ten_viewers_at_ten_places_are_measured_against_one_who_watches_on() -> 
         .as_f64()
         .context("a number")?
         - made_on;
-    let ten = children_cpu()? - before - on;
+    let ten = measure::children_cpu()? - before - on;
     println!(
         "one viewer of {} segments: {made_on} made in {on:.1} s of CPU; ten of {STEPS} each: {made} made in {ten:.1} s; ratio {:.2}, for each made segment {:.2}",
         10 * STEPS,
