@@ -33,7 +33,13 @@ export default defineConfig({
       output: {
         comments: false,
         // What the first page needs is one file: two dozen small ones compress worse and cost requests.
-        codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] },
+        codeSplitting: {
+          groups: [
+            { name: "first", tags: ["$initial"], priority: 1 },
+            // And so is what the frame loads right after it: tray, uploads, account.
+            { name: "frame", test: /\/src\/app\/(job-pill|uploads|account-menu)\.tsx$/ },
+          ],
+        },
       },
     },
   },

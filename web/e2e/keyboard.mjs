@@ -88,6 +88,8 @@ async function addFolder() {
   await press("Tab");
   await type(world.media);
   await press("Enter");
+  await page.locator("[data-job]").waitFor();
+  await press("Enter");
   await page.waitForURL((address) => address.pathname === "/");
 }
 

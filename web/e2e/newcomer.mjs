@@ -65,6 +65,10 @@ async function firstRun(found) {
   await press("Tab");
   await type(world.media);
   await press("Enter");
+  await page.locator("[data-job]").waitFor();
+  await shoot(page, "setup-scan");
+  found.push(...(await accessibilityProblems(page, "setup-scan")));
+  await press("Enter");
   await page.waitForURL((address) => address.pathname === "/");
 }
 

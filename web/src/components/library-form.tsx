@@ -3,7 +3,7 @@
 import { useState, type FormEvent } from "react";
 import { useMutation } from "urql";
 import { problemOf } from "@/data/errors";
-import { graphql } from "@/data/graphql";
+import { graphql, readFragment } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
@@ -24,8 +24,8 @@ export const StartScan = graphql(
 );
 
 interface LibraryFormProps {
-  /** Called once the library exists and its scan has been asked for. */
-  readonly onDone: () => void;
+  /** Called once the library exists and its scan has been asked for, with the scan's job. */
+  readonly onDone: (jobId: string) => void;
 }
 
 export function LibraryForm({ onDone }: LibraryFormProps) {
@@ -44,7 +44,7 @@ export function LibraryForm({ onDone }: LibraryFormProps) {
     const library = created.data?.createLibrary.library;
     if (!library) return;
     const started = await startScan({ input: { libraryId: library.id } });
-    if (started.data) onDone();
+    if (started.data) onDone(readFragment(JobRowFragment, started.data.startScan.job).id);
   };
 
   return (

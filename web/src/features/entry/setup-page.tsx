@@ -1,4 +1,4 @@
-//! The first run: the administrator's account by one-time code, then the first library, whose scan starts at once.
+//! The first run: the administrator's account by one-time code, then the first library, then its scan, which starts at once.
 
 import "@/lib/page-messages";
 import { useState, type FormEvent } from "react";
@@ -12,6 +12,7 @@ import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import { EntryCard } from "./entry-card";
+import { ScanStep } from "./scan-step";
 
 export function Page() {
   usePageTitle(t("setup.title"));
@@ -20,12 +21,15 @@ export function Page() {
   // A reload between the steps lands on the library page, which offers the same form.
   const [isFirstRun] = useState(session.kind === "known" && session.needsSetup);
   const [isMade, setIsMade] = useState(false);
+  const [scanId, setScanId] = useState<string | null>(null);
+  const open = () => navigate(paths.library(), { replace: true });
+  if (scanId !== null) return <ScanStep jobId={scanId} onOpen={open} />;
   if (isMade) {
     return (
       <EntryCard title={t("setup.title")} step={t("setup.step", { step: 2 })}>
         <p>{t("setup.library")}</p>
-        <LibraryForm onDone={() => navigate(paths.library(), { replace: true })} />
-        <Button look="quiet" onClick={() => navigate(paths.library(), { replace: true })}>
+        <LibraryForm onDone={setScanId} />
+        <Button look="quiet" onClick={open}>
           {t("setup.later")}
         </Button>
       </EntryCard>

@@ -1,4 +1,4 @@
-//! Puts the selected items into a collection, an old one or a new one.
+//! Puts the selected items into a collection, an old one or a new one, or into a gallery.
 
 import { type FormEvent, useState } from "react";
 import { useClient, useQuery } from "urql";
@@ -13,9 +13,12 @@ import { showToast } from "@/ui/toast";
 import styles from "./bulk-dialog.module.css";
 
 const OwnCollections = graphql(`
-  query OwnCollections { collections(first: 100, sort: [{ field: NAME, direction: ASC }]) { nodes { id name isSmart itemCount } } }
+  query OwnCollections {
+    collections(first: 100, sort: [{ field: NAME, direction: ASC }]) { nodes { id name isSmart itemCount } }
+    galleries(first: 100, sort: [{ field: NAME, direction: ASC }]) { nodes { id name itemCount } }
+  }
 `);
-const AddToCollection = graphql(`mutation AddToCollection($input: AddToCollectionInput!) { addToCollection(input: $input) { collection { id itemCount } undoToken } }`);
+const AddToCollection = graphql(`mutation AddToCollection($input: AddToCollectionInput!) { addToCollection(input: $input) { collection { id itemCount } gallery { id itemCount } undoToken } }`);
 const CreateCollection = graphql(`mutation CreateCollection($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id name } undoToken } }`);
 
 interface CollectDialogProps {
@@ -52,16 +55,14 @@ export function CollectDialog({ ids, onClose }: CollectDialogProps) {
   return (
     <Dialog title={t("collections.add")} closeLabel={t("dialog.close")} onClose={onClose}>
       <ul className={styles.list}>
-        {data?.collections.nodes
-          .filter((collection) => !collection.isSmart)
-          .map((collection) => (
-            <li key={collection.id}>
-              <button type="button" className={styles.entry} onClick={() => void add(collection.id, collection.name)}>
-                {collection.name}
-                <span className={styles.note}>{t("library.counts", { count: collection.itemCount })}</span>
-              </button>
-            </li>
-          ))}
+        {[...(data?.collections.nodes.filter((collection) => !collection.isSmart) ?? []), ...(data?.galleries.nodes ?? [])].map((collection) => (
+          <li key={collection.id}>
+            <button type="button" className={styles.entry} onClick={() => void add(collection.id, collection.name)}>
+              {collection.name}
+              <span className={styles.note}>{t("library.counts", { count: collection.itemCount })}</span>
+            </button>
+          </li>
+        ))}
       </ul>
       <form className={styles.fresh} onSubmit={(event) => void create(event)}>
         <Field label={t("collections.new")} name="collection" required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
