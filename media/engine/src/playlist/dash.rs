@@ -84,11 +84,11 @@ fn audio(writer: &mut Xml, track: &AudioTrack, id: usize) -> io::Result<()> {
         ("mimeType", "audio/mp4"),
         ("segmentAlignment", "true"),
         ("startWithSAP", "1"),
-        ("lang", track.language.as_deref().unwrap_or("und")),
+        ("lang", language(track.language.as_deref())),
     ]);
     set.write_inner_content(|writer| {
-        role(writer, if track.is_default { "main" } else { "alternate" })?;
         label(writer, &track.name)?;
+        role(writer, if track.is_default { "main" } else { "alternate" })?;
         let bandwidth = track.peak_bit_rate.max(1).to_string();
         let rate = track.sample_rate.to_string();
         let representation = writer.create_element("Representation").with_attributes([
@@ -118,9 +118,10 @@ fn text(writer: &mut Xml, track: &TextTrack, id: usize) -> io::Result<()> {
         ("id", id.as_str()),
         ("contentType", "text"),
         ("mimeType", "text/vtt"),
-        ("lang", track.language.as_deref().unwrap_or("und")),
+        ("lang", language(track.language.as_deref())),
     ]);
     set.write_inner_content(|writer| {
+        label(writer, &track.name)?;
         role(
             writer,
             match (track.is_forced, track.tells_sounds) {
@@ -129,7 +130,6 @@ fn text(writer: &mut Xml, track: &TextTrack, id: usize) -> io::Result<()> {
                 (false, false) => "subtitle",
             },
         )?;
-        label(writer, &track.name)?;
         let representation = writer
             .create_element("Representation")
             .with_attributes([("id", track.id.as_str()), ("bandwidth", "1000")]);
@@ -171,11 +171,12 @@ fn tiles(writer: &mut Xml, track: &TileTrack, id: usize) -> io::Result<()> {
                     ("value", format!("{}x{}", track.columns, track.rows).as_str()),
                 ])
                 .write_empty()?;
-            let lasts = track.interval_us * i64::from(track.columns) * i64::from(track.rows);
+            // In milliseconds, as microseconds of a long film do not fit its 32 bits.
+            let lasts = track.interval_us * i64::from(track.columns) * i64::from(track.rows) / 1000;
             writer
                 .create_element("SegmentTemplate")
                 .with_attributes([
-                    ("timescale", TIMESCALE.to_string().as_str()),
+                    ("timescale", "1000"),
                     ("startNumber", "1"),
                     ("duration", lasts.to_string().as_str()),
                     ("media", track.image_uri.replace('$', "$$").as_str()),
@@ -188,6 +189,15 @@ fn tiles(writer: &mut Xml, track: &TileTrack, id: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// A language as the schema takes it (BCP 47); files may say anything.
+fn language(told: Option<&str>) -> &str {
+    let is_tag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_first = |tag: &str| tag.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_language = |told: &&str| told.split('-').all(is_tag) && told.split('-').next().is_some_and(is_first);
+    told.filter(is_language).unwrap_or("und")
+}
+
+/// What a set is for. The schema wants it after the label.
 fn role(writer: &mut Xml, value: &str) -> io::Result<()> {
     writer
         .create_element("Role")
@@ -300,5 +310,10 @@ mod tests {
         let text = manifest_of(Segments::each(None, "v/{n}", [4_000_000]));
         assert!(text.contains("<Label>&lt;&amp;&gt; </Label>"), "{text}");
         assert!(text.contains(r#"lang="und""#), "{text}");
+        let (label, role) = (text.find("<Label>"), text.find("<Role "));
+        assert!(label < role && label.is_some(), "{text}");
+        let told = ["de", "pt-BR", "zh-Hans-TW", "eng", "English (US)", "d\u{e9}", "", "1"];
+        let found = told.map(|told| language(Some(told)));
+        assert_eq!(found, ["de", "pt-BR", "zh-Hans-TW", "eng", "und", "und", "und", "und"]);
     }
 }
