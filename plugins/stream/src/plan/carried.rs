@@ -19,7 +19,7 @@ const MARGIN_US: i64 = 100_000;
 /// The least sound that makes a segment: a few packets.
 const LEAST_US: i64 = 200_000;
 /// How many frames of the whole may be there that its length does not tell of: those that prime the decoder, and the last.
-const SPARE_FRAMES: i64 = 3;
+const SPARE_FRAMES: i64 = 8;
 
 /// Where sound has its place.
 pub struct Place<'a> {
