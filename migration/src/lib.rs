@@ -10,6 +10,7 @@ mod m20261121_000006_keyframes;
 mod m20261121_000010_edit;
 mod m20261121_000011_organize;
 mod m20261121_000020_operations;
+mod m20261121_000030_trust;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_edit::Migration),
             Box::new(m20261121_000011_organize::Migration),
             Box::new(m20261121_000020_operations::Migration),
+            Box::new(m20261121_000030_trust::Migration),
         ]
     }
 }
