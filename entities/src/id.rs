@@ -258,6 +258,8 @@ ids! {
     SavedFilterId, SavedFilter, "flt", "saved filter";
     /// A field that people defined for items.
     CustomFieldId, CustomField, "cfd", "custom field";
+    /// A link that shows something to whoever has it.
+    ShareLinkId, ShareLink, "shr", "share link";
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub struct Model {
     /// SHA-256 of the cookie's token.
     pub token_hash: Vec<u8>,
     pub user_agent: Option<String>,
+    /// Where it was begun from, as far as is known.
+    pub address: Option<String>,
     pub created_at: i64,
     pub seen_at: i64,
     pub expires_at: i64,

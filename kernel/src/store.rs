@@ -57,6 +57,11 @@ pub struct StoreConfig {
     pub observer: Option<Observer>,
 }
 
+/// The file of the embedded database in the data directory.
+pub const EMBEDDED_FILE: &str = "vitagraph.db";
+/// Its log: what has been written and is not in the file yet.
+pub const EMBEDDED_LOG: &str = "vitagraph.db-wal";
+
 /// Sees statements.
 #[derive(Clone)]
 pub struct Observer(pub Arc<dyn Fn(&Statement) + Send + Sync>);
@@ -83,7 +88,7 @@ impl StoreConfig {
 
     /// The embedded database in a data directory.
     pub fn embedded(data: &Path) -> Self {
-        Self::new(format!("sqlite://{}?mode=rwc", data.join("vitagraph.db").display()))
+        Self::new(format!("sqlite://{}?mode=rwc", data.join(EMBEDDED_FILE).display()))
     }
 }
 

@@ -10,7 +10,8 @@ mod m20261121_000006_keyframes;
 mod m20261121_000010_edit;
 mod m20261121_000011_organize;
 mod m20261121_000020_operations;
-mod m20261121_000030_subtitle_files;
+mod m20261121_000030_trust;
+mod m20261121_000031_subtitle_files;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,7 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_edit::Migration),
             Box::new(m20261121_000011_organize::Migration),
             Box::new(m20261121_000020_operations::Migration),
-            Box::new(m20261121_000030_subtitle_files::Migration),
+            Box::new(m20261121_000030_trust::Migration),
+            Box::new(m20261121_000031_subtitle_files::Migration),
         ]
     }
 }

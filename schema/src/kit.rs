@@ -11,6 +11,7 @@ pub mod keyset;
 pub mod listing;
 pub mod loader;
 pub mod maybe;
+pub mod newest;
 pub mod page;
 pub mod position;
 pub mod range;

@@ -19,6 +19,7 @@ pub mod node;
 pub mod person;
 pub mod saved;
 pub mod search;
+pub mod share;
 pub mod studio;
 pub mod system;
 pub mod tag;
@@ -46,6 +47,8 @@ pub struct Query(
     edit::queries::EditQuery,
     job::JobQuery,
     user::UserQuery,
+    user::devices::SessionQuery,
+    share::queries::ShareQuery,
     system::SystemQuery,
 );
 
@@ -64,6 +67,9 @@ pub struct Mutation(
     saved::mutations::SavedFilterMutation,
     job::JobMutation,
     user::UserMutation,
+    user::devices::SessionMutation,
+    user::proof::SecondFactorMutation,
+    share::mutations::ShareMutation,
     system::SystemMutation,
 );
 

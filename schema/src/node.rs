@@ -31,9 +31,13 @@ use crate::{
     },
     person::types::Person,
     saved::types::SavedFilter,
+    share::types::ShareLink,
     studio::types::Studio,
     tag::types::Tag,
-    user::types::{ApiToken, User},
+    user::{
+        devices::Session,
+        types::{ApiToken, User},
+    },
 };
 
 /// Anything with an id.
@@ -88,6 +92,10 @@ pub enum Node {
     User(User),
     /// An API token.
     ApiToken(ApiToken),
+    /// A browser that is signed in.
+    Session(Session),
+    /// A link that shows something to whoever has it.
+    ShareLink(ShareLink),
 }
 
 /// Anything by its id.
@@ -181,6 +189,8 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
             .map(|row| Node::CustomField(CustomField { row })),
         GlobalId::Job(id) => crate::job::node(cx, id).await?.map(Node::Job),
         GlobalId::User(id) => crate::user::queries::node(cx, id).await?.map(Node::User),
+        GlobalId::Session(id) => crate::user::devices::node(cx, id).await?.map(Node::Session),
+        GlobalId::ShareLink(id) => crate::share::queries::node(cx, id).await?.map(Node::ShareLink),
         GlobalId::ApiToken(id) => crate::user::queries::api_token_node(cx, id).await?.map(Node::ApiToken),
         // These have no type in the API, or one that only its plugin knows.
         _ => None,

@@ -1,13 +1,17 @@
-//! Accounts, sessions and API tokens: who may do what, and how that is proved.
+//! Accounts, their second factors, sessions and API tokens: who may do what, and how that is proved.
 
 pub mod authenticator;
 pub mod codes;
+pub mod devices;
 mod inputs;
 pub mod mutations;
+pub mod one_time;
 pub mod password;
+pub mod proof;
 pub mod queries;
 pub mod rules;
-mod secret;
+pub mod second_factor;
+pub(crate) mod secret;
 pub mod sessions;
 mod throttle;
 pub mod types;

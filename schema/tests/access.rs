@@ -25,9 +25,9 @@ use schema::{
     SharedCaches,
     kit::access::{Access, Via, Viewer},
     user::{
-        authenticator::{Authenticator, SignInError},
+        authenticator::{Authenticator, Credentials, SignInError},
         rules::{self, NewUser, UserChanges},
-        sessions::{self, NewToken},
+        sessions::{self, Device, NewToken},
     },
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
@@ -126,7 +126,7 @@ impl World {
     async fn sign_in(&self, name: &str) -> (String, Viewer) {
         let signed_in = self
             .authenticator()
-            .sign_in(&self.kernel, name, secret(PASSWORD), None, None)
+            .sign_in(&self.kernel, credentials(name, PASSWORD), Device::default())
             .await
             .unwrap();
         (signed_in.secret.expose_secret().to_owned(), signed_in.viewer)
@@ -160,6 +160,14 @@ impl World {
                 Err(code.map_or_else(|| error.message.clone(), |code| code.to_string().replace('"', "")))
             }
         }
+    }
+}
+
+fn credentials(name: &str, password: &str) -> Credentials {
+    Credentials {
+        name: name.to_owned(),
+        password: secret(password),
+        code: None,
     }
 }
 
@@ -238,7 +246,7 @@ on_both! {
         let guess = |password: &'static str| {
             let authenticator = world.authenticator();
             let kernel = world.kernel.clone();
-            async move { authenticator.sign_in(&kernel, "ada", secret(password), None, None).await }
+            async move { authenticator.sign_in(&kernel, credentials("ada", password), Device::default()).await }
         };
         for _ in 0..4 {
             assert!(matches!(guess("wrong horse").await, Err(SignInError::Refused(_))));

@@ -6,14 +6,13 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use kernel::store::EMBEDDED_FILE;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use crate::{
     data_dir::{self, DataLock},
     settings::Settings,
 };
-
-const NAME: &str = "vitagraph.db";
 
 /// Copies the database to a new file, consistent and compact, while servers use it. It has everything but what can be
 /// made again: pictures and renditions. Gives its size in bytes.
@@ -27,7 +26,7 @@ pub async fn back_up(settings: &Settings, target: &Path) -> anyhow::Result<u64> 
         "{} is there already; a backup replaces nothing",
         target.display()
     );
-    let source = settings.data.join(NAME);
+    let source = settings.data.join(EMBEDDED_FILE);
     ensure!(source.exists(), "there is no database in {}", settings.data.display());
     let part = beside(target, ".part")?;
     let _ = fs::remove_file(&part);
@@ -54,13 +53,13 @@ pub async fn restore(settings: &Settings, source: &Path) -> anyhow::Result<Optio
         bail!("vitagraph{holder} uses {}; stop it first", data.display());
     };
     must_be_backup(source).await?;
-    let part = data.join(format!("{NAME}.part"));
+    let part = data.join(format!("{EMBEDDED_FILE}.part"));
     fs::copy(source, &part).with_context(|| format!("copying {} to {}", source.display(), part.display()))?;
     File::open(&part)?
         .sync_all()
         .with_context(|| format!("writing {}", part.display()))?;
     let moved = set_aside(&data)?;
-    let place = data.join(NAME);
+    let place = data.join(EMBEDDED_FILE);
     fs::rename(&part, &place).with_context(|| format!("putting the backup at {}", place.display()))?;
     sync_folder(&place)?;
     Ok(moved)
@@ -120,7 +119,7 @@ async fn open(path: &Path, mode: &str) -> anyhow::Result<DatabaseConnection> {
 
 /// Moves the present database with its log out of the way.
 fn set_aside(data: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let place = data.join(NAME);
+    let place = data.join(EMBEDDED_FILE);
     if !place.exists() {
         return Ok(None);
     }

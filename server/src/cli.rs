@@ -165,6 +165,11 @@ enum UserCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Let an account that has lost its second factor sign in by its password alone
+    RemoveSecondFactor {
+        /// Its name
+        name: String,
+    },
     /// List accounts: name, role, state
     List,
 }
@@ -305,6 +310,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 name,
                 password_stdin: _,
             }) => account::set_password(open(&settings).await?, &name).await,
+            Command::User(UserCommand::RemoveSecondFactor { name }) => {
+                account::remove_second_factor(open(&settings).await?, &name).await
+            }
             Command::User(UserCommand::List) => account::list(open(&settings).await?).await,
             Command::Token(TokenCommand::Create { user, name, scopes }) => {
                 let scope = scopes.into_iter().max().unwrap_or(Scope::View);

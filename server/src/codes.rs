@@ -12,5 +12,6 @@ kernel::codes! {
     QUERY_TOO_LARGE = "QUERY_TOO_LARGE", Invalid, "The document is longer, deeper or costs more than is allowed.";
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND", Invalid, "No document is stored under this hash; send its text once.";
     PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH", Invalid, "The text does not have the hash it was sent with.";
+    PROFILE_RUNNING = "PROFILE_RUNNING", Conflict, "A profile is being made; one at a time.";
     NO_SUCH_ROUTE = "NO_SUCH_ROUTE", NotFound, "Nothing is served at this path.";
 }

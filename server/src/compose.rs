@@ -13,6 +13,7 @@ use kernel::{
     jobs::{JobTable, Jobs},
     parts::Parts,
     plugin::{Hooks, Kernel, Plugin},
+    seal::Sealer,
     signing::Signer,
     store::Store,
     telemetry::Metrics,
@@ -107,6 +108,8 @@ impl Base {
             parts: Parts::default(),
             data_dir: Arc::new(data),
         };
+        // Better now than when the first secret is needed.
+        Sealer::of(&kernel).context("reading the key that seals secrets")?;
         if let Some(config) = engine {
             let quarantine = Arc::new(QuarantineTable::new(kernel.store.clone()));
             let engine = Engine::start(config, quarantine)

@@ -8,7 +8,9 @@ pub mod graphql;
 pub mod health;
 pub mod origin;
 pub mod problem;
+pub mod profile;
 pub mod setup_code;
+pub mod share;
 
 use std::{
     sync::{
@@ -165,6 +167,8 @@ pub fn router(edge: &Edge) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .merge(auth::routes())
+        .merge(share::routes())
+        .merge(profile::routes())
         .with_state(edge.clone());
     let admit = axum::middleware::from_fn_with_state(edge.clone(), auth::admit);
     let accounts = edge.plugins.account_routes(&edge.kernel).layer(admit);

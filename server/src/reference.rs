@@ -220,6 +220,7 @@ pub fn all_codes(base: &Base) -> Vec<&'static Code> {
         schema::edit::codes::ALL,
         schema::library::codes::ALL,
         schema::media::codes::ALL,
+        schema::share::codes::ALL,
         schema::user::codes::ALL,
         codes::ALL,
     ];

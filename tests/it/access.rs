@@ -17,11 +17,16 @@ use tests::{client::Client, on_both, server::TestServer};
 const PUBLIC: &[&str] = &["viewer"];
 /// Mutations that a viewer may call: what is the viewer's own.
 const VIEWER_MAY: &[&str] = &[
+    "beginSecondFactor",
     "bulkUpdateMedia",
+    "confirmSecondFactor",
     "createApiToken",
     "deleteSavedFilter",
     "recordView",
+    "removeSecondFactor",
     "revokeApiToken",
+    "revokeOtherSessions",
+    "revokeSession",
     "saveFilter",
     "saveProgress",
     "undo",
@@ -29,7 +34,7 @@ const VIEWER_MAY: &[&str] = &[
     "updateUser",
 ];
 /// Queries that need more than a viewer.
-const VIEWER_MAY_NOT_SEE: &[&str] = &["autoTagPreview", "edits", "users"];
+const VIEWER_MAY_NOT_SEE: &[&str] = &["autoTagPreview", "edits", "nameRulePreview", "shareLinks", "users"];
 
 /// The SDL's types, and how to write a call of each root field.
 struct Calls {
@@ -200,7 +205,7 @@ on_both! {
         for (route, path, class) in ROUTES {
             ensure!(declared.contains(*route), "there is no route {route} any more");
             for (who, client) in [("nobody", server.anonymous()), ("a viewer", server.viewer()), ("an administrator", server.admin())] {
-let method = if [Class::Post, Class::Account].contains(class) { "POST" } else { "GET" };
+                let method = if [Class::Post, Class::AdminPost, Class::Account].contains(class) { "POST" } else { "GET" };
                 let status = client.request(method, path)?.send().await?.status().as_u16();
                 let expected: &[u16] = match (class, who) {
                     (Class::Public, _) => &[200],
@@ -208,9 +213,10 @@ let method = if [Class::Post, Class::Account].contains(class) { "POST" } else { 
                     (Class::Post, _) => &[403],
                     (Class::GraphQl, _) => &[400],
                     (Class::Signed, _) => &[403],
-                    (Class::Admin | Class::Account, "nobody") => &[401],
-                    (Class::Admin, "a viewer") => &[403],
-                    (Class::Admin, _) => &[200],
+                    (Class::Link, _) => &[404],
+                    (Class::Admin | Class::AdminPost | Class::Account, "nobody") => &[401],
+                    (Class::Admin | Class::AdminPost, "a viewer") => &[403],
+                    (Class::Admin | Class::AdminPost, _) => &[200],
                     (Class::Account, _) => &[400, 403, 404, 405, 412],
                 };
                 ensure!(expected.contains(&status), "{path} answered {who} with {status}, not {expected:?}");
@@ -237,10 +243,23 @@ let method = if [Class::Post, Class::Account].contains(class) { "POST" } else { 
         let filter = "mutation($input: SaveFilterInput!) { saveFilter(input: $input) { savedFilter { id } } }";
         let filter = anna.query(filter, json!({ "input": { "name": "mine", "filter": {} } })).await?;
         let viewer = anna.query("{ viewer { id } }", json!({})).await?;
+        let sign_in = json!({ "name": "viewer", "password": "correct horse battery" });
+        let signed_in = server.anonymous().request("POST", "/auth/sign-in")?.header("x-requested-with", "vitagraph").json(&sign_in).send().await?;
+        ensure!(signed_in.status() == 200, "{signed_in:?}");
+        let session = anna.query("{ sessions(first: 1) { nodes { id } } }", json!({})).await?;
+        let share = "mutation($input: CreateShareLinkInput!) { createShareLink(input: $input) { shareLink { id } } }";
+        let share = server.editor().query(share, json!({ "input": { "mediaId": media, "name": "mine" } })).await?;
+        let begin = server.editor().request("POST", "/uploads")?.header("tus-resumable", "1.0.0").header("upload-length", "9");
+        let upload = begin.send().await?;
+        let upload = upload.headers().get("location").and_then(|at| at.to_str().ok()?.rsplit('/').next().map(str::to_owned));
+        let upload = json!(upload.context("an upload")?);
         let theirs = [
             &token["createApiToken"]["apiToken"]["id"],
             &filter["saveFilter"]["savedFilter"]["id"],
             &viewer["viewer"]["id"],
+            &session["sessions"]["nodes"][0]["id"],
+            &share["createShareLink"]["shareLink"]["id"],
+            &upload,
         ];
         let own = "{ viewer { id name role } apiTokens(first: 50) { nodes { id name revokedAt } } savedFilters { id name }
             media(first: 1) { nodes { id viewCount isFavorite lastViewedAt ... on Video { resumePosition } } } }";
@@ -259,6 +278,8 @@ let method = if [Class::Post, Class::Account].contains(class) { "POST" } else { 
                 }
             }
         }
+        let head = bert.request("HEAD", &format!("/uploads/{}", upload.as_str().unwrap_or_default()))?.header("tus-resumable", "1.0.0");
+        ensure!([403, 404].contains(&head.send().await?.status().as_u16()), "another's upload is told of");
         let tokens = "query($id: ID!) { apiTokens(userId: $id, first: 9) { totalCount nodes { id } } }";
         let seen = bert.query(tokens, json!({ "id": theirs[2] })).await?;
         ensure!(seen["apiTokens"] == json!({ "totalCount": 0, "nodes": [] }), "{seen:#}");
@@ -284,8 +305,12 @@ enum Class {
     GraphQl,
     /// A refusal: its URL must be signed.
     Signed,
+    /// Nothing: only who has the secret in its path finds what is there.
+    Link,
     /// An answer for administrators.
     Admin,
+    /// The same, by a request that may change something.
+    AdminPost,
     /// An answer for accounts.
     Account,
 }
@@ -299,10 +324,16 @@ const ROUTES: &[(&str, &str, Class)] = &[
     ("/healthz", "/healthz", Class::Public),
     ("/readyz", "/readyz", Class::Public),
     ("/metrics", "/metrics", Class::Admin),
+    ("/admin/profile/cpu", "/admin/profile/cpu?seconds=1", Class::AdminPost),
     ("/auth/state", "/auth/state", Class::Public),
     ("/auth/setup", "/auth/setup", Class::Post),
     ("/auth/sign-in", "/auth/sign-in", Class::Post),
     ("/auth/sign-out", "/auth/sign-out", Class::Post),
+    (
+        "/share/{token}",
+        "/share/vgl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        Class::Link,
+    ),
     (
         "/file/{file_id}/{filename}",
         "/p/stream/file/fil_0000000000000/a.mp4",
@@ -327,7 +358,7 @@ const ROUTES: &[(&str, &str, Class)] = &[
 ];
 
 /// Fields that use no account's things by the ids they are given.
-const TAKE_ANY_ID: &[&str] = &["apiTokens"];
+const TAKE_ANY_ID: &[&str] = &["apiTokens", "sessions"];
 
 /// The paths of `.route(..)` in the sources of the server and its plugins.
 fn declared_routes() -> anyhow::Result<BTreeSet<String>> {

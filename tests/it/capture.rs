@@ -5,6 +5,7 @@
 
 mod camera;
 mod killed;
+mod sealed;
 mod senders;
 
 use std::{path::PathBuf, time::Duration};
@@ -88,9 +89,21 @@ fn n_whole(capture: &Value) -> usize {
     files(capture).iter().filter(|file| !file["endedAt"].is_null()).count()
 }
 
-/// The recordings on the disk, in their order; each is read from its first to its last picture without a complaint. Gives
-/// the pictures of each.
-async fn played(data: &std::path::Path) -> anyhow::Result<Vec<u64>> {
+/// Waits until so many recordings are on the disk.
+async fn left(data: &std::path::Path, wanted: usize) -> anyhow::Result<()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let n = recordings(data)?.len();
+        if n == wanted {
+            return Ok(());
+        }
+        ensure!(tokio::time::Instant::now() < deadline, "{n} recordings and not {wanted}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The recordings on the disk, in their order.
+fn recordings(data: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for folder in std::fs::read_dir(data.join("captures"))? {
         let folder = folder?;
@@ -100,6 +113,13 @@ async fn played(data: &std::path::Path) -> anyhow::Result<Vec<u64>> {
     }
     // The names end in ids, which grow.
     paths.sort_by_key(|path| path.to_string_lossy().rsplit(' ').next().map(str::to_owned));
+    Ok(paths)
+}
+
+/// The recordings on the disk, in their order; each is read from its first to its last picture without a complaint. Gives
+/// the pictures of each.
+async fn played(data: &std::path::Path) -> anyhow::Result<Vec<u64>> {
+    let paths = recordings(data)?;
     let mut counts = Vec::new();
     for path in paths {
         let output = command("ffprobe")
@@ -171,6 +191,18 @@ on_both! {
         let counts = played(&server.server().kernel.data_dir).await?;
         ensure!(counts.len() == files(&done).len() && counts[..2] == [sent, sent], "{sent} were sent, {counts:?} can be seen");
         ensure!(!format!("{done} {found}").contains("hunter2"), "an address was told");
+        server.idle().await?;
+
+        // What is kept no longer goes, the oldest first, and nothing else.
+        let newest = files(&done).last().context("a file")?["size"].as_i64().context("a size")?;
+        let keep = "mutation($input: UpdateCaptureSourceInput!) { updateCaptureSource(input: $input) { captureSource { id } } }";
+        server.ask(keep, json!({ "input": { "id": source, "keepBytes": newest } })).await?;
+        let data = server.server().kernel.data_dir.clone();
+        left(&data, 1).await?;
+        ensure!(played(&data).await? == counts[counts.len() - 1..], "the newest is kept");
+        server.server().kernel.clock.advance(Duration::from_secs(2 * 24 * 3600));
+        server.ask(keep, json!({ "input": { "id": source, "keepBytes": null, "keepDays": 1 } })).await?;
+        left(&data, 0).await?;
         server.idle().await?;
     }
 

@@ -136,6 +136,8 @@ on_both! {
         let mutation = "/graphql?query=mutation%7BcreateTag(input%3A%7Bname%3A%22a%22%7D)%7Btag%7Bid%7D%7D%7D";
         let by_get = admin.request("GET", mutation)?.send().await?;
         ensure!(status(by_get) == 405 && n_tags(&admin).await? == 0, "a mutation by GET");
+        let plain = server.anonymous().request("GET", "/graphql?query=%7B__typename%7D")?.send().await?;
+        ensure!(status(plain) == 405, "a query's text by GET");
         let twice = admin.request("GET", "/graphql?query=%7B__typename%7D&query=%7Bviewer%7Bid%7D%7D")?;
         ensure!(status(twice.send().await?) == 400, "a parameter twice");
         for method in ["PUT", "PATCH", "DELETE", "TRACE"] {

@@ -39,5 +39,6 @@ mod stream;
 mod subscribers;
 mod tidy;
 mod trash;
+mod trust;
 mod upload;
 mod watch;

@@ -13,6 +13,7 @@ use anyhow::{Context, ensure};
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
 use prost::Message;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use crate::kill::process::programs;
@@ -136,6 +137,17 @@ impl Process {
         Ok(code.lines().next().unwrap_or_default().to_owned())
     }
 
+    /// Makes the first account, and signs it in.
+    pub async fn administrator(&self) -> anyhow::Result<Administrator> {
+        let address = self.address().await?;
+        let setup = json!({ "code": self.setup_code()?, "name": "ann", "password": "correct horse" });
+        let request = reqwest::Client::new().post(format!("{address}/auth/setup"));
+        let response = request.header("x-requested-with", "vitagraph").json(&setup).send().await?;
+        let set = response.headers().get("set-cookie").context("a cookie")?.to_str()?;
+        let cookie = set.split(';').next().unwrap_or_default().to_owned();
+        Ok(Administrator { cookie })
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.home.join("log")).unwrap_or_default()).into_owned()
@@ -164,6 +176,30 @@ impl Process {
     pub fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
         let id = rustix::process::Pid::from_child(&self.child);
         Ok(rustix::process::kill_process(id, signal)?)
+    }
+}
+
+/// The browser of the first account, which stays signed in when the server is started anew.
+pub struct Administrator {
+    cookie: String,
+}
+
+impl Administrator {
+    /// The answer's data.
+    pub async fn ask(&self, process: &Process, query: &str, variables: Value) -> anyhow::Result<Value> {
+        let request = reqwest::Client::new().post(format!("{}/graphql", process.address().await?));
+        let request = request.header("x-requested-with", "vitagraph").header("cookie", &self.cookie);
+        let body = json!({ "query": query, "variables": variables });
+        let mut answer: Value = request.json(&body).send().await?.json().await?;
+        ensure!(answer.get("errors").is_none(), "{answer:#}");
+        Ok(answer["data"].take())
+    }
+
+    /// Makes a library over a folder; returns its id.
+    pub async fn library(&self, process: &Process, folder: &Path) -> anyhow::Result<Value> {
+        let make = "mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }";
+        let input = json!({ "input": { "name": "films", "paths": [folder] } });
+        Ok(self.ask(process, make, input).await?["createLibrary"]["library"]["id"].take())
     }
 }
 

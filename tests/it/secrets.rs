@@ -224,6 +224,10 @@ async fn no_secret_comes_out_of_logs_traces_metrics_errors_or_the_database() -> 
     watch.answer("a broken body", request.body(broken).send().await?.text().await?);
     socket(&browser.address, &token).await?;
 
+    let cameras = world.path().join("cameras");
+    fs::create_dir(&cameras)?;
+    hide(&browser, &mut watch, (&token, &session), &cameras).await?;
+
     // A scan, so that there is a file, a signed URL of it, and a trace that goes through a job.
     let library = "mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }";
     let made = browser
@@ -307,6 +311,60 @@ async fn no_secret_comes_out_of_logs_traces_metrics_errors_or_the_database() -> 
         ("the database", &kept),
     ];
     watch.check(answers.chain(rest))
+}
+
+/// What is sealed or hashed in rows: addresses of live sources, second factors, links that are shared.
+async fn hide(
+    browser: &Browser,
+    watch: &mut Watch,
+    (token, session): (&str, &str),
+    folder: &std::path::Path,
+) -> anyhow::Result<()> {
+    let library = "mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }";
+    let input = json!({ "input": { "name": "cameras", "paths": [folder] } });
+    let library = browser.graphql(token, library, input).await?["data"]["createLibrary"]["library"]["id"].take();
+    let (account, key) = (
+        watch.secret("a camera's password", "canaryOfTheCamera"),
+        watch.secret("a camera's key", "canaryOfTheQuery"),
+    );
+    let url = format!("rtsp://ann:{account}@127.0.0.1:9/live?key={key}");
+    let make = "mutation($input: CreateCaptureSourceInput!) { createCaptureSource(input: $input) { captureSource { id address } } }";
+    let input = json!({ "input": { "name": "Front door", "url": url, "libraryId": library } });
+    let made = browser.graphql(token, make, input).await?;
+    let source = &made["data"]["createCaptureSource"]["captureSource"];
+    ensure!(source["address"] == "rtsp://127.0.0.1:9", "{made:#}");
+    let start = "mutation($id: ID!) { startCapture(input: { sourceId: $id }) { capture { id } } }";
+    watch.answer("startCapture", browser.graphql(token, start, json!({ "id": source["id"] })).await?.to_string());
+    let bad = json!({ "input": { "name": "x", "url": format!("gopher://{account}@x/{key}"), "libraryId": library } });
+    watch.answer("a bad address", browser.graphql(token, make, bad).await?.to_string());
+    let look = "{ captureSources(first: 9) { nodes { address lastError captures(first: 9) { nodes { lastError } } } } }";
+    watch.answer("captureSources", browser.graphql(token, look, json!({})).await?.to_string());
+    watch.answer("captureSources", made.to_string());
+
+    let begin = json!({ "query": "mutation { beginSecondFactor(input: { password: \"canary password one\" }) { secret uri } }" });
+    let request = browser.post("/graphql", &begin).header("cookie", format!("vitagraph={session}"));
+    let begun: Value = request.send().await?.json().await?;
+    let secret = begun["data"]["beginSecondFactor"]["secret"].as_str().with_context(|| format!("{begun:#}"))?;
+    watch.secret("the secret of a second factor", secret);
+    let hex = data_encoding::HEXLOWER.encode(&data_encoding::BASE32_NOPAD.decode(secret.as_bytes())?);
+    watch.secret("the secret of a second factor", &hex);
+
+    let make = "mutation($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id } } }";
+    let made = browser.graphql(token, make, json!({ "input": { "name": "shared" } })).await?;
+    let collection = &made["data"]["createCollection"]["collection"]["id"];
+    let password = watch.secret("a link's password", "canary of the link");
+    let share = "mutation($input: CreateShareLinkInput!) { createShareLink(input: $input) { url } }";
+    let input = json!({ "input": { "collectionId": collection, "name": "for aunt", "password": password } });
+    let made = browser.graphql(token, share, input).await?;
+    let url = made["data"]["createShareLink"]["url"].as_str().with_context(|| format!("{made:#}"))?;
+    let link = url.rsplit('/').next().context("a token")?;
+    watch.secret("a link", link);
+    for given in ["canary wrong password of the link", password.as_str()] {
+        let body = json!({ "password": given });
+        let request = browser.http.post(format!("{}{url}", browser.address));
+        watch.answer("a link", request.json(&body).send().await?.text().await?);
+    }
+    Ok(())
 }
 
 /// The scan's request, its mutation, a field, its loads and statements, its job and the work for it are one trace.

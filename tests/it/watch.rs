@@ -13,7 +13,11 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tests::{fixture, on_both, server::TestServer};
 
+use crate::process::Process;
+
 const PATIENCE: Duration = Duration::from_secs(120);
+/// A GIF of one pixel.
+const PICTURE: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 /// Waits until a query's answer is as wanted.
 async fn until(server: &TestServer, query: &str, is_it: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
@@ -127,6 +131,29 @@ on_both! {
         }
     }
 
+    async fn a_library_is_scanned_at_its_times(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let library = server.library("a.jpg 64x48").await?;
+        let set = "mutation($input: SetScanScheduleInput!) { setScanSchedule(input: $input) { scanSchedule { schedule nextAt } } }";
+        let bad = json!({ "input": { "libraryId": library, "schedule": "every day" } });
+        ensure!(server.editor().error_code(set, bad).await? == "BAD_INPUT");
+        let daily = json!({ "input": { "libraryId": library, "schedule": "0 3 * * *" } });
+        ensure!(server.viewer().error_code(set, daily.clone()).await? == "FORBIDDEN");
+        let told = server.editor().query(set, daily).await?;
+        ensure!(told["setScanSchedule"]["scanSchedule"]["nextAt"].as_str().is_some_and(|at| at.contains("T03:00:00")), "{told:#}");
+        // Its time comes.
+        server.server().kernel.clock.advance(Duration::from_secs(24 * 3600));
+        until(&server, "{ media(first: 1) { totalCount } }", |told| told["media"]["totalCount"] == 1).await?;
+        server.idle().await?;
+        let (_, _, n_scans) = sums(&server).await?;
+        ensure!(n_scans == 1, "{n_scans} scans");
+        let told = server.viewer().query("{ scanSchedules { libraryId schedule } }", json!({})).await?;
+        ensure!(told["scanSchedules"] == json!([{ "libraryId": library, "schedule": "0 3 * * *" }]), "{told:#}");
+        server.editor().query(set, json!({ "input": { "libraryId": library, "schedule": null } })).await?;
+        let told = server.viewer().query("{ scanSchedules { libraryId } }", json!({})).await?;
+        ensure!(told["scanSchedules"] == json!([]), "{told:#}");
+    }
+
     async fn what_goes_is_noticed_and_a_watcher_that_died_comes_back(backend: Backend) {
         let (server, base) = world(backend).await?;
         let top = server.media().to_owned();
@@ -146,4 +173,57 @@ on_both! {
         until(&server, present, is(2)).await?;
         watched(&server, 3).await?;
     }
+}
+
+/// The system keeps so many events for who does not listen.
+fn most_events() -> usize {
+    let told = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
+    told.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_events_are_lost_is_found_all_the_same() -> anyhow::Result<()> {
+    let most = most_events();
+    if most > 200_000 {
+        println!("skipped: the system keeps {most} events");
+        return Ok(());
+    }
+    let home = tempfile::tempdir()?;
+    let media = home.path().join("media");
+    fs::create_dir_all(media.join("a"))?;
+    let settings = [
+        ("VITAGRAPH_SCAN_WATCH_SETTLE_SECONDS", "0.3"),
+        ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"),
+    ];
+    let mut process = Process::start(home.path(), &settings)?;
+    let admin = process.administrator().await?;
+    admin.library(&process, &media).await?;
+    let until = async |query: &'static str, is_it: fn(&Value) -> bool| {
+        let begun = Instant::now();
+        while !is_it(&admin.ask(&process, query, json!({})).await?) {
+            ensure!(begun.elapsed() < PATIENCE, "{query}: {}", process.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(())
+    };
+    until(WATCHERS, |told| told["libraryWatchers"][0]["nFolders"] == 2).await?;
+
+    // A server that stands still hears nothing; the queue overflows, and what comes then is told to nobody.
+    process.signal(rustix::process::Signal::STOP)?;
+    let junk = media.join("junk.txt");
+    for _ in 0..most / 2 + 100 {
+        fs::write(&junk, "x")?;
+        fs::remove_file(&junk)?;
+    }
+    fs::create_dir(media.join("a/new"))?;
+    fs::write(media.join("a/new/lost.gif"), PICTURE)?;
+    process.signal(rustix::process::Signal::CONT)?;
+    until("{ media(first: 1) { totalCount } }", |told| told["media"]["totalCount"] == 1).await?;
+    ensure!(process.log().contains("events were lost"), "{}", process.log());
+
+    // The folder that nobody told of is listened to as well.
+    until(WATCHERS, |told| told["libraryWatchers"][0]["nFolders"] == 3).await?;
+    fs::write(media.join("a/new/later.gif"), [PICTURE, b"later"].concat())?;
+    until("{ media(first: 1) { totalCount } }", |told| told["media"]["totalCount"] == 2).await?;
+    process.stop().await
 }

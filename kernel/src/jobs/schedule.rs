@@ -1,10 +1,6 @@
 //! Jobs at set times, without a leader: every node computes the ticks, and the idempotency key lets one win.
 
-use std::str::FromStr;
-
-use croner::Cron;
 use entities::{id::JobScheduleId, job_schedule};
-use jiff::{Timestamp, tz::TimeZone};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::{
@@ -13,30 +9,17 @@ use super::{
     job::{Job, JobTable},
     sql::statement,
 };
-use crate::store::{Durability, Tx};
+use crate::{
+    cron::Pattern,
+    store::{Durability, Tx},
+};
 
-/// Reads a pattern: five fields, or six with seconds first.
-pub(super) fn parse(pattern: &str) -> Result<Cron, JobError> {
-    Cron::from_str(pattern).map_err(|error| JobError::Cron {
+/// Reads a pattern.
+pub(super) fn parse(pattern: &str) -> Result<Pattern, JobError> {
+    Pattern::parse(pattern).map_err(|reason| JobError::Cron {
         pattern: pattern.to_owned(),
-        reason: error.to_string(),
+        reason,
     })
-}
-
-/// The last tick at or before a time.
-fn last_tick(cron: &Cron, at_ms: i64) -> Option<i64> {
-    let at = Timestamp::from_millisecond(at_ms).ok()?.to_zoned(TimeZone::UTC);
-    cron.find_previous_occurrence(&at, true)
-        .ok()
-        .map(|tick| tick.timestamp().as_millisecond())
-}
-
-/// The first tick after a time.
-fn next_tick(cron: &Cron, after_ms: i64) -> Option<i64> {
-    let after = Timestamp::from_millisecond(after_ms).ok()?.to_zoned(TimeZone::UTC);
-    cron.find_next_occurrence(&after, false)
-        .ok()
-        .map(|tick| tick.timestamp().as_millisecond())
 }
 
 impl Jobs {
@@ -93,14 +76,14 @@ impl Jobs {
             if schedule.is_paused || !table.kinds.contains_key(schedule.kind.as_str()) {
                 continue;
             }
-            let (cron, job) = match (parse(&schedule.cron), serde_json::from_str::<NewJob>(&schedule.job)) {
-                (Ok(cron), Ok(job)) => (cron, job),
+            let (pattern, job) = match (parse(&schedule.cron), serde_json::from_str::<NewJob>(&schedule.job)) {
+                (Ok(pattern), Ok(job)) => (pattern, job),
                 _ => {
                     tracing::error!(schedule = schedule.name, "a schedule cannot be read and is left out");
                     continue;
                 }
             };
-            if let Some(tick) = last_tick(&cron, now).filter(|tick| *tick > schedule.last_tick) {
+            if let Some(tick) = pattern.last_until(now).filter(|tick| *tick > schedule.last_tick) {
                 let tx = store.begin(Durability::Normal).await?;
                 let key = format!("schedule:{}:{tick}", schedule.id);
                 self.insert(&tx, job.with_key(key)).await?;
@@ -109,7 +92,7 @@ impl Jobs {
                     .await?;
                 tx.commit().await?;
             }
-            if let Some(tick) = next_tick(&cron, now) {
+            if let Some(tick) = pattern.next_after(now) {
                 next = Some(next.map_or(tick, |earlier: i64| earlier.min(tick)));
             }
         }

@@ -1,11 +1,10 @@
 //! Begins captures that are due, and removes what has been kept as long as its source's rule says.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use croner::Cron;
 use entities::id::{CaptureId, CapturePartId, CaptureSourceId, JobId};
-use jiff::{Timestamp, tz::TimeZone};
 use kernel::{
+    cron::Pattern,
     error::Failure,
     events::FilesAdded,
     jobs::{Enqueue, Priority},
@@ -61,7 +60,7 @@ async fn begin(kernel: &Kernel, sources: &mut [Source], n: u32) {
         let tick = source
             .schedule
             .as_deref()
-            .and_then(|pattern| next_tick(pattern, source.last_tick));
+            .and_then(|pattern| Pattern::parse(pattern).ok()?.next_after(source.last_tick));
         let is_due = tick.is_some_and(|tick| tick <= now);
         let is_wanted = source.is_continuous && n.is_multiple_of(AGAIN);
         if !is_due && !is_wanted {
@@ -77,14 +76,6 @@ async fn begin(kernel: &Kernel, sources: &mut [Source], n: u32) {
             Err(error) => tracing::warn!(source = %source.id, %error, "a capture that is due could not begin"),
         }
     }
-}
-
-/// The first time of a pattern after another, both in milliseconds.
-pub fn next_tick(pattern: &str, after_ms: i64) -> Option<i64> {
-    let after = Timestamp::from_millisecond(after_ms).ok()?.to_zoned(TimeZone::UTC);
-    let cron = Cron::from_str(pattern).ok()?;
-    let next = cron.find_next_occurrence(&after, false).ok()?;
-    Some(next.timestamp().as_millisecond())
 }
 
 /// Begins a capture of a source, for so many seconds or until it is stopped.
@@ -192,16 +183,4 @@ pub async fn is_live(kernel: &Kernel, source: CaptureSourceId) -> Result<bool, F
     Ok(!sql::rows(kernel.store.reader(), text, [source.0.into()])
         .await?
         .is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_tick;
-
-    #[test]
-    fn ticks_are_those_of_the_pattern_in_utc() {
-        let noon = 1_795_262_400_000;
-        assert_eq!(next_tick("*/15 * * * *", noon), Some(noon + 15 * 60_000));
-        assert_eq!(next_tick("not a pattern", noon), None);
-    }
 }

@@ -7,6 +7,7 @@ kernel::codes! {
     DISABLED = "CAPTURE_DISABLED", Conflict, "The source is disabled; enable it first.";
     IN_USE = "CAPTURE_IN_USE", Conflict, "The source is being captured; stop that first.";
     REFUSED = "CAPTURE_REFUSED", Forbidden, "The address of the source is none that this server may connect to.";
+    SEALED = "CAPTURE_SEALED", Conflict, "The address of the source was sealed with another key; give it again.";
     UNREACHABLE = "CAPTURE_UNREACHABLE", Unavailable, "The source does not answer, or sends nothing.";
     UNSUPPORTED = "CAPTURE_UNSUPPORTED", Conflict, "What the source sends cannot be kept as it is.";
     NO_ENGINE = "CAPTURE_NO_ENGINE", Unavailable, "The media engine is not running.";

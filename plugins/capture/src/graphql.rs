@@ -3,13 +3,12 @@
 pub mod loader;
 pub mod types;
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject, Subscription};
-use croner::Cron;
 use entities::id::{CaptureId, CaptureSourceId, LibraryId};
 use futures_util::{Stream, StreamExt, stream};
-use kernel::{egress::target::Target, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability};
+use kernel::{cron::Pattern, egress::target::Target, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability};
 use schema::{
     job::types::Job,
     kit::{
@@ -25,7 +24,7 @@ use schema::{
 use tokio_stream::wrappers::WatchStream;
 
 use self::types::{Capture, CaptureSource, CaptureState};
-use crate::{Capture as Plugin, clock, code, row};
+use crate::{Capture as Plugin, clock, code, row, secret};
 
 /// The longest name of a source.
 const MAX_NAME: usize = 200;
@@ -41,7 +40,7 @@ pub struct CaptureQuery;
 /// What can be read of captures.
 #[Object]
 impl CaptureQuery {
-    /// Live sources that can be captured, the oldest first. Their addresses are secret: nobody can read them again.
+    /// Live sources that can be captured, the oldest first. The secret parts of their addresses cannot be read again.
     #[graphql(
         guard = "Needs::View",
         complexity = "limits::page_cost(first, last, child_complexity)"
@@ -147,6 +146,7 @@ pub struct CreateCaptureSourceInput {
     name: String,
     /// Its address: `http://` or `https://` of a stream or of an HLS playlist, or `rtsp://`, with an account if it needs one.
     /// What is not on the public internet must be allowed by the settings.
+    #[graphql(secret)]
     url: String,
     /// Where recordings go.
     library_id: ID,
@@ -179,6 +179,7 @@ pub struct UpdateCaptureSourceInput {
     /// Another name.
     name: Option<String>,
     /// Another address.
+    #[graphql(secret)]
     url: Option<String>,
     /// Where recordings go from now on.
     library_id: Option<ID>,
@@ -273,7 +274,7 @@ async fn check(kernel: &Kernel, source: &row::Source) -> Result<(), Failure> {
         return Err(Failure::field("input.name", format!("1 to {MAX_NAME} characters")));
     }
     if let Some(pattern) = &source.schedule
-        && let Err(error) = Cron::from_str(pattern)
+        && let Err(error) = Pattern::parse(pattern)
     {
         return Err(Failure::field("input.schedule", format!("not a cron pattern: {error}")));
     }
@@ -306,11 +307,11 @@ fn duration(seconds: Option<i32>) -> Result<(), Failure> {
     }
 }
 
-/// An address that may be tried; what it resolves to is looked at when it is.
-fn address(url: &str) -> Result<String, Failure> {
+/// An address that may be tried, sealed and as it is shown; what it resolves to is looked at when it is.
+fn address(kernel: &Kernel, source: CaptureSourceId, url: &str) -> Result<(String, String), Failure> {
     let url = url.trim();
     match Target::parse(url) {
-        Ok(_) => Ok(url.to_owned()),
+        Ok(target) => Ok((secret::seal(kernel, source, url)?, target.to_string())),
         Err(error) => Err(Failure::field("input.url", error.to_string())),
     }
 }
@@ -326,9 +327,11 @@ async fn write(cx: &Context<'_>, source: row::Source, address: Option<&str>) -> 
 }
 
 async fn create(cx: &Context<'_>, input: CreateCaptureSourceInput) -> Result<CaptureSource, Failure> {
-    let address = address(&input.url)?;
+    let id = CaptureSourceId::new();
+    let (address, shown) = address(cx.data_unchecked::<Kernel>(), id, &input.url)?;
     let source = row::Source {
-        id: CaptureSourceId::new(),
+        id,
+        shown,
         library: parse::<LibraryId>(&input.library_id, "input.libraryId")?,
         name: input.name.trim().to_owned(),
         is_enabled: input.is_enabled.unwrap_or(true),
@@ -345,8 +348,16 @@ async fn create(cx: &Context<'_>, input: CreateCaptureSourceInput) -> Result<Cap
 
 async fn update(cx: &Context<'_>, input: UpdateCaptureSourceInput) -> Result<CaptureSource, Failure> {
     let id = parse::<CaptureSourceId>(&input.id, "input.id")?;
-    let mut source = source(cx.data_unchecked::<Kernel>(), id).await?;
-    let address = input.url.as_deref().map(address).transpose()?;
+    let kernel = cx.data_unchecked::<Kernel>();
+    let mut source = source(kernel, id).await?;
+    let address = match &input.url {
+        Some(url) => {
+            let (address, shown) = address(kernel, id, url)?;
+            source.shown = shown;
+            Some(address)
+        }
+        None => None,
+    };
     if let Some(library) = &input.library_id {
         source.library = parse::<LibraryId>(library, "input.libraryId")?;
     }

@@ -3,7 +3,7 @@
 //! `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
 //! back into a file, the row first, so that a killed server loses less than a second, `jobs::record` keeps a capture going
 //! through gaps, `clock` begins those that are due and ends what has been kept long enough, `link` tells which items they
-//! have become. Addresses of sources are secrets: nothing here shows or logs one.
+//! have become. Addresses of sources are secrets: `secret` seals them, and nothing here shows or logs one.
 
 mod clock;
 mod code;
@@ -16,6 +16,7 @@ mod part;
 mod place;
 mod repair;
 mod row;
+mod secret;
 mod source;
 
 use std::{sync::Arc, time::Duration};
@@ -102,7 +103,10 @@ impl Plugin for Capture {
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(migrations::m20261121_000001_capture::Migration)]
+        vec![
+            Box::new(migrations::m20261121_000001_capture::Migration),
+            Box::new(migrations::m20261121_000002_shown::Migration),
+        ]
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
@@ -126,7 +130,10 @@ impl Plugin for Capture {
         let (ticking, linking) = (kernel.clone(), kernel);
         let desk = Arc::clone(&self.desk);
         vec![
-            Service::new("capture.clock", move |stop| clock::run(ticking, desk, stop)),
+            Service::new("capture.clock", move |stop| async move {
+                secret::seal_all(&ticking).await;
+                clock::run(ticking, desk, stop).await;
+            }),
             Service::new("capture.link", move |stop| link::catch_up(linking, stop)),
         ]
     }

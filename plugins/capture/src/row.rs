@@ -1,4 +1,4 @@
-//! Rows of sources, captures, their files and gaps. The address of a source is read by [`address`] alone.
+//! Rows of sources, captures, their files and gaps. The address of a source is in its row sealed; see `secret`.
 
 use entities::id::{CaptureGapId, CaptureId, CapturePartId, CaptureSourceId, JobId, LibraryId};
 use kernel::sql;
@@ -46,6 +46,8 @@ pub struct Source {
     pub library: LibraryId,
     /// Its name.
     pub name: String,
+    /// Where it is, without account, path and query.
+    pub shown: String,
     /// Whether it may be captured.
     pub is_enabled: bool,
     /// Whether it is always captured.
@@ -65,7 +67,7 @@ pub struct Source {
 }
 
 const SOURCE: &str = "id, library_id, name, is_enabled, is_continuous, schedule, duration_s, keep_days, keep_bytes, \
-    last_error, last_tick";
+    last_error, last_tick, shown";
 
 /// All sources, or one.
 pub async fn sources<C: ConnectionTrait>(db: &C, id: Option<CaptureSourceId>) -> Result<Vec<Source>, DbErr> {
@@ -92,16 +94,17 @@ fn source(row: &QueryResult) -> Result<Source, DbErr> {
         keep_bytes: row.try_get_by_index(8)?,
         last_error: row.try_get_by_index(9)?,
         last_tick: row.try_get_by_index(10)?,
+        shown: row.try_get_by_index(11)?,
     })
 }
 
-/// The address of a source, which is secret.
+/// The address of a source as it is in its row: sealed, or as old versions wrote it.
 pub async fn address<C: ConnectionTrait>(db: &C, id: CaptureSourceId) -> Result<Option<String>, DbErr> {
     let rows = sql::rows(db, "select address from capture_source where id = $1", [id.0.into()]).await?;
     rows.first().map(|row| row.try_get_by_index(0)).transpose()
 }
 
-/// Writes a source: a new one with its address, or over a known one, whose address stays where none is given.
+/// Writes a source: a new one with its sealed address, or over a known one, whose address stays where none is given.
 pub async fn write_source<C: ConnectionTrait>(
     db: &C,
     source: &Source,
@@ -109,14 +112,14 @@ pub async fn write_source<C: ConnectionTrait>(
     now: i64,
 ) -> Result<(), DbErr> {
     let text = "insert into capture_source (id, library_id, name, address, is_enabled, is_continuous, schedule, duration_s, \
-        keep_days, keep_bytes, last_tick, created_at, updated_at) \
-        values ($1, $2, $3, coalesce($4, ''), $5, $6, $7, $8, $9, $10, $11, $11, $11) \
+        keep_days, keep_bytes, last_tick, created_at, updated_at, shown) \
+        values ($1, $2, $3, coalesce($4, ''), $5, $6, $7, $8, $9, $10, $11, $11, $11, $12) \
         on conflict (id) do update set library_id = excluded.library_id, name = excluded.name, \
         address = coalesce($4, capture_source.address), is_enabled = excluded.is_enabled, \
         is_continuous = excluded.is_continuous, schedule = excluded.schedule, duration_s = excluded.duration_s, \
         keep_days = excluded.keep_days, keep_bytes = excluded.keep_bytes, last_tick = excluded.last_tick, \
-        updated_at = excluded.updated_at";
-    let values: [Value; 11] = [
+        updated_at = excluded.updated_at, shown = excluded.shown";
+    let values: [Value; 12] = [
         source.id.0.into(),
         source.library.0.into(),
         source.name.clone().into(),
@@ -128,8 +131,28 @@ pub async fn write_source<C: ConnectionTrait>(
         source.keep_days.into(),
         source.keep_bytes.into(),
         now.into(),
+        source.shown.clone().into(),
     ];
     sql::execute(db, text, values).await?;
+    Ok(())
+}
+
+/// Sources whose address is as old versions wrote it.
+pub async fn unsealed<C: ConnectionTrait>(db: &C) -> Result<Vec<(CaptureSourceId, String)>, DbErr> {
+    let rows = sql::rows(db, "select id, address from capture_source where shown = ''", []).await?;
+    let read = |row: &QueryResult| Ok((CaptureSourceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?));
+    rows.iter().map(read).collect()
+}
+
+/// Replaces the address of a source by itself sealed.
+pub async fn set_address<C: ConnectionTrait>(
+    db: &C,
+    id: CaptureSourceId,
+    sealed: String,
+    shown: String,
+) -> Result<(), DbErr> {
+    let text = "update capture_source set address = $2, shown = $3 where id = $1";
+    sql::execute(db, text, [id.0.into(), sealed.into(), shown.into()]).await?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use schema::{
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 
-use crate::{Scan, ScanOptions, failures, report, watch::Mode};
+use crate::{Scan, ScanOptions, failures, report, schedule, watch::Mode};
 
 impl Surface for Scan {
     type Query = ScanQuery;
@@ -69,6 +69,14 @@ impl ScanQuery {
         let job = parse::<JobId>(&job_id, "jobId").graphql()?;
         let report = report::read(cx.data::<Kernel>()?.store.reader(), job).await.graphql()?;
         Ok(report.map(|(library, report)| ScanReport::of(job, library, report)))
+    }
+
+    /// When libraries are scanned by themselves; a library without a schedule is not among them.
+    #[graphql(guard = "Needs::View")]
+    async fn scan_schedules(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<ScanSchedule>> {
+        let all = schedule::all(&cx.data::<Kernel>()?.store).await;
+        let all = all.map_err(Failure::from).graphql()?;
+        Ok(all.into_iter().map(ScanSchedule).collect())
     }
 
     /// How changes in the paths of libraries are noticed. Empty while no folder is watched.
@@ -133,6 +141,20 @@ pub struct ScanMutation;
 /// What can be done with scans.
 #[Object]
 impl ScanMutation {
+    /// Has a library scanned at set times, or not any more.
+    #[graphql(guard = "Needs::Edit")]
+    async fn set_scan_schedule(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which library, and when.")] input: SetScanScheduleInput,
+    ) -> async_graphql::Result<SetScanSchedulePayload> {
+        let library = parse::<LibraryId>(&input.library_id, "input.libraryId").graphql()?;
+        let set = schedule::set(cx.data::<Kernel>()?, library, input.schedule).await;
+        Ok(SetScanSchedulePayload {
+            scan_schedule: set.graphql()?.map(ScanSchedule),
+        })
+    }
+
     /// Starts a scan of a library, or of some of its folders. One scan of a library runs at a time: while the same is
     /// being done or waits, that one is returned; another one begins when those before it have ended.
     #[graphql(guard = "Needs::Edit")]
@@ -161,6 +183,44 @@ impl ScanMutation {
             .graphql()?;
         Ok(StartScanPayload { job: Job::from(view) })
     }
+}
+
+/// When a library is scanned by itself.
+pub struct ScanSchedule(schedule::Schedule);
+
+/// When a library is scanned by itself.
+#[Object]
+impl ScanSchedule {
+    /// The library.
+    async fn library_id(&self) -> ID {
+        id(self.0.library)
+    }
+
+    /// When, in UTC: a cron pattern of five fields.
+    async fn schedule(&self) -> &str {
+        &self.0.pattern
+    }
+
+    /// When the next scan begins.
+    async fn next_at(&self) -> Option<DateTime> {
+        self.0.next_at().map(DateTime)
+    }
+}
+
+/// When to scan a library by itself.
+#[derive(InputObject)]
+pub struct SetScanScheduleInput {
+    /// The library.
+    library_id: ID,
+    /// When, in UTC: a cron pattern of five fields; null or omitted for never.
+    schedule: Option<String>,
+}
+
+/// The outcome of `setScanSchedule`.
+#[derive(SimpleObject)]
+pub struct SetScanSchedulePayload {
+    /// The schedule; null if there is none any more.
+    scan_schedule: Option<ScanSchedule>,
 }
 
 /// Which library to scan, and how.

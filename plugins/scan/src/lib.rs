@@ -25,6 +25,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod request;
+pub mod schedule;
 pub mod scope;
 pub mod sidecar;
 pub mod sql;
@@ -130,7 +131,10 @@ impl Plugin for Scan {
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(migrations::m20261121_000001_scan::Migration)]
+        vec![
+            Box::new(migrations::m20261121_000001_scan::Migration),
+            Box::new(migrations::m20261121_000002_schedule::Migration),
+        ]
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
@@ -151,17 +155,18 @@ impl Plugin for Scan {
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
+        let ticking = self.kernel.clone();
+        let clock = Service::new("scan.schedule", move |stop| schedule::run(ticking, stop));
         if !self.config.watch {
-            return Vec::new();
+            return vec![clock];
         }
         let settings = watch::Settings {
             settle: Duration::from_secs_f64(self.config.watch_settle_seconds),
             poll: Duration::from_secs(u64::from(self.config.watch_poll_minutes) * 60),
         };
         let (kernel, modes) = (self.kernel.clone(), Arc::clone(&self.modes));
-        vec![Service::new("scan.watch", move |stop| {
-            watch::run(kernel, settings, modes, stop)
-        })]
+        let watch = Service::new("scan.watch", move |stop| watch::run(kernel, settings, modes, stop));
+        vec![clock, watch]
     }
 
     fn metrics(&self) -> &'static [Metric] {

@@ -1,3 +1,4 @@
 //! The tables that only this plugin reads, oldest first.
 
 pub mod m20261121_000001_scan;
+pub mod m20261121_000002_schedule;

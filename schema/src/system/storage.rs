@@ -3,7 +3,11 @@
 use std::{io, path::Path};
 
 use entities::library;
-use kernel::{error::Failure, plugin::Kernel};
+use kernel::{
+    error::Failure,
+    plugin::Kernel,
+    store::{EMBEDDED_FILE, EMBEDDED_LOG},
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect, Statement};
 
 /// The bytes of all libraries' present files, as the last scans counted them.
@@ -31,7 +35,7 @@ pub async fn database_size(kernel: &Kernel) -> Result<i64, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(Failure::internal(error)),
     };
-    Ok(size("vitagraph.db")? + size("vitagraph.db-wal")?)
+    Ok(size(EMBEDDED_FILE)? + size(EMBEDDED_LOG)?)
 }
 
 /// The bytes that this process may still write to the disk of a folder.

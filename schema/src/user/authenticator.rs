@@ -34,9 +34,11 @@ use secrecy::SecretString;
 use crate::{
     kit::access::{Via, Viewer},
     user::{
-        codes, rules,
+        codes,
+        password::{self, Verdict},
+        rules, second_factor,
         secret::{SecretHash, SecretKind},
-        sessions::{self, ends_at},
+        sessions::{self, Device, ends_at},
         throttle::Throttle,
     },
 };
@@ -64,6 +66,17 @@ struct Grant {
     expires_at: Option<i64>,
     read_at: i64,
     is_renewing: AtomicBool,
+}
+
+/// What somebody proves an account with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Its name.
+    pub name: String,
+    /// Its password.
+    pub password: SecretString,
+    /// A code of its second factor, or a recovery code.
+    pub code: Option<SecretString>,
 }
 
 /// A new session.
@@ -157,28 +170,65 @@ impl Authenticator {
         Ok(is_needed)
     }
 
-    /// Signs in with a name and a password. An attempt counts against the account and the address.
+    /// Signs in with a name, a password and, where the account has one, a second factor. An attempt counts against the
+    /// account and the address.
     pub async fn sign_in(
         &self,
         kernel: &Kernel,
-        name: &str,
-        password: SecretString,
-        address: Option<IpAddr>,
-        user_agent: Option<String>,
+        given: Credentials,
+        device: Device,
     ) -> Result<SignedIn, SignInError> {
-        let attempt = self.throttle.begin(name.trim(), address, kernel.clock.now_ms());
+        let attempt = self
+            .throttle
+            .begin(given.name.trim(), device.address, kernel.clock.now_ms());
         let attempt = attempt.map_err(|seconds| SignInError::Throttled { seconds })?;
-        let user = match rules::authenticate_password(kernel, name, password).await {
+        let proved = async {
+            let user = rules::authenticate_password(kernel, &given.name, given.password).await?;
+            second_factor::check(kernel, user.id, given.code.as_ref()).await?;
+            Ok::<_, Failure>(user)
+        };
+        let user = match proved.await {
             Ok(user) => user,
             Err(failure) => {
-                if failure.code != &codes::SIGN_IN_FAILED {
+                // Who has not guessed yet, and whom the server failed, has not failed.
+                if ![&codes::SIGN_IN_FAILED, &codes::SECOND_FACTOR_WRONG].contains(&failure.code) {
                     attempt.take_back();
                 }
                 return Err(failure.into());
             }
         };
         attempt.succeed();
-        Ok(begin_session(kernel, &user, user_agent).await?)
+        Ok(begin_session(kernel, &user, device).await?)
+    }
+
+    /// Whether this is the password of an account that is signed in already. An attempt counts against the account.
+    pub async fn prove(&self, kernel: &Kernel, user: &user::Model, given: SecretString) -> Result<bool, SignInError> {
+        let stored = Some(user.password_hash.clone());
+        self.try_password(kernel, &user.id.to_string(), None, given, stored).await
+    }
+
+    /// Whether a password is the one of a stored hash. An attempt counts against what it is for, and the address.
+    pub async fn try_password(
+        &self,
+        kernel: &Kernel,
+        what: &str,
+        address: Option<IpAddr>,
+        given: SecretString,
+        stored: Option<String>,
+    ) -> Result<bool, SignInError> {
+        let attempt = self.throttle.begin(what, address, kernel.clock.now_ms());
+        let attempt = attempt.map_err(|seconds| SignInError::Throttled { seconds })?;
+        match password::verify(given, stored).await {
+            Ok(Verdict::Wrong) => Ok(false),
+            Ok(Verdict::Right | Verdict::RightButWeak(_)) => {
+                attempt.succeed();
+                Ok(true)
+            }
+            Err(failure) => {
+                attempt.take_back();
+                Err(failure.into())
+            }
+        }
     }
 
     async fn viewer(&self, kernel: &Kernel, kind: SecretKind, secret: &str) -> Result<Option<Viewer>, Failure> {
@@ -213,9 +263,9 @@ impl Authenticator {
 pub async fn begin_session(
     kernel: &Kernel,
     user: &user::Model,
-    user_agent: Option<String>,
+    device: Device,
 ) -> Result<SignedIn, Failure> {
-    let (secret, session) = sessions::create_session(kernel, user, user_agent).await?;
+    let (secret, session) = sessions::create_session(kernel, user, device).await?;
     let via = Via::Session(session.id);
     Ok(SignedIn {
         viewer: Viewer {

@@ -22,6 +22,7 @@ use crate::{
         error::ToGraphql,
         id::parse,
         keyset::{Key, KeyKind, Keyset},
+        newest::newest,
         page::{self, PageArgs},
     },
     user::types::{ApiToken, User, ViewerInfo},
@@ -113,7 +114,7 @@ pub(super) async fn with_owner(kernel: &Kernel, row: api_token::Model) -> Result
     }))
 }
 
-pub(super) fn kernel<'a>(cx: &Context<'a>) -> Result<&'a Kernel, Failure> {
+pub(crate) fn kernel<'a>(cx: &Context<'a>) -> Result<&'a Kernel, Failure> {
     cx.data::<Kernel>().map_err(|error| Failure::internal(error.message))
 }
 
@@ -156,35 +157,12 @@ async fn users(cx: &Context<'_>, args: PageArgs) -> Result<Connection<User>, Fai
 async fn api_tokens(cx: &Context<'_>, of: Option<UserId>, args: PageArgs) -> Result<Connection<ApiToken>, Failure> {
     let kernel = kernel(cx)?;
     let visible = visible_tokens(require(cx)?, of).add(api_token::Column::RevokedAt.is_null());
-    let keyset = Keyset {
-        keys: Vec::new(),
-        id: Expr::col((api_token::Entity, api_token::Column::Id)),
-        is_descending: true,
-        signature: "apiTokens".to_owned(),
-    };
-    let window = args.window(&keyset, page::cap(cx))?;
-    let base = |_| {
-        Query::select()
-            .from(api_token::Entity)
-            .cond_where(visible.clone())
-            .take()
-    };
-    let reader = kernel.store.reader();
-    let page = keyset
-        .fetch(reader, &keyset.select(&base, &window, None), &window, false)
-        .await?;
-    let ids = page.rows.iter().map(|row| row.id);
-    let rows = api_token::Entity::find()
-        .filter(api_token::Column::Id.is_in(ids))
-        .all(reader)
-        .await?;
-    let owners = owners(kernel, &rows).await?;
+    let (page, total) = newest(cx, "api_token", visible, &args).await?;
+    let ids: Vec<ApiTokenId> = page.ids();
+    let found = api_token::Entity::find().filter(api_token::Column::Id.is_in(ids));
+    let rows = found.all(kernel.store.reader()).await?;
+    let owners = owners(kernel, rows.iter().map(|row| row.user_id)).await?;
     let rows: HashMap<i64, Arc<api_token::Model>> = rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect();
-    let store = kernel.store.clone();
-    let total = Total::later(move || {
-        let (store, visible) = (store.clone(), visible.clone());
-        async move { Ok(api_token::Entity::find().filter(visible).count(store.reader()).await? as i64) }
-    });
     Ok(Connection::new(page, total, |id| {
         let row = Arc::clone(rows.get(&id)?);
         let owner = Arc::clone(owners.get(&row.user_id)?);
@@ -192,8 +170,11 @@ async fn api_tokens(cx: &Context<'_>, of: Option<UserId>, args: PageArgs) -> Res
     }))
 }
 
-async fn owners(kernel: &Kernel, rows: &[api_token::Model]) -> Result<HashMap<UserId, Arc<user::Model>>, DbErr> {
-    let ids = rows.iter().map(|row| row.user_id);
+/// The accounts of these ids.
+pub(crate) async fn owners(
+    kernel: &Kernel,
+    ids: impl Iterator<Item = UserId>,
+) -> Result<HashMap<UserId, Arc<user::Model>>, DbErr> {
     let owners = user::Entity::find()
         .filter(user::Column::Id.is_in(ids))
         .all(kernel.store.reader())

@@ -230,8 +230,8 @@ pub fn check_name(path: &str, name: &str) -> Result<String, Failure> {
     Ok(name.to_owned())
 }
 
-/// Ends the sessions of an account, except perhaps one. The caches hear of it after the commit.
-pub(crate) async fn end_sessions(tx: &Tx, user: UserId, except: Option<SessionId>) -> Result<(), DbErr> {
+/// Ends the sessions of an account, except perhaps one, and says how many. The caches hear of it after the commit.
+pub(crate) async fn end_sessions(tx: &Tx, user: UserId, except: Option<SessionId>) -> Result<usize, DbErr> {
     let of_user = session::Entity::find().filter(session::Column::UserId.eq(user));
     let ids = of_user
         .select_only()
@@ -240,8 +240,9 @@ pub(crate) async fn end_sessions(tx: &Tx, user: UserId, except: Option<SessionId
         .all(&**tx)
         .await?;
     let ended: Vec<SessionId> = ids.into_iter().filter(|id| Some(*id) != except).collect();
-    if ended.is_empty() {
-        return Ok(());
+    let n_ended = ended.len();
+    if n_ended == 0 {
+        return Ok(0);
     }
     session::Entity::delete_many()
         .filter(session::Column::Id.is_in(ended.iter().copied()))
@@ -250,7 +251,7 @@ pub(crate) async fn end_sessions(tx: &Tx, user: UserId, except: Option<SessionId
     for session in ended {
         tx.publish(SessionRevoked { session });
     }
-    Ok(())
+    Ok(n_ended)
 }
 
 async fn prepare(kernel: &Kernel, new: NewUser) -> Result<user::ActiveModel, Failure> {

@@ -31,7 +31,12 @@ pub struct SecretHash(pub [u8; 32]);
 impl SecretHash {
     /// The hash of a client's text, or nothing when it cannot be a secret of this kind: then no statement is spent.
     pub fn of(kind: SecretKind, text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(kind.prefix())?;
+        Self::of_prefix(kind.prefix(), text)
+    }
+
+    /// The same for a kind that is no grant to an account.
+    pub fn of_prefix(prefix: &str, text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(prefix)?;
         let is_well_formed = digits.len() == 43 && BASE64URL_NOPAD.decode(digits.as_bytes()).is_ok();
         is_well_formed.then(|| Self(Sha256::digest(text.as_bytes()).into()))
     }
@@ -50,13 +55,14 @@ impl fmt::Debug for SecretHash {
 
 /// A new secret and its hash. The secret is shown once and never stored.
 pub fn fresh(kind: SecretKind) -> (SecretString, SecretHash) {
-    let text = format!(
-        "{}{}",
-        kind.prefix(),
-        BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>())
-    );
-    let secret = SecretString::from(text);
-    let hash = SecretHash::of(kind, secret.expose_secret()).expect("a fresh secret is well formed");
+    fresh_of_prefix(kind.prefix())
+}
+
+/// The same for a kind that is no grant to an account.
+pub fn fresh_of_prefix(prefix: &str) -> (SecretString, SecretHash) {
+    let digits = BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>());
+    let secret = SecretString::from(format!("{prefix}{digits}"));
+    let hash = SecretHash::of_prefix(prefix, secret.expose_secret()).expect("a fresh secret is well formed");
     (secret, hash)
 }
 

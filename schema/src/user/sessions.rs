@@ -1,6 +1,6 @@
 //! Sessions of browsers and tokens of scripts: how they are made and how they end.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use entities::{
     api_token,
@@ -34,11 +34,20 @@ pub fn ends_at(created_at: i64, seen_at: i64) -> i64 {
     (seen_at + IDLE.as_millis() as i64).min(created_at + ABSOLUTE.as_millis() as i64)
 }
 
+/// Who is at the other end of a session, as far as is known.
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+}
+
 /// Makes a session. The secret goes into the cookie and is not kept. Sessions that have ended are removed on the way.
 pub async fn create_session(
     kernel: &Kernel,
     user: &user::Model,
-    user_agent: Option<String>,
+    device: Device,
 ) -> Result<(SecretString, session::Model), Failure> {
     let (secret, hash) = fresh(SecretKind::Session);
     let now = kernel.clock.now_ms();
@@ -46,7 +55,8 @@ pub async fn create_session(
         id: Set(SessionId::new()),
         user_id: Set(user.id),
         token_hash: Set(hash.to_vec()),
-        user_agent: Set(user_agent.map(|text| text.chars().take(256).collect())),
+        user_agent: Set(device.user_agent.map(|text| text.chars().take(256).collect())),
+        address: Set(device.address.map(|address| address.to_canonical().to_string())),
         created_at: Set(now),
         seen_at: Set(now),
         expires_at: Set(ends_at(now, now)),

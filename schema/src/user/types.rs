@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 use entities::{api_token, user};
+use kernel::{error::Failure, plugin::Kernel};
 
-use crate::kit::{access::Viewer, id::id, scalar::DateTime};
+use crate::{
+    kit::{access::Viewer, error::ToGraphql, id::id, scalar::DateTime},
+    user::second_factor,
+};
 
 /// What an account may do at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -117,6 +121,12 @@ impl ViewerInfo {
     /// What this request may do.
     async fn permissions(&self) -> Vec<Permission> {
         Permission::of(self.0.role)
+    }
+
+    /// Whether the account asks for a second factor at sign-in.
+    async fn has_second_factor(&self, cx: &Context<'_>) -> async_graphql::Result<bool> {
+        let found = second_factor::has(cx.data_unchecked::<Kernel>(), self.0.user).await;
+        found.map_err(Failure::from).graphql()
     }
 }
 

@@ -11,6 +11,7 @@ use schema::{
     kit::access::{Via, Viewer},
     user::{
         rules::{self, NewUser, UserChanges},
+        second_factor,
         sessions::{self, NewToken},
     },
 };
@@ -50,6 +51,18 @@ pub async fn set_password(base: Base, name: &str) -> anyhow::Result<ExitCode> {
         "{} has the new password now, and must sign in again",
         user.name
     ))?;
+    base.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets an account sign in by its password alone, for who has lost the app and the recovery codes.
+pub async fn remove_second_factor(base: Base, name: &str) -> anyhow::Result<ExitCode> {
+    let user = find(&base, name).await?;
+    let had_one = second_factor::remove(&base.kernel, user.id).await?;
+    print_line(&match had_one {
+        true => format!("{} signs in by the password alone now", user.name),
+        false => format!("{} has no second factor", user.name),
+    })?;
     base.close().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::{os::unix::fs::MetadataExt, path::Path, process::ExitCode, sync::Arc};
 
 use kernel::{
     bus::LocalBus, cache::Caches, clock::Clock, events::Events, jobs::Jobs, parts::Parts, plugin::Kernel,
-    signing::Signer, store::Store, telemetry::Metrics,
+    signing::Signer, store::{EMBEDDED_FILE, Store}, telemetry::Metrics,
 };
 use media_engine::{
     engine::{Engine, EngineConfig, Health},
@@ -146,7 +146,7 @@ fn data_directory(data: &Path, report: &mut Report) -> anyhow::Result<bool> {
 }
 
 async fn database(settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
-    if settings.is_embedded() && !settings.data.join("vitagraph.db").exists() {
+    if settings.is_embedded() && !settings.data.join(EMBEDDED_FILE).exists() {
         return report.line(Grade::Warn, "database", "there is none yet; `vitagraph serve` makes it");
     }
     let store = match Store::open(&settings.store(&settings.data), Clock::default(), Events::default()).await {

@@ -23,9 +23,9 @@ use kernel::{
 use schema::{
     kit::access::{Access, Via, Viewer},
     user::{
-        authenticator::{Authenticator, SignInError, SignedIn, begin_session},
+        authenticator::{Authenticator, Credentials, SignInError, SignedIn, begin_session},
         codes as user_codes, rules,
-        sessions::{ABSOLUTE, revoke_session},
+        sessions::{ABSOLUTE, Device, revoke_session},
     },
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -115,6 +115,9 @@ struct SetupBody {
 struct SignInBody {
     name: String,
     password: String,
+    /// Of the second factor: asked for by `SECOND_FACTOR_NEEDED`.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +158,7 @@ async fn setup(State(edge): State<Edge>, request: Request) -> Response {
         }
         let user = rules::create_first_user(kernel, body.name, SecretString::from(body.password)).await?;
         tracing::info!(user = %user.id, "the first account was made");
-        begin_session(kernel, &user, sender.user_agent.clone()).await
+        begin_session(kernel, &user, sender.device()).await
     };
     match done.await {
         Ok(signed_in) => welcome(&signed_in, &sender),
@@ -171,12 +174,12 @@ async fn sign_in(State(edge): State<Edge>, request: Request) -> Response {
         Ok(body) => body,
         Err(failure) => return refuse(&failure, &sender.headers),
     };
-    let agent = sender.user_agent.clone();
-    let password = SecretString::from(body.password);
-    match authenticator
-        .sign_in(kernel, &body.name, password, sender.address, agent)
-        .await
-    {
+    let given = Credentials {
+        name: body.name,
+        password: SecretString::from(body.password),
+        code: body.code.map(SecretString::from),
+    };
+    match authenticator.sign_in(kernel, given, sender.device()).await {
         Ok(signed_in) => {
             end_session(kernel, &sender.headers).await;
             welcome(&signed_in, &sender)
@@ -252,6 +255,13 @@ impl Sender {
             // Behind a proxy on this machine everybody has the same address, and it would delay everybody.
             address: peer.filter(|address| !address.to_canonical().is_loopback()),
             user_agent: user_agent.map(str::to_owned),
+        }
+    }
+
+    fn device(&self) -> Device {
+        Device {
+            address: self.address,
+            user_agent: self.user_agent.clone(),
         }
     }
 

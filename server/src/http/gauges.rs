@@ -9,6 +9,7 @@ use std::{
 use kernel::{
     error::Failure,
     plugin::Kernel,
+    store::{EMBEDDED_FILE, EMBEDDED_LOG},
     telemetry::{Metric, MetricKind},
 };
 use sea_orm::{ConnectionTrait, DbErr, Statement};
@@ -159,8 +160,8 @@ impl Gauges {
             Err(error) => tracing::warn!(%error, "the disk's free space could not be read"),
         }
         let size = |name: &str| fs::metadata(kernel.data_dir.join(name)).map_or(0, |found| found.len() as i64);
-        kernel.metrics.set(&DATABASE, &[], size("vitagraph.db"));
-        kernel.metrics.set(&DATABASE_LOG, &[], size("vitagraph.db-wal"));
+        kernel.metrics.set(&DATABASE, &[], size(EMBEDDED_FILE));
+        kernel.metrics.set(&DATABASE_LOG, &[], size(EMBEDDED_LOG));
     }
 
     fn database(&self, kernel: &Kernel) {

@@ -1,14 +1,8 @@
 //! A server that is killed while files come in: what it has acknowledged is on the disk, and what can be seen is whole.
 //!
-//! `VITAGRAPH_TEST_UPLOAD_KILLS` is how often the process is killed at any moment, `VITAGRAPH_TEST_UPLOAD_POINTS` at how many system
-//! calls of the way in; `tests/kill/uploads` does it in full size.
+//! `VITAGRAPH_TEST_UPLOAD_KILLS` is how often the process is killed at any moment; `tests/kill/uploads` does it in full size.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, ensure};
 use media_proto::synthetic::Synthetic;
@@ -20,9 +14,7 @@ use super::{
     tus::{Tus, film_of},
     visible,
 };
-use crate::kill::process::{Life, World};
-
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::kill::process::World;
 
 pub fn number(name: &str, usual: usize) -> anyhow::Result<usize> {
     match std::env::var(name) {
@@ -31,18 +23,23 @@ pub fn number(name: &str, usual: usize) -> anyhow::Result<usize> {
     }
 }
 
-async fn film() -> anyhow::Result<Vec<u8>> {
+pub async fn film() -> anyhow::Result<Vec<u8>> {
     let server = TestServer::start(Backend::Sqlite).await?;
     fixture::synthesize(&Synthetic::clip(11), &server.server().engine).await
 }
 
 /// Files that were sent, by their hash.
 #[derive(Default)]
-struct Sources(BTreeMap<String, Vec<u8>>);
+pub struct Sources(BTreeMap<String, Vec<u8>>);
 
 impl Sources {
+    /// Takes in what will be sent.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.insert(hash(bytes), bytes.to_vec());
+    }
+
     /// What must hold whenever no server runs.
-    async fn check(&self, world: &World, media: &Path) -> anyhow::Result<()> {
+    pub async fn check(&self, world: &World, media: &Path) -> anyhow::Result<()> {
         for path in visible(media)? {
             let bytes = std::fs::read(media.join(&path))?;
             ensure!(
@@ -96,7 +93,7 @@ impl Sources {
 }
 
 /// Uploads go to a library whose files are read at once: they seem to be old.
-const OLD: (&str, &str) = ("modifiedAt", "784111777000");
+pub const OLD: (&str, &str) = ("modifiedAt", "784111777000");
 
 on_both! {
     async fn a_killed_server_goes_on_where_it_acknowledged(backend: Backend) {
@@ -108,7 +105,7 @@ on_both! {
         let world = World::make(&home.path().join("world"), backend, &media).await?;
         let mut sources = Sources::default();
         let bytes = film_of(&film, 9_000_000, 1);
-        sources.0.insert(hash(&bytes), bytes.clone());
+        sources.add(&bytes);
         let name = [("filename", "killed.mp4"), OLD];
         let mut url = String::new();
         let (mut acknowledged, mut n_sent) = (0, 0);
@@ -147,148 +144,4 @@ on_both! {
         println!("{kills} kills, {} bytes, {again} of them sent again", bytes.len());
         ensure!(again <= bytes.len() / 50 + kills * (16 << 20), "{again} bytes were sent again");
     }
-}
-
-/// System calls of the way in.
-const CALLS: [&str; 6] = ["pwrite64", "fdatasync", "fsync", "renameat2", "unlinkat", "fallocate"];
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_dies_at_a_system_call_leaves_nothing_half_done() -> anyhow::Result<()> {
-    let points = number("VITAGRAPH_TEST_UPLOAD_POINTS", 5)?;
-    let film = film().await?;
-    let home = tempfile::tempdir()?;
-    let media = home.path().join("media");
-    std::fs::create_dir(&media)?;
-    let world = World::make(&home.path().join("world"), Backend::Sqlite, &media).await?;
-    let mut sources = Sources::default();
-    let (mut n_dead, begun) = (0, Instant::now());
-    for point in 0..points {
-        let bytes = film_of(&film, 300_000 + point * 1009, point as u64);
-        sources.0.insert(hash(&bytes), bytes.clone());
-        let (call, nth) = (CALLS[point % CALLS.len()], point / CALLS.len() + 1);
-        let life = world.serve()?;
-        let client = life.ready().await?;
-        let Some(strace) = trace(life.id()?, call, nth).await? else {
-            return Ok(());
-        };
-        let url = way_in(&life, &client, &bytes).await;
-        // A process takes a moment to die.
-        let died = async {
-            while !life.has_ended()? {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            anyhow::Ok(())
-        };
-        n_dead += usize::from(tokio::time::timeout(Duration::from_secs(3), died).await.is_ok());
-        life.kill(&world).await?;
-        drop(strace);
-        sources
-            .check(&world, &media)
-            .await
-            .with_context(|| format!("killed at the {nth}. {call} of a thread"))?;
-
-        // The next server and the same client bring it to its end.
-        let life = world.serve()?;
-        let client = life.ready().await?;
-        let url = resume(&client, url, &bytes)
-            .await
-            .with_context(|| format!("after the {nth}. {call}"))?;
-        let upload = ended(&client, &url).await?;
-        ensure!(
-            upload["contentHash"] == hash(&bytes) && upload["status"] == "READY",
-            "{upload:#}"
-        );
-        life.kill(&world).await?;
-        sources.check(&world, &media).await?;
-    }
-    println!("{n_dead} of {points} points were reached, {:.1?}", begun.elapsed());
-    ensure!(n_dead * 3 > points, "only {n_dead} of {points} points were reached");
-    Ok(())
-}
-
-/// Has the process die at the nth such call of any of its threads; none if that cannot be done here.
-async fn trace(id: u32, call: &str, nth: usize) -> anyhow::Result<Option<tokio::process::Child>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test breaks the server; the product does not"
-    )]
-    let strace = tokio::process::Command::new("strace")
-        .args(["-f", "-q", "-o", "/dev/null", "-p", &id.to_string()])
-        .args([
-            "-e",
-            &format!("trace={call}"),
-            "-e",
-            &format!("inject={call}:signal=KILL:when={nth}"),
-        ])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn();
-    let Ok(mut strace) = strace else {
-        println!("skipped: strace is not installed");
-        return Ok(None);
-    };
-    let begun = Instant::now();
-    loop {
-        if strace.try_wait()?.is_some() {
-            println!("skipped: strace may not trace other processes here");
-            return Ok(None);
-        }
-        let mut is_traced = true;
-        for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
-            let status = std::fs::read_to_string(thread?.path().join("status")).unwrap_or_default();
-            is_traced &= !status.lines().any(|line| line == "TracerPid:\t0");
-        }
-        if is_traced {
-            return Ok(Some(strace));
-        }
-        ensure!(begun.elapsed() < PATIENCE, "strace does not attach");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Sends a file until it is an item, or the server is dead. Returns its URL as far as it was told.
-async fn way_in(life: &Life, client: &tests::client::Client, bytes: &[u8]) -> Option<String> {
-    let tus = Tus::new(client.clone());
-    let sending = async {
-        let url = tus.create(bytes.len(), &[("filename", "point.mp4"), OLD]).await.ok();
-        if let Some(url) = &url {
-            let half = bytes.len() / 2;
-            for (from, to) in [(0, half), (half, bytes.len())] {
-                if tus.patch(url, from, &bytes[from..to]).await.is_err() {
-                    break;
-                }
-            }
-            let _ = ended(client, url).await;
-        }
-        url
-    };
-    let died = async {
-        while !life.has_ended().unwrap_or(true) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let mut sending = std::pin::pin!(sending);
-    tokio::select! {
-        url = &mut sending => url,
-        // Requests to the dead end by themselves, and say what they were told before.
-        () = died => tokio::time::timeout(Duration::from_secs(10), sending).await.ok().flatten(),
-    }
-}
-
-/// Goes on with an upload, or begins anew if nobody knows it.
-async fn resume(client: &tests::client::Client, url: Option<String>, bytes: &[u8]) -> anyhow::Result<String> {
-    let tus = Tus::new(client.clone());
-    if let Some(url) = url {
-        let head = tus.head(&url).await?;
-        ensure!(head.status == 200, "an upload that was acknowledged is gone: {head:?}");
-        let offset = head.offset.context("an offset")?;
-        if offset < bytes.len() {
-            let answer = tus.patch(&url, offset, &bytes[offset..]).await?;
-            ensure!(answer.status == 204, "{answer:?}");
-        }
-        return Ok(url);
-    }
-    tus.send(bytes, &[("filename", "point.mp4"), OLD]).await
 }

@@ -66,9 +66,12 @@ export async function refreshSession(): Promise<void> {
   }
 }
 
-/** Signs in; throws an AuthError with the server's reason. */
-export async function signIn(name: string, password: string): Promise<void> {
-  await post("/auth/sign-in", { name, password });
+/** What a sign-in is refused with where the account has a second factor too. */
+export const secondFactorNeeded = "SECOND_FACTOR_NEEDED";
+
+/** Signs in, with a code where the account has a second factor; throws an AuthError with the server's reason. */
+export async function signIn(name: string, password: string, code?: string): Promise<void> {
+  await post("/auth/sign-in", { name, password, ...(code !== undefined && { code }) });
   await refreshSession();
 }
 

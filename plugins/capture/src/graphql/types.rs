@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use entities::id::{CaptureId, MediaId};
+use entities::{
+    id::{CaptureId, MediaId},
+    user::Role,
+};
 use schema::{
     caches::Loaders,
     kit::{
+        access::require,
         connection::{Connection, Total},
         error::ToGraphql,
         id::id,
@@ -78,11 +82,11 @@ pub enum CaptureSourceStatus {
     Failed,
 }
 
-/// A live source that can be captured, such as a camera. Its address is secret and is not told.
+/// A live source that can be captured, such as a camera. What is secret in its address is not told.
 #[derive(Clone)]
 pub struct CaptureSource(pub row::Source);
 
-/// A live source that can be captured, such as a camera. Its address is secret and is not told.
+/// A live source that can be captured, such as a camera. What is secret in its address is not told.
 #[Object]
 impl CaptureSource {
     /// Its id.
@@ -93,6 +97,12 @@ impl CaptureSource {
     /// Its name.
     async fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Where it is: its address without account, path and query, such as `rtsp://camera.lan:554`. Null for viewers.
+    async fn address(&self, cx: &Context<'_>) -> Option<&str> {
+        let viewer = require(cx).ok()?;
+        (viewer.role != Role::Viewer).then_some(&self.0.shown)
     }
 
     /// Where recordings go.

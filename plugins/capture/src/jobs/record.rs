@@ -23,6 +23,7 @@ use crate::{
     desk::{Live, Vitals},
     place, repair,
     row::{self, Source, Status},
+    secret,
     source::Reach,
 };
 
@@ -97,7 +98,7 @@ impl Job for Record {
             row::open_gap(&*tx, capture.id, written_at, "the server was interrupted").await?;
             tx.commit().await?;
         }
-        let address = row::address(db, source.id).await?.unwrap_or_default();
+        let target = secret::target(kernel, source.id).await;
         let recording = Recording {
             cx,
             plugin,
@@ -106,8 +107,9 @@ impl Job for Record {
             capture,
             live: seat.live.clone(),
         };
-        match Target::parse(&address) {
+        match target {
             Ok(target) => recording.run(&target).await,
+            Err(error) if error.code.category.is_servers_own() => Err(error.into()),
             Err(error) => recording.finish(Status::Failed, Some(&error.to_string())).await,
         }
     }

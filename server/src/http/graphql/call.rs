@@ -76,7 +76,8 @@ pub async fn from_post(headers: &HeaderMap, body: Body) -> Result<Call, Refused>
     from_json(value)
 }
 
-/// Reads the parameters of a GET, which may only query.
+/// Reads the parameters of a GET, which may only query, and only by the hash of a document that was sent before: any page can
+/// have a browser follow an address.
 pub fn from_get(uri: &Uri) -> Result<Call, Refused> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|error| Refused::malformed(format!("the query string is not well formed: {error}")))?;
@@ -94,6 +95,13 @@ pub fn from_get(uri: &Uri) -> Result<Call, Refused> {
         }
     }
     let mut call = from_json(Value::Object(object))?;
+    if call.query.is_some() {
+        let message = "send the document's text by POST; a GET names one that is known, by `extensions.persistedQuery`";
+        return Err(Refused {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            failure: Failure::new(&codes::METHOD_NOT_ALLOWED, message),
+        });
+    }
     call.only = Some(OperationType::Query);
     Ok(call)
 }

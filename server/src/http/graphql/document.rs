@@ -112,7 +112,10 @@ impl Document {
     /// What an operation is called: the name it was asked for by, or its own where the document has only one.
     pub fn name<'a>(&'a self, asked: Option<&'a str>) -> Option<&'a str> {
         let mut all = self.parsed.operations.iter();
-        asked.or_else(|| all.next().and_then(|(own, _)| Some(own?.as_str())))
+        asked.or_else(|| {
+            let (own, _) = all.next().filter(|_| all.next().is_none())?;
+            Some(own?.as_str())
+        })
     }
 
     /// Whether the answer to an operation may be kept.
@@ -355,6 +358,10 @@ mod tests {
         ));
         let several = Document::parse("query a { b } query c { d }".to_owned()).expect("a document");
         assert!(several.operation(None).is_err() && several.operation(Some("c")).is_ok());
+        // Nobody has chosen: the first one's name would be a wrong one.
+        assert_eq!((several.name(None), several.name(Some("c"))), (None, Some("c")));
+        let one = Document::parse("query a { b }".to_owned()).expect("a document");
+        assert_eq!(one.name(None), Some("a"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ import "@/lib/page-messages";
 import { useState, type FormEvent } from "react";
 import { useLocation, useSearch } from "wouter";
 import { usePageTitle } from "@/components/page-title";
-import { AuthError, signIn } from "@/data/session";
+import { AuthError, secondFactorNeeded, signIn } from "@/data/session";
 import { t } from "@/lib/messages";
 import { nextPath } from "@/lib/paths";
 import { Button } from "@/ui/button";
@@ -18,6 +18,8 @@ export function Page() {
   const query = useSearch();
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
+  // Asked for once the server has said that this account has a second factor.
+  const [code, setCode] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
 
@@ -27,10 +29,12 @@ export function Page() {
     setIsBusy(true);
     setError(null);
     try {
-      await signIn(name, password);
+      await signIn(name, password, code ?? undefined);
       navigate(nextPath(query), { replace: true });
     } catch (cause) {
-      setError(cause instanceof AuthError ? cause.message : t("error.network"));
+      const isFirst = code === null && cause instanceof AuthError && cause.code === secondFactorNeeded;
+      if (isFirst) setCode("");
+      else setError(cause instanceof AuthError ? cause.message : t("error.network"));
       setIsBusy(false);
     }
   };
@@ -58,6 +62,20 @@ export function Page() {
         value={password}
         onChange={(event) => setPassword(event.target.value)}
       />
+      {code !== null && (
+        <Field
+          label={t("login.code")}
+          name="code"
+          autoComplete="one-time-code"
+          autoCapitalize="none"
+          spellCheck={false}
+          required
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- it appears because the reader has just submitted the form
+          autoFocus
+          value={code}
+          onChange={(event) => setCode(event.target.value)}
+        />
+      )}
       {error !== null && <Notice tone="bad">{error}</Notice>}
       <Button type="submit" look="primary" isBusy={isBusy}>
         {isBusy ? t("login.busy") : t("login.submit")}
