@@ -215,9 +215,9 @@ async function look(name, path, open) {
         await page.setViewportSize({ width, height: width === 390 ? 844 : 860 });
         await page.goto(url + path);
         await page.locator("main h1, main h2, h1").first().waitFor({ state: "attached" });
-        await page.waitForLoadState("networkidle").catch(() => {});
+        await page.waitForLoadState("networkidle", { timeout: 5000 });
         await open();
-        await page.waitForLoadState("networkidle").catch(() => {});
+        await page.waitForLoadState("networkidle", { timeout: 5000 });
         await page.evaluate(() => Promise.all([...document.images].filter((image) => !image.complete).map((image) => image.decode().catch(() => {}))));
         found.push(...(await page.evaluate(tooWide)).map((what) => `${view}: ${what}`));
         await shoot(page, view);

@@ -1,6 +1,5 @@
-//! Runs while the app's script and styles still load, none of which wait for it: sets the chosen theme, in time for the first paint as it is
-//! smaller than they are; asks who is signed in, and for what the library begins with. src/data/start.ts takes the answers; a test holds the
-//! request to what the app would send.
+//! Runs before the app's script and while it still loads, without holding up the first paint: sets the chosen theme, asks who is signed in, and
+//! asks for what the library begins with. src/data/start.ts takes the answers; a test holds the request to what the app would send.
 try {
   const theme = localStorage.getItem("vitagraph.theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
