@@ -138,9 +138,9 @@ async function plant() {
     await query("mutation Edit($input: UpdateMediaInput!) { updateMedia(input: $input) { media { id } } }", { input: edit });
     if (index < 50) await query("mutation Tag($input: CreateTagInput!) { createTag(input: $input) { tag { id } } }", { input: { name: `api ${text}`.slice(0, 200) } });
   }
-  const { createCollection } = await query("mutation Collect($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id } } }", { input: { name: payloads[4], description: payloads[5] } });
+  const collect = { name: payloads[4].slice(0, 190), description: payloads[5], mediaIds: items.slice(0, 100).map(({ id }) => id) };
+  const { createCollection } = await query("mutation Collect($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id } } }", { input: collect });
   const collectionId = createCollection.collection.id;
-  await query("mutation Put($input: AddToCollectionInput!) { addToCollection(input: $input) { collection { id } } }", { input: { collectionId, mediaIds: items.slice(0, 100).map(({ id }) => id) } });
   const { createShareLink } = await query("mutation Share($input: CreateShareLinkInput!) { createShareLink(input: $input) { url } }", { input: { collectionId, name: payloads[6].slice(0, 90) } });
   shared = createShareLink.url;
   return `${items.length} items`;

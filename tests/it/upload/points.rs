@@ -91,8 +91,8 @@ async fn a_server_that_dies_at_a_system_call_leaves_nothing_half_done() -> anyho
         }
         let bytes = stage.film(index + 1);
         sources.add(&bytes);
-        let inject = format!("inject={call}:signal=KILL:when={nth}");
-        let arguments = ["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=KILL:when={nth}"));
+        let arguments = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
         let Some(strace) = attach(life.id()?, &arguments).await? else {
             return Ok(());
         };
@@ -246,7 +246,7 @@ fn reachable(log: &str) -> Vec<(&'static str, usize)> {
     for line in log.lines() {
         let Some((thread, rest)) = line.split_once(char::is_whitespace) else { continue };
         if let Some(call) = CALLS.iter().find(|call| rest.trim_start().starts_with(&format!("{call}("))) {
-            *counts.entry((call, thread)).or_default() += 1;
+            *counts.entry((*call, thread)).or_default() += 1;
         }
     }
     let most = |call: &str| {
