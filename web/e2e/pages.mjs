@@ -215,9 +215,10 @@ async function look(name, path, open) {
         await page.setViewportSize({ width, height: width === 390 ? 844 : 860 });
         await page.goto(url + path);
         await page.locator("main h1, main h2, h1").first().waitFor({ state: "attached" });
-        await page.waitForLoadState("networkidle", { timeout: 5000 });
+        // A player may go on loading.
+        await page.waitForLoadState("networkidle", { timeout: 4000 }).catch(() => {});
         await open();
-        await page.waitForLoadState("networkidle", { timeout: 5000 });
+        await page.waitForLoadState("networkidle", { timeout: 4000 }).catch(() => {});
         await page.evaluate(() => Promise.all([...document.images].filter((image) => !image.complete).map((image) => image.decode().catch(() => {}))));
         found.push(...(await page.evaluate(tooWide)).map((what) => `${view}: ${what}`));
         await shoot(page, view);
@@ -252,14 +253,15 @@ function tooWide() {
 async function sheets() {
   const names = [...new Set(taken.map((view) => view.replace(/-(phone|desktop)-(dark|light)$/, "")))];
   const image = (view, width) => `<img width="${width}" src="data:image/png;base64,${readFileSync(join(shots, `${view}.png`)).toString("base64")}">`;
-  await page.setViewportSize({ width: 2000, height: 1000 });
+  // Not in the app's own page, whose policy forbids styles like these.
+  const sheet = await browser.newPage({ viewport: { width: 2000, height: 1000 } });
   for (let start = 0; start < names.length; start += 4) {
     const rows = names.slice(start, start + 4).map((name) => {
       const views = ["desktop-light", "desktop-dark"].map((kind) => `${name}-${kind}`).filter((view) => taken.includes(view));
       const phones = ["phone-light", "phone-dark"].map((kind) => `${name}-${kind}`).filter((view) => taken.includes(view));
       return `<h2>${name}</h2><p>${views.map((view) => image(view, 640)).join(" ")} ${phones.map((view) => image(view, 187)).join(" ")}</p>`;
     });
-    await page.setContent(`<body style="margin:8px;background:#777;font:14px sans-serif">${rows.join("")}`);
-    writeFileSync(join(shots, `sheet-${String(start / 4).padStart(2, "0")}.png`), await page.screenshot({ fullPage: true }));
+    await sheet.setContent(`<body style="margin:8px;background:#777;font:14px sans-serif">${rows.join("")}`);
+    writeFileSync(join(shots, `sheet-${String(start / 4).padStart(2, "0")}.png`), await sheet.screenshot({ fullPage: true }));
   }
 }

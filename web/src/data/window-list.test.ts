@@ -52,6 +52,17 @@ describe("WindowList", () => {
     expect(asked.skips).toBe(0);
   });
 
+  it("gives a reader on the move one window a task, and all of them in the end", async () => {
+    const { list, asked } = open(1000);
+    list.want(10, 50);
+    list.want(0, 10);
+    asked.pages = 0;
+    list.want(10, 50, "oneByOne");
+    expect([asked.pages, list.item(10), list.item(20)]).toEqual([1, 10, null]);
+    for (let task = 0; list.item(40) === null && task < 20; task += 1) await new Promise((resolve) => setTimeout(resolve));
+    expect([asked.pages, list.item(20), list.item(30), list.item(40)]).toEqual([4, 20, 30, 40]);
+  });
+
   it("learns that it is not empty any more, although an empty list shows nothing that could want a part of it", async () => {
     let total = 0;
     const source: WindowSource<number> = {

@@ -40,6 +40,8 @@ export class WindowList<Item> {
   #total: number | null = null;
   #error: unknown = null;
   #walk: Promise<void> | null = null;
+  #pace: "atOnce" | "oneByOne" = "atOnce";
+  #next: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly source: WindowSource<Item>,
@@ -81,8 +83,11 @@ export class WindowList<Item> {
     return { index: window * this.size, cursor: this.#cursors.get(window) ?? null };
   }
 
-  /** Watches the windows of these items and lets go of all others but the first, which carries the total. */
-  want(first: number, end: number): void {
+  /**
+   * Watches the windows of these items and lets go of all others but the first, which carries the total. Reading one from the cache costs some
+   * milliseconds, so a reader on the move gets them one by one, each in a task of its own.
+   */
+  want(first: number, end: number, pace: "atOnce" | "oneByOne" = "atOnce"): void {
     const windows = new Set([0]);
     for (let window = Math.floor(first / this.size); window * this.size < end; window += 1) windows.add(window);
     for (const [window, watched] of this.#watched) {
@@ -91,6 +96,7 @@ export class WindowList<Item> {
       this.#watched.delete(window);
     }
     this.#wanted = [...windows];
+    this.#pace = pace;
     this.#watchKnown();
   }
 
@@ -112,18 +118,35 @@ export class WindowList<Item> {
   }
 
   #release(): void {
+    clearTimeout(this.#next);
     for (const { stop } of this.#watched.values()) stop();
     this.#watched.clear();
     this.#wanted = [];
   }
 
+  /** One more window is known. */
+  #goOn(): void {
+    if (this.#pace === "atOnce") return this.#watchKnown();
+    clearTimeout(this.#next);
+    this.#next = setTimeout(() => this.#watchKnown());
+  }
+
   #watchKnown(): void {
+    clearTimeout(this.#next);
     let missing: number | null = null;
+    let hasWatched = false;
     for (const window of this.#wanted) {
       if (this.#watched.has(window)) continue;
       const after = this.#cursors.get(window);
-      if (after === undefined) missing ??= window;
-      else this.#watch(window, after);
+      if (after === undefined) {
+        missing ??= window;
+      } else if (this.#pace === "oneByOne" && hasWatched) {
+        this.#goOn();
+        break;
+      } else {
+        hasWatched = true;
+        this.#watch(window, after);
+      }
     }
     if (missing === null || this.#walk !== null) return;
     const window = missing;
@@ -152,7 +175,7 @@ export class WindowList<Item> {
         if (page.total !== null) this.#total = page.total;
         if (page.items.length === this.size && page.endCursor !== null && !this.#cursors.has(window + 1)) {
           this.#cursors.set(window + 1, page.endCursor);
-          if (this.#wanted.includes(window + 1) && !this.#watched.has(window + 1)) this.#watchKnown();
+          if (this.#wanted.includes(window + 1) && !this.#watched.has(window + 1)) this.#goOn();
         }
         this.#changed();
       },

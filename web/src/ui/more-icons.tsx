@@ -126,3 +126,9 @@ export const RestoreIcon = () => (
     <path d="M4 12a8 8 0 1 0 2.6-5.9M3.5 3v4.5H8" />
   </Icon>
 );
+
+export const ShareIcon = () => (
+  <Icon>
+    <path d="M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1" />
+  </Icon>
+);

@@ -8,6 +8,7 @@ import { KindIcon } from "@/components/kind-icon";
 import { Picture } from "@/components/media-tile";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
+import { ShareDialog } from "@/components/share-dialog";
 import { Failed, Loading, Missing, problemText } from "@/components/states";
 import { offerUndo } from "@/components/undo";
 import { graphql } from "@/data/graphql";
@@ -18,7 +19,7 @@ import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
 import { Empty } from "@/ui/empty";
 import { CloseIcon, CollectionIcon, TrashIcon } from "@/ui/icons";
-import { BackIcon, NextIcon } from "@/ui/more-icons";
+import { BackIcon, NextIcon, ShareIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
 import styles from "./collections-page.module.css";
 
@@ -64,6 +65,7 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
   const canEdit = useCanEdit();
   const [, navigate] = useLocation();
   const [first, setFirst] = useState(step);
+  const [isSharing, setIsSharing] = useState(false);
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const isGallery = kind === "gallery";
@@ -105,11 +107,17 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
     <>
       <PageHead title={found.name} note={t("library.counts", { count: found.itemCount })}>
         {canEdit && (
-          <Button icon={<TrashIcon />} onClick={() => void discard()}>
-            {t(isGallery ? "galleries.delete" : "collections.delete")}
-          </Button>
+          <>
+            <Button icon={<ShareIcon />} onClick={() => setIsSharing(true)}>
+              {t("share.open")}
+            </Button>
+            <Button icon={<TrashIcon />} onClick={() => void discard()}>
+              {t(isGallery ? "galleries.delete" : "collections.delete")}
+            </Button>
+          </>
         )}
       </PageHead>
+      {isSharing && <ShareDialog title={found.name} target={{ collectionId: id }} onClose={() => setIsSharing(false)} />}
       {found.description && <p>{found.description}</p>}
       {items.length === 0 && <Empty title={t("collections.empty")} icon={<CollectionIcon />} />}
       <ol className={styles.items}>

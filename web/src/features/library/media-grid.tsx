@@ -73,7 +73,7 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
           const now = performance.now();
           if (isFast && now - lastWant.current < 120) return;
           lastWant.current = now;
-          tiles.want(first, end);
+          tiles.want(first, end, isFast ? "oneByOne" : "atOnce");
           clearTimeout(keeper.current);
           keeper.current = setTimeout(() => grid.current && keepPlace(grid.current.place()), keepMs);
         }}

@@ -17,11 +17,12 @@ import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { HeartIcon, TrashIcon } from "@/ui/icons";
-import { EditIcon } from "@/ui/more-icons";
+import { EditIcon, ShareIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
 import { customText } from "./custom-values";
 import styles from "./media-info.module.css";
 
+const ShareDialog = lazy(async () => ({ default: (await import("@/components/share-dialog")).ShareDialog }));
 const EditForm = lazy(async () => ({ default: (await import("./edit-form")).EditForm }));
 
 export const MediaInfoFragment = graphql(`
@@ -55,6 +56,7 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
   const canEdit = useCanEdit();
   const edit = useEditMedia();
   const [isEditing, setIsEditing] = useState(false);
+  const [isSharing, setIsSharing] = useState(false);
   useEffect(reportContent, []);
   const locale = currentLocale();
   const facts: readonly (readonly [string, string])[] = [
@@ -91,6 +93,9 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
             <Button icon={<EditIcon />} aria-expanded={isEditing} onClick={() => setIsEditing(!isEditing)}>
               {t("edit.open")}
             </Button>
+            <Button icon={<ShareIcon />} onClick={() => setIsSharing(true)}>
+              {t("share.open")}
+            </Button>
             <Button icon={<TrashIcon />} onClick={() => void trash()}>
               {t("edit.trash")}
             </Button>
@@ -100,6 +105,11 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
       {isEditing && (
         <Suspense>
           <EditForm media={props.media} onDone={() => setIsEditing(false)} />
+        </Suspense>
+      )}
+      {isSharing && (
+        <Suspense>
+          <ShareDialog title={media.title} target={{ mediaId: media.id }} onClose={() => setIsSharing(false)} />
         </Suspense>
       )}
       {media.description && <p className={styles.description}>{media.description}</p>}

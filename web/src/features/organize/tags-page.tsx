@@ -10,7 +10,7 @@ import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Empty } from "@/ui/empty";
 import { Marked } from "@/ui/marked";
-import { EditIcon } from "@/ui/more-icons";
+import { EditIcon, NextIcon } from "@/ui/more-icons";
 import { libraryOf, More } from "./cards";
 import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
 import styles from "./tags-page.module.css";
@@ -103,6 +103,7 @@ interface TagBranchProps {
 }
 
 function TagBranch({ tag, known, words, trail, onEdit }: TagBranchProps) {
+  const [isOpen, setIsOpen] = useState(trail.length < 1);
   const children = known === null || trail.includes(tag.id) ? [] : tag.children.flatMap((child) => known.get(child.id) ?? []);
   const line = (
     <span className={styles.line}>
@@ -122,14 +123,25 @@ function TagBranch({ tag, known, words, trail, onEdit }: TagBranchProps) {
   if (children.length === 0) return <li className={styles.leaf}>{line}</li>;
   return (
     <li>
-      <details open={trail.length < 1}>
-        <summary className={styles.summary}>{line}</summary>
+      <span className={styles.branch}>
+        <button
+          type="button"
+          className={styles.toggle}
+          aria-expanded={isOpen}
+          aria-label={t("tags.below", { name: tag.name })}
+          onClick={() => setIsOpen(!isOpen)}
+        >
+          <NextIcon />
+        </button>
+        {line}
+      </span>
+      {isOpen && (
         <ul className={styles.children}>
           {children.map((child) => (
             <TagBranch key={child.id} tag={child} known={known} words={words} trail={[...trail, tag.id]} onEdit={onEdit} />
           ))}
         </ul>
-      </details>
+      )}
     </li>
   );
 }

@@ -1,4 +1,4 @@
-//! Look, language, password and tokens of the signed-in account.
+//! Look, language, password, second factor, sessions, links and tokens of the signed-in account.
 
 import "@/lib/page-messages";
 import { type FormEvent, useState } from "react";
@@ -14,11 +14,14 @@ import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import { applyTheme, storedTheme, themes } from "@/ui/theme";
 import { showToast } from "@/ui/toast";
+import { SecondFactorSection } from "./second-factor-section";
+import { SessionsSection } from "./sessions-section";
 import styles from "./settings-page.module.css";
+import { ShareLinksSection } from "./share-links-section";
 
 const Account = graphql(`
   query Account {
-    viewer { id name role permissions }
+    viewer { id name role permissions hasSecondFactor }
     apiTokens(first: 100) { nodes { id name scopes createdAt lastUsedAt expiresAt revokedAt } }
   }
 `);
@@ -77,6 +80,9 @@ export function Page() {
       </section>
       {error && !data && <Failed error={error} onRetry={again} />}
       {data?.viewer && <PasswordSection id={data.viewer.id} />}
+      {data?.viewer && <SecondFactorSection isOn={data.viewer.hasSecondFactor} onChanged={again} />}
+      {data && <SessionsSection />}
+      {data && <ShareLinksSection />}
       {data && <TokenSection tokens={data.apiTokens.nodes} permissions={data.viewer?.permissions ?? []} onChanged={again} />}
     </div>
   );

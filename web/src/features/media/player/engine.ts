@@ -133,7 +133,9 @@ export class PlayerEngine {
       this.#seekOnce(seconds);
       return;
     }
-    const hls = new engine({ startPosition: seconds > 0 ? seconds : -1, capLevelToPlayerSize: true, maxBufferLength: 30, backBufferLength: 60 });
+    // Captions are tracks of our own, with either engine; those hls.js would make begin with a `data:` address, which the policy forbids.
+    const captions = { renderTextTracksNatively: false };
+    const hls = new engine({ startPosition: seconds > 0 ? seconds : -1, capLevelToPlayerSize: true, maxBufferLength: 30, backBufferLength: 60, ...captions });
     this.#hls = hls;
     hls.on(engine.Events.MANIFEST_PARSED, () => {
       this.#set({ qualities: hls.levels.map((level, id) => ({ id, label: labelOf(level.height, level.bitrate) })) });
