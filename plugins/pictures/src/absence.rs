@@ -12,6 +12,8 @@ use sea_orm::{ActiveEnum, DatabaseConnection, DbErr, QueryResult};
 
 /// What there is to see of most sounds.
 const SOUND: &str = "the file holds sound and no cover";
+/// The same where not even peaks stand for it: headers without content, or nobody wants waveforms.
+const SILENCE: &str = "the file holds no cover, and no sound of it was measured";
 
 type Known = Result<Arc<HashMap<MediaId, ThumbnailAbsence>>, Arc<DbErr>>;
 
@@ -35,7 +37,7 @@ impl Absences {
 
 async fn read(db: &DatabaseConnection, media: Vec<MediaId>) -> Result<HashMap<MediaId, ThumbnailAbsence>, DbErr> {
     let text = format!(
-        "select m.id, m.kind, m.missing_at, s.media_id, x.code, x.message from media m \
+        "select m.id, m.kind, m.missing_at, s.media_id, x.code, x.message, s.peaks_per_second from media m \
          left join picture_set s on s.media_id = m.id left join picture_failure x on x.media_id = m.id \
          where m.id in ({})",
         sql::ids(media)
@@ -58,9 +60,11 @@ fn absence(row: &QueryResult) -> Result<ThumbnailAbsence, DbErr> {
         code: None,
         message: message.to_owned(),
     };
+    let has_peaks = row.try_get_by_index::<Option<i32>>(6)?.is_some();
     let is_sound = is_drawn && kind == MediaKind::Audio;
     Ok(match failure {
-        None if is_sound => because(Reason::NothingToSee, SOUND),
+        None if is_sound && has_peaks => because(Reason::NothingToSee, SOUND),
+        None if is_sound => because(Reason::NothingToSee, SILENCE),
         // That it has no cover is no failure; what else failed is told all the same.
         Some((code, message)) => ThumbnailAbsence {
             reason: if is_sound { Reason::NothingToSee } else { Reason::Failed },
