@@ -18,6 +18,7 @@ use std::sync::Arc;
 use media_engine::engine::{Engine, EngineConfig};
 use media_engine::quarantine::NoQuarantine;
 use media_engine::source::Source;
+use media_proto::message::Scheduling;
 use media_proto::survey::Survey;
 use tokio_util::sync::CancellationToken;
 
@@ -143,7 +144,12 @@ fn rotation(path: &str) -> String {
 }
 
 async fn engine() -> Arc<Engine> {
-    match Engine::start(EngineConfig::default(), Arc::new(NoQuarantine)).await {
+    let config = EngineConfig {
+        // Whoever waits for what is done in the background is not to wait for everybody else.
+        batch_scheduling: Scheduling::Normal,
+        ..EngineConfig::default()
+    };
+    match Engine::start(config, Arc::new(NoQuarantine)).await {
         Ok(engine) => engine,
         Err(error) => panic!("{error}; build the worker first: cargo build -p media-worker"),
     }
@@ -199,9 +205,11 @@ async fn copied(engine: &Engine, path: &Path, original: u64, other: &Path) -> Co
     if !ffmpeg(&streams) && !ffmpeg(&silent) {
         return Copied::Excepted("FFmpeg cannot copy it there");
     }
-    let hash = hash(engine, other)
-        .await
-        .unwrap_or_else(|error| panic!("{to}: {error}"));
+    let hash = match hash(engine, other).await {
+        Ok(hash) => hash,
+        Err(_) if pictures(to).0.is_empty() => return Copied::Excepted("FFmpeg decodes nothing from the copy"),
+        Err(error) => panic!("{to}: {error}"),
+    };
     let distance = (hash ^ original).count_ones();
     if distance == 0 {
         return Copied::Compared(0);

@@ -16,6 +16,7 @@ use media_engine::quarantine::NoQuarantine;
 use media_engine::source::Source;
 use media_proto::error::MediaError;
 use media_proto::job::ProbeHints;
+use media_proto::message::Scheduling;
 use media_proto::probe::MediaKind;
 use media_proto::survey::{
     Artifact, ArtifactKind, PictureFormat, Poster, PosterSource, Preview, SpriteSheet, Stills, Survey, Surveyed,
@@ -24,7 +25,12 @@ use media_proto::synthetic::{Synthetic, SyntheticVideo};
 use tokio_util::sync::CancellationToken;
 
 async fn engine() -> Arc<Engine> {
-    match Engine::start(EngineConfig::default(), Arc::new(NoQuarantine)).await {
+    let config = EngineConfig {
+        // Whoever waits for what is done in the background is not to wait for everybody else.
+        batch_scheduling: Scheduling::Normal,
+        ..EngineConfig::default()
+    };
+    match Engine::start(config, Arc::new(NoQuarantine)).await {
         Ok(engine) => engine,
         Err(error) => panic!("{error}; build the worker first: cargo build -p media-worker"),
     }
