@@ -116,7 +116,9 @@ fn subtitles_of_discs_and_broadcasts_are_drawn() {
         ("subtitleedit--sample_MKV_VobSub_PGS.mkv", 1),
         ("subtitleedit--sample_MKV_VobSub_PGS.mkv", 2),
     ] {
-        let Ok(file) = File::open(folder.join(name)) else { continue };
+        let Ok(file) = File::open(folder.join(name)) else {
+            continue;
+        };
         let extension = name.rsplit('.').next().unwrap_or_default();
         let mut film = film(file, extension, Preset::Ultrafast).expect(name);
         let plain = film.make(0, usize::MAX);

@@ -47,6 +47,8 @@ pub struct Burner {
     decoder: Decoder,
     /// The size of the film's pictures as they are stored.
     film: (u32, u32),
+    /// And as they are made.
+    made: (u32, u32),
     /// How far has been read, on the file's own clock.
     read_us: i64,
     last_us: Option<i64>,
@@ -87,6 +89,7 @@ impl Burner {
             video,
             stream,
             film: film.unwrap_or((1920, 1080)),
+            made: (head.rendition.width, head.rendition.height),
             read_us: i64::MIN,
             last_us: None,
             has_ended: false,
@@ -230,7 +233,7 @@ impl Burner {
         }
         self.last_us = Some(at_us);
         let lasts_us = self.decoder.lasts_us(packet);
-        let pictures = match self.decoder.subtitle_pictures(packet) {
+        let mut pictures = match self.decoder.subtitle_pictures(packet) {
             Ok(Some(pictures)) => pictures,
             Ok(None) => return Ok(()),
             Err(media_av::error::AvError::NO_MEMORY) => return Err(MediaError::Memory),
@@ -248,10 +251,16 @@ impl Burner {
             .or(lasts_us)
             .unwrap_or(STANDS_US)
             .min(STANDS_US);
+        let mut canvas = self.decoder.canvas().unwrap_or(self.film);
+        // A disc's subtitles are square, and rips of films lack its black bars; those of broadcasts and DVDs are as stretched as
+        // their films.
+        if self.codec == "hdmv_pgs_subtitle" && canvas != self.film {
+            canvas = pad(canvas, self.made, &mut pictures);
+        }
         let event = Event {
             from_us,
             until_us: shown_us.saturating_add(lasts_us),
-            canvas: self.decoder.canvas().unwrap_or(self.film),
+            canvas,
             pictures,
         };
         let place = self.events.partition_point(|other| other.from_us <= from_us);
@@ -271,6 +280,21 @@ fn decoder(opened: &Opened, stream: usize, limits: &Limits) -> Result<Decoder, M
     };
     let view = opened.input.streams().nth(stream).ok_or(MediaError::NoStream)?;
     Decoder::open(view, &rules).map_err(|reason| MediaError::Unsupported { reason })
+}
+
+/// Enlarges a canvas to the shape of the picture that it lies over, and moves what lies on it to the middle.
+fn pad((width, height): (u32, u32), (wide, high): (u32, u32), pictures: &mut Pictures) -> (u32, u32) {
+    let fitting =
+        |side: u32, of: u32, over: u32| (u64::from(side) * u64::from(of)).div_ceil(u64::from(over.max(1))) as u32;
+    let padded = (
+        width.max(fitting(height, wide, high)),
+        height.max(fitting(width, high, wide)),
+    );
+    for piece in &mut pictures.pieces {
+        piece.x += (padded.0 - width) / 2;
+        piece.y += (padded.1 - height) / 2;
+    }
+    padded
 }
 
 /// Whether a packet shows the same whatever came before it.
@@ -317,7 +341,33 @@ fn dvb_begins(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{dvb_begins, pgs_begins};
+    use media_av::subtitle::{Pictures, Piece};
+
+    use super::{dvb_begins, pad, pgs_begins};
+
+    #[test]
+    fn a_canvas_of_another_shape_is_not_stretched() {
+        for (canvas, picture, padded, place) in [
+            ((1920, 1080), (1280, 720), (1920, 1080), (10, 20)),
+            ((1920, 1080), (1920, 800), (2592, 1080), (346, 20)),
+            ((1280, 720), (540, 360), (1280, 854), (10, 87)),
+        ] {
+            let piece = Piece {
+                x: 10,
+                y: 20,
+                width: 1,
+                height: 1,
+                pixels: vec![0],
+                palette: Vec::new(),
+            };
+            let mut pictures = Pictures {
+                pieces: vec![piece],
+                ..Pictures::default()
+            };
+            assert_eq!(pad(canvas, picture, &mut pictures), padded);
+            assert_eq!((pictures.pieces[0].x, pictures.pieces[0].y), place);
+        }
+    }
 
     #[test]
     fn packets_that_need_none_before_them_are_told_from_others() {
