@@ -34,7 +34,7 @@ from_cells! {
         media_id: id, library_id: id, folder_id: id, name: bytes, path: text, status: one_of, missing_at: int_or_absent,
         size: int, mtime_ns: int, inode: int, device: int, fingerprint: bytes_or_absent, oshash: int_or_absent,
         content_hash: bytes_or_absent, container: text_or_absent, demuxer: text_or_absent, duration_us: int_or_absent,
-        start_us: int_or_absent, bit_rate: int_or_absent, tags: text, has_cover: flag, added_at: int,
+        start_us: int_or_absent, bit_rate: int_or_absent, tags: text, has_cover: flag, subtitles: text, added_at: int,
         probed_at: int_or_absent,
     }
 }
