@@ -1,7 +1,8 @@
 //! The row caches that all requests share, their invalidation by facts, and the loaders of one request.
 
 mod answers;
-pub mod listed;
+mod joined;
+mod listed;
 mod load;
 mod organize;
 mod weigh;
@@ -9,6 +10,7 @@ mod weigh;
 use std::{
     collections::HashMap,
     future::Future,
+    pin::Pin,
     sync::{Arc, OnceLock},
 };
 
@@ -21,13 +23,14 @@ use entities::{
     library, marker, media_field, media_user, person, stream, studio, tag,
 };
 use kernel::{
-    cache::RowCache,
+    cache::{Loaded, RowCache},
     events::{LibraryChanged, MediaAdded, MediaChanged, MediaRemoved, PersonChanged, StudioChanged, TagChanged},
     plugin::Kernel,
 };
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 
 pub use self::answers::Answers;
+use self::joined::Sources;
 use crate::{
     collection::items::ItemPages,
     edit::types::ChangePages,
@@ -75,11 +78,15 @@ pub struct FolderPlace {
 pub type ByFile<T> = HashMap<FileId, Vec<T>>;
 
 macro_rules! caches {
-    ($($(#[$doc:meta])* $field:ident: $key:ty => $row:ty;)+) => {
+    (
+        joined { $($(#[$of_joined:meta])* $joined:ident: $joined_key:ty => $joined_row:ty;)+ }
+        alone { $($(#[$doc:meta])* $field:ident: $key:ty => $row:ty;)+ }
+    ) => {
         /// The row caches of the process. Clones are handles to the same ones.
         #[derive(Clone)]
         pub struct SharedCaches {
             $($(#[$doc])* pub $field: RowCache<$key, $row>,)+
+            $($(#[$of_joined])* pub $joined: RowCache<$joined_key, $joined_row>,)+
             /// Answers about the list of media.
             pub answers: Answers,
         }
@@ -87,6 +94,7 @@ macro_rules! caches {
         /// The loaders of one request.
         pub struct Loaders {
             $($(#[$doc])* pub $field: Rows<$key, $row>,)+
+            $($(#[$of_joined])* pub $joined: Rows<$joined_key, $joined_row>,)+
             /// Pages of media below something.
             pub nested: NestedPages,
             /// Pages of what collections hold, as the viewer sees them.
@@ -104,6 +112,10 @@ macro_rules! caches {
                 let together = Arc::new(Together::new(&kernel.store));
                 Self {
                     $($field: Rows::new(&shared.$field),)+
+                    $($joined: Rows::joined(&shared.$joined, {
+                        let sources = shared.sources(&together);
+                        move |ids| joined::$joined(sources.clone(), ids)
+                    }),)+
                     nested: NestedPages::new(Arc::clone(&together)),
                     together,
                     items: OnceLock::new(),
@@ -116,52 +128,56 @@ macro_rules! caches {
 }
 
 caches! {
-    /// Items as pages show them.
-    card: MediaId => Card;
-    /// Descriptions of items.
-    description: MediaId => Option<String>;
-    /// Files of items, the primary one first.
-    files: MediaId => Vec<file::Model>;
-    /// Streams of items, by file.
-    streams: MediaId => ByFile<stream::Model>;
-    /// Chapters of items, by file.
-    chapters: MediaId => ByFile<chapter::Model>;
-    /// Tags of items, in no order.
-    media_tags: MediaId => Vec<TagId>;
-    /// People of items, in order.
-    credits: MediaId => Vec<Credit>;
-    /// What one account did with one item.
-    own: (MediaId, UserId) => media_user::Model;
-    /// Tags.
-    tag: TagId => tag::Model;
-    /// Other names of tags.
-    tag_aliases: TagId => Vec<String>;
-    /// Tags with all tags below them, themselves included.
-    below: TagId => Vec<TagId>;
-    /// Neighbors of tags.
-    kin: TagId => Kin;
-    /// People.
-    person: PersonId => person::Model;
-    /// Other names of people.
-    person_aliases: PersonId => Vec<String>;
-    /// Studios.
-    studio: StudioId => studio::Model;
-    /// Libraries with their paths.
-    library: LibraryId => LibraryRow;
-    /// Collections and galleries.
-    collection: CollectionId => collection::Model;
-    /// The collections right inside others.
-    subcollections: CollectionId => Vec<CollectionId>;
-    /// Markers of items, from the beginning to the end.
-    markers: MediaId => Vec<marker::Model>;
-    /// Tags of markers.
-    marker_tags: MarkerId => Vec<TagId>;
-    /// Custom fields.
-    field: CustomFieldId => custom_field::Model;
-    /// Values of custom fields, by item, the oldest field first.
-    fields: MediaId => Vec<media_field::Model>;
-    /// Folders on this server.
-    folder: FolderId => FolderPlace;
+    joined {
+        /// Descriptions of items.
+        description: MediaId => Option<String>;
+        /// Files of items, the primary one first.
+        files: MediaId => Vec<file::Model>;
+        /// Chapters of items, by file.
+        chapters: MediaId => ByFile<chapter::Model>;
+        /// Markers of items, from the beginning to the end.
+        markers: MediaId => Vec<marker::Model>;
+        /// What one account did with one item.
+        own: (MediaId, UserId) => media_user::Model;
+    }
+    alone {
+        /// Items as pages show them.
+        card: MediaId => Card;
+        /// Streams of items, by file.
+        streams: MediaId => ByFile<stream::Model>;
+        /// Tags of items, in no order.
+        media_tags: MediaId => Vec<TagId>;
+        /// People of items, in order.
+        credits: MediaId => Vec<Credit>;
+        /// Tags.
+        tag: TagId => tag::Model;
+        /// Other names of tags.
+        tag_aliases: TagId => Vec<String>;
+        /// Tags with all tags below them, themselves included.
+        below: TagId => Vec<TagId>;
+        /// Neighbors of tags.
+        kin: TagId => Kin;
+        /// People.
+        person: PersonId => person::Model;
+        /// Other names of people.
+        person_aliases: PersonId => Vec<String>;
+        /// Studios.
+        studio: StudioId => studio::Model;
+        /// Libraries with their paths.
+        library: LibraryId => LibraryRow;
+        /// Collections and galleries.
+        collection: CollectionId => collection::Model;
+        /// The collections right inside others.
+        subcollections: CollectionId => Vec<CollectionId>;
+        /// Tags of markers.
+        marker_tags: MarkerId => Vec<TagId>;
+        /// Custom fields.
+        field: CustomFieldId => custom_field::Model;
+        /// Values of custom fields, by item, the oldest field first.
+        fields: MediaId => Vec<media_field::Model>;
+        /// Folders on this server.
+        folder: FolderId => FolderPlace;
+    }
 }
 
 impl Loaders {
@@ -238,6 +254,17 @@ fn build(kernel: &Kernel) -> SharedCaches {
     let tag = caches.rows("tag.row", 32 * MIB, weigh::tag, with(db(), load::tags));
     let person = caches.rows("person.row", 32 * MIB, weigh::person, with(db(), load::people));
     let studio = caches.rows("studio.row", 8 * MIB, weigh::studio, with(db(), load::studios));
+    let marker_tags = caches.rows(
+        "marker.tags",
+        4 * MIB,
+        organize::list,
+        with(db(), organize::marker_tags),
+    );
+    let sources = Sources {
+        together: Arc::new(Together::new(&kernel.store)),
+        marker_tags: marker_tags.clone(),
+        tags: tag.clone(),
+    };
     SharedCaches {
         answers: Answers::new(kernel),
         card: {
@@ -250,11 +277,16 @@ fn build(kernel: &Kernel) -> SharedCaches {
             "media.description",
             32 * MIB,
             weigh::text,
-            with(db(), load::descriptions),
+            alone(&sources, joined::description),
         ),
-        files: caches.rows("media.files", 128 * MIB, weigh::files, with(db(), load::files)),
+        files: caches.rows("media.files", 128 * MIB, weigh::files, alone(&sources, joined::files)),
         streams: caches.rows("media.streams", 64 * MIB, weigh::streams, with(db(), load::streams)),
-        chapters: caches.rows("media.chapters", 32 * MIB, weigh::chapters, with(db(), load::chapters)),
+        chapters: caches.rows(
+            "media.chapters",
+            32 * MIB,
+            weigh::chapters,
+            alone(&sources, joined::chapters),
+        ),
         media_tags: {
             let (db, tag) = (db(), tag.clone());
             caches.rows(
@@ -274,7 +306,7 @@ fn build(kernel: &Kernel) -> SharedCaches {
             "media.user",
             32 * MIB,
             |_| size_of::<media_user::Model>() as u32,
-            with(db(), load::own),
+            alone(&sources, joined::own),
         ),
         tag,
         tag_aliases: caches.rows("tag.aliases", 8 * MIB, weigh::names, with(db(), load::tag_aliases)),
@@ -304,18 +336,43 @@ fn build(kernel: &Kernel) -> SharedCaches {
             "media.markers",
             16 * MIB,
             organize::markers_weight,
-            with(db(), organize::markers),
+            alone(&sources, joined::markers),
         ),
-        marker_tags: caches.rows(
-            "marker.tags",
-            4 * MIB,
-            organize::list,
-            with(db(), organize::marker_tags),
-        ),
+        marker_tags,
         below: caches.rows("tag.below", 4 * MIB, organize::list, with(db(), organize::below)),
         field: caches.rows("field.row", 2 * MIB, organize::field, with(db(), organize::field_rows)),
         fields: caches.rows("media.fields", 16 * MIB, organize::values, with(db(), organize::fields)),
         folder: caches.rows("folder.place", 16 * MIB, weigh::folder, with(db(), load::folders)),
+    }
+}
+
+impl SharedCaches {
+    /// What joined loads of a request read.
+    fn sources(&self, together: &Arc<Together>) -> Sources {
+        Sources {
+            together: Arc::clone(together),
+            marker_tags: self.marker_tags.clone(),
+            tags: self.tag.clone(),
+        }
+    }
+}
+
+/// A joined load outside of any request.
+fn alone<K, V, F>(
+    sources: &Sources,
+    load: impl Fn(Sources, Vec<K>) -> F + Send + Sync + 'static,
+) -> impl Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Result<HashMap<K, V>, DbErr>> + Send>> + Send + Sync + 'static
+where
+    F: Future<Output = Loaded<K, V>> + Send + 'static,
+{
+    let sources = sources.clone();
+    move |ids| {
+        let load = load(sources.clone(), ids);
+        Box::pin(async move {
+            let unshared =
+                |error: Arc<DbErr>| Arc::try_unwrap(error).unwrap_or_else(|error| DbErr::Custom(error.to_string()));
+            load.await.map_err(unshared)
+        })
     }
 }
 

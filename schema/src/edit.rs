@@ -4,9 +4,11 @@
 //! [`Edit`]: session::Edit
 
 pub mod carry;
+mod change;
 pub mod codes;
 mod effects;
 pub mod facts;
+pub mod gather;
 pub mod ledger;
 pub mod named;
 pub mod queries;

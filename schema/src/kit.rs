@@ -1,6 +1,7 @@
 //! What every domain is built from: ids, scalars, pages, errors, access, loaders.
 
 pub mod access;
+pub mod cells;
 pub mod conditional;
 pub mod connection;
 pub mod criterion;

@@ -142,11 +142,15 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
         .parse::<GlobalId>()
         .map_err(|error| Failure::field(path, error.to_string()))?;
     Ok(match id {
-        GlobalId::Media(id) => loaders.card.get(id).await?.map(|card| match Media::new(card) {
-            Media::Video(video) => Node::Video(video),
-            Media::Image(image) => Node::Image(image),
-            Media::Audio(audio) => Node::Audio(audio),
-        }),
+        GlobalId::Media(id) => {
+            let look = [cx.look_ahead(), cx.look_ahead()];
+            let cards = loaders.gather(cx, &look, vec![id]).await?;
+            cards.into_iter().next().map(|card| match Media::new(card) {
+                Media::Video(video) => Node::Video(video),
+                Media::Image(image) => Node::Image(image),
+                Media::Audio(audio) => Node::Audio(audio),
+            })
+        }
         GlobalId::Library(id) => loaders.library.get(id).await?.map(|row| Node::Library(Library { row })),
         GlobalId::Tag(id) => loaders.tag.get(id).await?.map(|row| Node::Tag(Tag { row })),
         GlobalId::Person(id) => loaders.person.get(id).await?.map(|row| Node::Person(Person { row })),

@@ -9,6 +9,7 @@ mod capture;
 mod clients;
 mod clips;
 mod contract;
+mod costs;
 mod counters;
 mod drain;
 mod explain;

@@ -1,8 +1,9 @@
 //! What clients see: changing many items at once, and undo.
 
 mod autotag;
+mod rule;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MergedObject, Object, SimpleObject};
 use entities::id::{EditId, JobId, MediaId};
 use kernel::{
     error::{Failure, code as kernel_code},
@@ -36,15 +37,22 @@ use schema::{
 use crate::{
     Organize,
     code::NOTHING_TO_CHANGE,
-    graphql::autotag::StartAutoTagInput,
-    jobs::{autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, undo::UndoEdit},
+    graphql::{
+        autotag::{AutoTagQuery, StartAutoTagInput},
+        rule::{NameRuleQuery, StartNameRuleInput},
+    },
+    jobs::{autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, rule::NameRule, undo::UndoEdit},
 };
 
 impl Surface for Organize {
-    type Query = autotag::OrganizeQuery;
+    type Query = OrganizeQuery;
     type Mutation = OrganizeMutation;
     type Subscription = NoSubscription;
 }
+
+/// What can be read about what many items would become.
+#[derive(MergedObject, Default)]
+pub struct OrganizeQuery(AutoTagQuery, NameRuleQuery);
 
 /// What `bulkUpdateMedia` changed, or would change.
 #[derive(SimpleObject)]
@@ -64,6 +72,15 @@ pub struct BulkUpdateMediaPayload {
 /// What `startAutoTag` started.
 #[derive(SimpleObject)]
 pub struct StartAutoTagPayload {
+    /// The job.
+    job: Job,
+    /// Takes back all that the job changed, by `undo`, once it has ended.
+    undo_token: ID,
+}
+
+/// What `startNameRule` started.
+#[derive(SimpleObject)]
+pub struct StartNameRulePayload {
     /// The job.
     job: Job,
     /// Takes back all that the job changed, by `undo`, once it has ended.
@@ -165,6 +182,29 @@ impl OrganizeMutation {
         };
         let (token, job) = start(kernel, edit, &job).await.graphql()?;
         Ok(StartAutoTagPayload {
+            job: shown(kernel, job).await.graphql()?,
+            undo_token: id::id(token),
+        })
+    }
+
+    /// Gives items what their file names say by a rule, as a job; `nameRulePreview` says before what it would do.
+    #[graphql(guard = "Needs::Edit")]
+    async fn start_name_rule(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The rule.")] input: StartNameRuleInput,
+    ) -> async_graphql::Result<StartNameRulePayload> {
+        let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx).graphql()?);
+        let (library, rule, _) = rule::parsed(&input).graphql()?;
+        let edit = Edit::begin(kernel, viewer, "startNameRule").await.graphql()?;
+        let job = NameRule {
+            edit: edit.id(),
+            user: viewer.user,
+            library,
+            rule,
+        };
+        let (token, job) = start(kernel, edit, &job).await.graphql()?;
+        Ok(StartNameRulePayload {
             job: shown(kernel, job).await.graphql()?,
             undo_token: id::id(token),
         })

@@ -4,4 +4,5 @@ pub mod autotag;
 pub mod bulk;
 pub mod galleries;
 pub mod retain;
+pub mod rule;
 pub mod undo;

@@ -6,6 +6,8 @@ pub mod code;
 pub mod graphql;
 pub mod jobs;
 pub mod names;
+pub mod pattern;
+pub mod rule;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use kernel::{
 use serde::Deserialize;
 
 use crate::jobs::{
-    autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, retain::RetainEdits, undo::UndoEdit,
+    autotag::AutoTag, bulk::BulkUpdate, galleries::FolderGalleries, retain::RetainEdits, rule::NameRule, undo::UndoEdit,
 };
 
 /// The `[organize]` section.
@@ -61,6 +63,7 @@ impl Plugin for Organize {
         table.add::<AutoTag>(&self);
         table.add::<BulkUpdate>(&self);
         table.add::<FolderGalleries>(&self);
+        table.add::<NameRule>(&self);
         table.add::<UndoEdit>(&self);
         table.add::<RetainEdits>(&self);
         // The pattern is a constant, and a test reads it.

@@ -1,154 +1,40 @@
-//! How rows of named things are taken from a read of their list.
+//! How rows are taken from what is read together with others.
 
-use entities::{
-    collection,
-    id::{CollectionId, FolderId, PersonId, StudioId, TagId},
-    person, saved_filter, studio, tag,
-};
-use sea_orm::DbErr;
+use entities::{chapter, collection, file, marker, person, saved_filter, studio, tag};
 
-use crate::kit::{listing::Listed, together::Cells};
+use crate::kit::cells::from_cells;
 
-impl Listed for tag::Model {
-    const COLUMNS: &'static [&'static str] = &[
-        "name",
-        "sort_name",
-        "color",
-        "description",
-        "n_media",
-        "created_at",
-        "updated_at",
-    ];
-
-    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: TagId(id),
-            name: cells.text()?,
-            sort_name: cells.text()?,
-            color: cells.text_or_absent()?,
-            description: cells.text_or_absent()?,
-            n_media: cells.int()?,
-            created_at: cells.int()?,
-            updated_at: cells.int()?,
-        })
+from_cells! {
+    tag::Model {
+        name: text, sort_name: text, color: text_or_absent, description: text_or_absent, n_media: int, created_at: int,
+        updated_at: int,
     }
-
-    fn id(&self) -> i64 {
-        self.id.0
+    person::Model {
+        name: text, sort_name: text, description: text_or_absent, n_media: int, created_at: int, updated_at: int,
     }
-}
-
-impl Listed for person::Model {
-    const COLUMNS: &'static [&'static str] = &[
-        "name",
-        "sort_name",
-        "description",
-        "n_media",
-        "created_at",
-        "updated_at",
-    ];
-
-    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: PersonId(id),
-            name: cells.text()?,
-            sort_name: cells.text()?,
-            description: cells.text_or_absent()?,
-            n_media: cells.int()?,
-            created_at: cells.int()?,
-            updated_at: cells.int()?,
-        })
+    studio::Model {
+        name: text, sort_name: text, parent_id: id_or_absent, n_media: int, created_at: int, updated_at: int,
     }
-
-    fn id(&self) -> i64 {
-        self.id.0
+    collection::Model {
+        kind: one_of, name: text, sort_name: text, description: text_or_absent, parent_id: id_or_absent,
+        folder_id: id_or_absent, filter: text_or_absent, filter_version: small, n_media: int, created_at: int,
+        updated_at: int,
     }
-}
-
-impl Listed for studio::Model {
-    const COLUMNS: &'static [&'static str] = &["name", "sort_name", "parent_id", "n_media", "created_at", "updated_at"];
-
-    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: StudioId(id),
-            name: cells.text()?,
-            sort_name: cells.text()?,
-            parent_id: cells.int_or_absent()?.map(StudioId),
-            n_media: cells.int()?,
-            created_at: cells.int()?,
-            updated_at: cells.int()?,
-        })
+    saved_filter::Model {
+        user_id: id, name: text, version: small, filter: text, search: text_or_absent, sort: text_or_absent, created_at: int,
+        updated_at: int,
     }
-
-    fn id(&self) -> i64 {
-        self.id.0
+    marker::Model {
+        media_id: id, title: text, start_us: int, end_us: int_or_absent, created_at: int, updated_at: int,
     }
-}
-
-impl Listed for collection::Model {
-    const COLUMNS: &'static [&'static str] = &[
-        "kind",
-        "name",
-        "sort_name",
-        "description",
-        "parent_id",
-        "folder_id",
-        "filter",
-        "filter_version",
-        "n_media",
-        "created_at",
-        "updated_at",
-    ];
-
-    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: CollectionId(id),
-            kind: cells.one_of()?,
-            name: cells.text()?,
-            sort_name: cells.text()?,
-            description: cells.text_or_absent()?,
-            parent_id: cells.int_or_absent()?.map(CollectionId),
-            folder_id: cells.int_or_absent()?.map(FolderId),
-            filter: cells.text_or_absent()?,
-            filter_version: cells.small()?,
-            n_media: cells.int()?,
-            created_at: cells.int()?,
-            updated_at: cells.int()?,
-        })
+    chapter::Model {
+        file_id: id, position: small, title: text_or_absent, start_us: int, end_us: int,
     }
-
-    fn id(&self) -> i64 {
-        self.id.0
+    file::Model {
+        media_id: id, library_id: id, folder_id: id, name: bytes, path: text, status: one_of, missing_at: int_or_absent,
+        size: int, mtime_ns: int, inode: int, device: int, fingerprint: bytes_or_absent, oshash: int_or_absent,
+        content_hash: bytes_or_absent, container: text_or_absent, demuxer: text_or_absent, duration_us: int_or_absent,
+        start_us: int_or_absent, bit_rate: int_or_absent, tags: text, has_cover: flag, subtitles: text, added_at: int,
+        probed_at: int_or_absent,
     }
-}
-
-/// The columns of a saved filter that its list reads, the id first.
-pub const SAVED_FILTER: [&str; 9] = [
-    "id",
-    "name",
-    "version",
-    "filter",
-    "search",
-    "sort",
-    "created_at",
-    "updated_at",
-    "user_id",
-];
-
-/// A saved filter of these columns.
-///
-/// # Errors
-/// When a value is not what the column holds.
-pub fn saved_filter(cells: &mut Cells) -> Result<saved_filter::Model, DbErr> {
-    Ok(saved_filter::Model {
-        id: cells.int()?.into(),
-        name: cells.text()?,
-        version: cells.small()?,
-        filter: cells.text()?,
-        search: cells.text_or_absent()?,
-        sort: cells.text_or_absent()?,
-        created_at: cells.int()?,
-        updated_at: cells.int()?,
-        user_id: cells.int()?.into(),
-    })
 }

@@ -1,12 +1,12 @@
-//! How the row caches read what they lack: one statement for all missing keys, two where rows hang on files.
+//! How the row caches read what they lack: one statement for all missing keys.
 
 use std::{collections::HashMap, hash::Hash};
 
 use entities::{
-    chapter, file, folder,
-    id::{FileId, FolderId, LibraryId, MediaId, PersonId, StudioId, TagId, UserId},
-    library, library_path, media, media_person, media_tag, media_user, person, person_alias, stream, studio, tag,
-    tag_alias, tag_parent,
+    file, folder,
+    id::{FolderId, LibraryId, MediaId, PersonId, StudioId, TagId},
+    library, library_path, media, media_person, media_tag, person, person_alias, stream, studio, tag, tag_alias,
+    tag_parent,
 };
 use kernel::cache::RowCache;
 use sea_orm::{
@@ -88,89 +88,39 @@ impl sea_orm::FromQueryResult for CardWithStudio {
     }
 }
 
-pub(super) async fn descriptions(
-    db: DatabaseConnection,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Option<String>>, DbErr> {
-    let select = media::Entity::find()
-        .select_only()
-        .columns([media::Column::Id, media::Column::Description]);
-    let rows = select
-        .filter(media::Column::Id.is_in(ids))
-        .into_tuple::<(MediaId, Option<String>)>()
-        .all(&db)
-        .await?;
-    Ok(rows.into_iter().collect())
-}
-
-pub(super) async fn files(
-    db: DatabaseConnection,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Vec<file::Model>>, DbErr> {
-    let select = file::Entity::find().filter(file::Column::MediaId.is_in(ids.iter().copied()));
-    // Present files before missing ones, then the oldest: the scan picks its primary file the same way.
-    let rows = select
-        .order_by_asc(file::Column::Status)
-        .order_by_asc(file::Column::Id)
-        .all(&db)
-        .await?;
-    Ok(lists(&ids, rows.into_iter().map(|file| (file.media_id, file))))
-}
-
 pub(super) async fn streams(
     db: DatabaseConnection,
     ids: Vec<MediaId>,
 ) -> Result<HashMap<MediaId, ByFile<stream::Model>>, DbErr> {
-    let owners = file_owners(&db, &ids).await?;
-    let select = stream::Entity::find().filter(stream::Column::FileId.is_in(owners.keys().copied()));
+    use sea_orm::{
+        JoinType,
+        sea_query::{Expr, ExprTrait},
+    };
+    let of_file = |column| Expr::col((file::Entity, column));
+    let mut select = stream::Entity::find();
+    QuerySelect::query(&mut select)
+        .expr_as(of_file(file::Column::MediaId), "of_media_id")
+        .join(
+            JoinType::InnerJoin,
+            file::Entity,
+            of_file(file::Column::Id).equals((stream::Entity, stream::Column::FileId)),
+        )
+        .and_where(of_file(file::Column::MediaId).is_in(ids.iter().copied()));
     let rows = select
         .order_by_asc(stream::Column::FileId)
         .order_by_asc(stream::Column::Index)
-        .all(&db)
-        .await?;
-    Ok(group_by_file(&ids, &owners, rows, |row| row.file_id))
-}
-
-pub(super) async fn chapters(
-    db: DatabaseConnection,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, ByFile<chapter::Model>>, DbErr> {
-    let owners = file_owners(&db, &ids).await?;
-    let select = chapter::Entity::find().filter(chapter::Column::FileId.is_in(owners.keys().copied()));
-    let rows = select
-        .order_by_asc(chapter::Column::FileId)
-        .order_by_asc(chapter::Column::Position)
-        .all(&db)
-        .await?;
-    Ok(group_by_file(&ids, &owners, rows, |row| row.file_id))
-}
-
-async fn file_owners(db: &DatabaseConnection, ids: &[MediaId]) -> Result<HashMap<FileId, MediaId>, DbErr> {
-    let select = file::Entity::find()
-        .select_only()
-        .columns([file::Column::Id, file::Column::MediaId]);
-    let rows = select
-        .filter(file::Column::MediaId.is_in(ids.iter().copied()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().collect())
-}
-
-fn group_by_file<T>(
-    ids: &[MediaId],
-    owners: &HashMap<FileId, MediaId>,
-    rows: Vec<T>,
-    file: impl Fn(&T) -> FileId,
-) -> HashMap<MediaId, ByFile<T>> {
-    let mut found: HashMap<MediaId, ByFile<T>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
-    for row in rows {
-        let file = file(&row);
-        if let Some(media) = owners.get(&file) {
-            found.entry(*media).or_default().entry(file).or_default().push(row);
-        }
+        .into_model::<Linked<stream::Model>>();
+    let rows = rows.all(&db).await?;
+    let mut found: HashMap<MediaId, ByFile<stream::Model>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
+    for Linked { media, row, .. } in rows {
+        found
+            .entry(media)
+            .or_default()
+            .entry(row.file_id)
+            .or_default()
+            .push(row);
     }
-    found
+    Ok(found)
 }
 
 pub(super) async fn media_tags(
@@ -252,42 +202,6 @@ impl<T: sea_orm::FromQueryResult> sea_orm::FromQueryResult for Linked<T> {
             role: row.try_get(prefix, "of_role").unwrap_or_default(),
             row: T::from_query_result(row, prefix)?,
         })
-    }
-}
-
-pub(super) async fn own(
-    db: DatabaseConnection,
-    keys: Vec<(MediaId, UserId)>,
-) -> Result<HashMap<(MediaId, UserId), media_user::Model>, DbErr> {
-    let mut by_user: HashMap<UserId, Vec<MediaId>> = HashMap::new();
-    for (media, user) in keys {
-        by_user.entry(user).or_default().push(media);
-    }
-    let mut found = HashMap::new();
-    // One user in practice: a batch belongs to one request.
-    for (user, media) in by_user {
-        let select = media_user::Entity::find().filter(media_user::Column::UserId.eq(user));
-        let rows = select
-            .filter(media_user::Column::MediaId.is_in(media.iter().copied()))
-            .all(&db)
-            .await?;
-        found.extend(media.iter().map(|media| ((*media, user), untouched(*media, user))));
-        found.extend(rows.into_iter().map(|row| ((row.media_id, user), row)));
-    }
-    Ok(found)
-}
-
-/// The state of an item that an account never touched.
-fn untouched(media_id: MediaId, user_id: UserId) -> media_user::Model {
-    media_user::Model {
-        media_id,
-        user_id,
-        rating: None,
-        is_favorite: false,
-        n_views: 0,
-        last_viewed_at: None,
-        position_us: None,
-        updated_at: 0,
     }
 }
 

@@ -89,22 +89,6 @@ pub(super) async fn subcollections(
     Ok(super::load::lists(&ids, rows))
 }
 
-pub(super) async fn markers(
-    db: DatabaseConnection,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Vec<marker::Model>>, DbErr> {
-    let select = marker::Entity::find().filter(marker::Column::MediaId.is_in(ids.iter().copied()));
-    let rows = select
-        .order_by_asc(marker::Column::StartUs)
-        .order_by_asc(marker::Column::Id)
-        .all(&db)
-        .await?;
-    Ok(super::load::lists(
-        &ids,
-        rows.into_iter().map(|row| (row.media_id, row)),
-    ))
-}
-
 pub(super) async fn marker_tags(
     db: DatabaseConnection,
     ids: Vec<MarkerId>,

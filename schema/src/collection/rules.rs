@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     edit::{
+        gather::Want,
         row::Row,
         session::{Done, Edit, must_exist},
         table::{COLLECTION, COLLECTION_ITEM},
@@ -141,7 +142,11 @@ pub async fn add(edit: &mut Edit, new: NewCollection) -> Result<CollectionId, Fa
 
 async fn row(edit: &Edit, id: CollectionId) -> Result<Row, Failure> {
     let row = edit.read(&COLLECTION, "id", &[id.0]).await?.pop();
-    row.ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no collection `{id}`")))
+    row.ok_or_else(|| none(id))
+}
+
+fn none(id: CollectionId) -> Failure {
+    Failure::new(&code::NOT_FOUND, format!("no collection `{id}`"))
 }
 
 /// Changes a collection.
@@ -218,23 +223,86 @@ pub async fn add_items(
     place: Place,
 ) -> Result<Done, Failure> {
     let mut edit = Edit::begin(kernel, viewer, "addToCollection").await?;
-    fillable(&row(&edit, id).await?)?;
-    let present = present(&edit, id, media).await?;
+    few(media)?;
+    let ids: Vec<i64> = media.iter().map(|media| media.0).collect();
+    let wants = [
+        Want {
+            table: &COLLECTION,
+            condition: format!("id = {}", id.0),
+        },
+        Want {
+            table: &COLLECTION_ITEM,
+            condition: format!(
+                "collection_id = {} and (media_id in ({}) or {})",
+                id.0,
+                sql::ids(ids.iter().copied()),
+                beside(id, place)
+            ),
+        },
+    ];
+    let n_items = format!("select count(*) from collection_item where collection_id = {}", id.0);
+    let room = MAX_SIZE.saturating_sub(media.len());
+    let items = format!("id in ({}) and ({n_items}) <= {room}", sql::ids(ids));
+    let [collection, present] = &edit.gather(&wants, &items).await?[..] else {
+        return Err(Failure::internal("a read of two tables gave other than two lists"));
+    };
+    fillable(collection.first().ok_or_else(|| none(id))?)?;
+    if !media.iter().all(|media| edit.holds(*media)) {
+        let rows = sql::rows(&**edit.tx(), n_items, []).await?;
+        let n: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        if n as usize > room {
+            let message = format!("a collection holds at most {MAX_SIZE} items; use a smart one");
+            return Err(Failure::new(&TOO_MANY, message));
+        }
+    }
+    let media_of = |row: &Row| MediaId(row.int(&COLLECTION_ITEM, "media_id"));
     let new: Vec<MediaId> = media
         .iter()
         .copied()
-        .filter(|media| !present.contains_key(&media.0))
+        .filter(|media| !present.iter().any(|row| media_of(row) == *media))
         .collect();
-    let bounds = bounds(&edit, id, place, &[]).await?;
-    insert(
-        &mut edit,
-        id,
-        &new,
-        (bounds.0.as_deref(), bounds.1.as_deref()),
-        "input.mediaIds",
-    )
-    .await?;
+    let places = || present.iter().filter_map(|row| row.text(&COLLECTION_ITEM, "position"));
+    let bounds = match place {
+        Place::First => (None, places().min()),
+        Place::Last => (places().max(), None),
+        Place::After(anchor) => {
+            let anchored = present.iter().find(|row| media_of(row) == anchor);
+            let after = anchored.and_then(|row| row.text(&COLLECTION_ITEM, "position"));
+            let after = after.ok_or_else(|| not_here(anchor))?;
+            (Some(after), places().filter(|place| *place > after).min())
+        }
+    };
+    insert(&mut edit, id, &new, bounds, "input.mediaIds").await?;
     edit.commit().await
+}
+
+/// Those that are right beside the place where items go.
+fn beside(id: CollectionId, place: Place) -> String {
+    let items = format!("from collection_item where collection_id = {}", id.0);
+    let at = match place {
+        Place::First => format!("select min(position) {items}"),
+        Place::Last => format!("select max(position) {items}"),
+        Place::After(anchor) => {
+            let at = format!("select position {items} and media_id = {}", anchor.0);
+            let next = format!("select min(position) {items} and position > ({at})");
+            return format!("media_id = {} or position = ({next})", anchor.0);
+        }
+    };
+    format!("position = ({at})")
+}
+
+fn not_here(anchor: MediaId) -> Failure {
+    Failure::field("input.afterId", format!("`{anchor}` is not in this collection"))
+}
+
+fn few(media: &[MediaId]) -> Result<(), Failure> {
+    match media.len() > MAX_ITEMS {
+        true => Err(Failure::field(
+            "input.mediaIds",
+            format!("at most {MAX_ITEMS} at a time"),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Takes items out of a collection.
@@ -306,12 +374,7 @@ fn fillable(row: &Row) -> Result<(), Failure> {
 }
 
 async fn present(edit: &Edit, id: CollectionId, media: &[MediaId]) -> Result<BTreeMap<i64, Row>, Failure> {
-    if media.len() > MAX_ITEMS {
-        return Err(Failure::field(
-            "input.mediaIds",
-            format!("at most {MAX_ITEMS} at a time"),
-        ));
-    }
+    few(media)?;
     let ids: Vec<i64> = media.iter().map(|media| media.0).collect();
     let mut rows = BTreeMap::new();
     for row in edit.read(&COLLECTION_ITEM, "media_id", &ids).await? {
@@ -353,10 +416,7 @@ async fn bounds(
         Place::After(anchor) => {
             let condition = format!("and media_id = {}", anchor.0);
             let Some(after) = one(&condition, "asc", None).await? else {
-                return Err(Failure::field(
-                    "input.afterId",
-                    format!("`{anchor}` is not in this collection"),
-                ));
+                return Err(not_here(anchor));
             };
             let next = one("and position > $2", "asc", Some(&after)).await?;
             (Some(after), next)
@@ -382,15 +442,6 @@ pub async fn insert(
     }
     if media.len() > MAX_ITEMS {
         return Err(Failure::field(path, format!("at most {MAX_ITEMS} at a time")));
-    }
-    let text = "select count(*) from collection_item where collection_id = $1";
-    let rows = sql::rows(&**edit.tx(), text, [id.0.into()]).await?;
-    let n: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-    if n as usize + media.len() > MAX_SIZE {
-        return Err(Failure::new(
-            &TOO_MANY,
-            format!("a collection holds at most {MAX_SIZE} items; use a smart one"),
-        ));
     }
     let found = edit.lock(&media).await?;
     if let Some(index) = media.iter().position(|media| !found.contains_key(&media.0)) {

@@ -11,21 +11,19 @@ use kernel::{
 use sea_orm::DbErr;
 
 use super::{
+    change::Change,
     facts::MarkersChanged,
     row::Row,
-    session::{Change, Locked},
+    session::Locked,
     table::{Kind, SubjectKind, Table},
 };
-use crate::{
-    collection::rules::CollectionChanged,
-    media::rules::MediaUserChanged,
-    search::index::{self, LinkTable},
-};
+use crate::{collection::rules::CollectionChanged, media::rules::MediaUserChanged, search::index};
 
 /// What follows from the changes so far.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     media: BTreeSet<i64>,
+    changed: BTreeSet<i64>,
     stamped: BTreeSet<i64>,
     searched: BTreeSet<i64>,
     touched: BTreeMap<SubjectKind, BTreeSet<i64>>,
@@ -33,6 +31,7 @@ pub(super) struct Effects {
     new: BTreeSet<(SubjectKind, i64)>,
     own: BTreeMap<i64, BTreeSet<i64>>,
     counts: BTreeMap<(&'static str, i64), i64>,
+    gone: BTreeSet<(&'static str, i64)>,
 }
 
 /// Tables whose rows are counted: the counted table, the column that says whose, the column of the item.
@@ -95,7 +94,13 @@ impl Effects {
             for (column, value) in table.columns.iter().zip(&row.0) {
                 let Some(id) = value.as_i64() else { continue };
                 match column.name {
-                    "media_id" => drop(self.media.insert(id)),
+                    "media_id" => {
+                        self.media.insert(id);
+                        // What holds an item is no part of it.
+                        if table.name != "collection_item" {
+                            self.changed.insert(id);
+                        }
+                    }
                     "tag_id" => drop(touch(SubjectKind::Tag, id)),
                     "person_id" => drop(touch(SubjectKind::Person, id)),
                     "studio_id" => drop(touch(SubjectKind::Studio, id)),
@@ -111,7 +116,10 @@ impl Effects {
                 self.stamped.insert(id);
             }
             match kind {
-                SubjectKind::Media => drop(self.media.insert(id)),
+                SubjectKind::Media => {
+                    self.media.insert(id);
+                    self.changed.insert(id);
+                }
                 kind => drop(touch(kind, id)),
             }
             // A change of a link to something with a name changes what an item is found by.
@@ -124,6 +132,9 @@ impl Effects {
         };
         let (kind, column) = table.subject;
         let subject = (kind, row.int(table, column));
+        if change.after.is_none() && table.n_key == 1 {
+            self.gone.insert((table.name, subject.1));
+        }
         match table.name {
             "tag" | "person" | "studio" if change.before.is_none() => drop(self.new.insert(subject)),
             _ => {}
@@ -141,7 +152,7 @@ impl Effects {
 
     /// Moves the counters and brings the search index up to date, in the transaction of the changes.
     pub async fn settle(&mut self, tx: &Tx, now: i64) -> Result<(), DbErr> {
-        let media: Vec<i64> = self.media.difference(&self.stamped).copied().collect();
+        let media: Vec<i64> = self.changed.difference(&self.stamped).copied().collect();
         for chunk in media.chunks(sql::CHUNK) {
             let text = format!(
                 "update media set updated_at = $1 where id in ({})",
@@ -149,34 +160,54 @@ impl Effects {
             );
             sql::execute(&**tx, text, [now.into()]).await?;
         }
-        let mut by_amount: BTreeMap<(&str, i64), Vec<i64>> = BTreeMap::new();
+        let mut counts: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
         for ((table, id), n) in std::mem::take(&mut self.counts) {
-            if n != 0 {
-                by_amount.entry((table, n)).or_default().push(id);
+            if n != 0 && !self.gone.contains(&(table, id)) {
+                counts.entry(table).or_default().push((id, n));
             }
         }
-        for ((table, n), ids) in by_amount {
-            let text = format!(
-                "update {table} set n_media = n_media + ({n}) where id in ({})",
-                sql::ids(ids)
-            );
-            sql::execute(&**tx, text, []).await?;
+        for (table, counts) in counts {
+            for counts in counts.chunks(sql::CHUNK) {
+                let cases: String = counts.iter().map(|(id, n)| format!(" when {id} then {n}")).collect();
+                let ids = sql::ids(counts.iter().map(|(id, _)| *id));
+                let text = format!("update {table} set n_media = n_media + case id{cases} end where id in ({ids})");
+                sql::execute(&**tx, text, []).await?;
+            }
         }
-        let searched: Vec<MediaId> = std::mem::take(&mut self.searched).into_iter().map(MediaId).collect();
-        index::refresh(tx, &searched).await?;
+        let mut searched = std::mem::take(&mut self.searched);
+        if let Some(text) = self.linked() {
+            for row in sql::rows(&**tx, text, []).await? {
+                searched.insert(row.try_get_by_index(0)?);
+            }
+        }
+        let searched: Vec<MediaId> = searched.into_iter().map(MediaId).collect();
+        index::refresh(tx, &searched).await
+    }
+
+    /// A select of the items that have something with another name now.
+    fn linked(&mut self) -> Option<String> {
+        let mut renamed: BTreeMap<SubjectKind, Vec<i64>> = BTreeMap::new();
         for (kind, id) in std::mem::take(&mut self.renamed) {
-            // A new thing's items are linked by changes of their own.
-            if self.new.contains(&(kind, id)) {
-                continue;
-            }
-            match kind {
-                SubjectKind::Tag => index::refresh_linked(tx, LinkTable::Tag, id).await?,
-                SubjectKind::Person => index::refresh_linked(tx, LinkTable::Person, id).await?,
-                SubjectKind::Studio => index::refresh_studio(tx, id).await?,
-                _ => {}
+            // The links of what is new, and of what is gone, are changes of their own.
+            let is_gone = self
+                .gone
+                .iter()
+                .any(|(table, gone)| *gone == id && Table::of(table).is_some_and(|table| table.subject.0 == kind));
+            if !self.new.contains(&(kind, id)) && !is_gone {
+                renamed.entry(kind).or_default().push(id);
             }
         }
-        Ok(())
+        let select = |(kind, ids): (SubjectKind, Vec<i64>)| {
+            let ids = sql::ids(ids);
+            Some(match kind {
+                SubjectKind::Tag => format!("select media_id from media_tag where tag_id in ({ids})"),
+                SubjectKind::Person => format!("select media_id from media_person where person_id in ({ids})"),
+                SubjectKind::Studio => format!("select id from media where studio_id in ({ids})"),
+                _ => return None,
+            })
+        };
+        let selects: Vec<String> = renamed.into_iter().filter_map(select).collect();
+        (!selects.is_empty()).then(|| selects.join(" union "))
     }
 
     /// States what changed.

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use kernel::error::{Failure, code};
+use kernel::{
+    error::{Failure, code},
+    sql,
+};
 use serde_json::{Value as Json, json};
 
 use super::{
+    gather::Want,
     row::Row,
     session::Edit,
     table::{ALL, PERSON, PERSON_ALIAS, STUDIO, TAG, TAG_ALIAS, TAG_PARENT, Table},
@@ -135,11 +139,11 @@ impl Named {
     }
 
     /// Makes one thing of several: everything that referred to the sources refers to the target, and their names become
-    /// other names of it.
+    /// other names of it. Links that were dropped before are left out.
     ///
     /// # Errors
     /// One of them does not exist, they are too many, or the database fails.
-    pub async fn merge(&self, edit: &mut Edit, sources: &[i64], target: i64) -> Result<(), Failure> {
+    pub async fn merge(&self, edit: &mut Edit, sources: &[i64], target: i64, dropped: &[Row]) -> Result<(), Failure> {
         let sources: Vec<i64> = sources.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         if sources.is_empty() || sources.len() > MAX_MERGED {
             return Err(Failure::field(
@@ -153,79 +157,104 @@ impl Named {
                 format!("a {} cannot be merged into itself", self.noun),
             ));
         }
-        let kept = self.row(edit, target).await?;
-        let merged = self
-            .rows(edit, &sources, |index| format!("input.sourceIds[{index}]"))
-            .await?;
-        for (table, column) in self.links() {
-            self.redirect(edit, (table, column), &sources, target).await?;
+        let mut wants = self.wants(&sources, target);
+        let items = wants.iter().filter_map(items).collect::<Vec<_>>();
+        let items = if items.is_empty() {
+            "false".to_owned()
+        } else {
+            items.join(" or ")
+        };
+        let mut found = edit.gather(&wants, &items).await?.into_iter();
+        let named = found.next().unwrap_or_default();
+        let row = |id: i64| named.iter().find(|row| row.int(self.table, "id") == id);
+        let lacks = |id: i64| format!("no {} `{}`", self.noun, self.table.subject.0.id(id));
+        let kept = row(target).ok_or_else(|| Failure::new(&code::NOT_FOUND, lacks(target)))?;
+        let mut merged = Vec::with_capacity(sources.len());
+        for (index, source) in sources.iter().enumerate() {
+            let row =
+                row(*source).ok_or_else(|| Failure::field(format!("input.sourceIds[{index}]"), lacks(*source)))?;
+            merged.push(row);
         }
-        if let Some((table, owner)) = self.aliases {
-            let mut known: BTreeSet<String> = BTreeSet::new();
-            known.extend(kept.text(self.table, "name").map(str::to_lowercase));
-            for row in edit.read(table, owner, &[target]).await? {
-                known.extend(row.text(table, "name").map(str::to_lowercase));
-            }
-            let aliases = edit.delete_all(table, owner, &sources).await?;
-            let theirs = merged.iter().filter_map(|row| row.text(self.table, "name"));
-            for name in theirs.chain(aliases.iter().filter_map(|row| row.text(table, "name"))) {
-                if known.insert(name.to_lowercase()) {
-                    edit.insert(table, Row(vec![json!(target), json!(name)]));
+        for (Want { table, .. }, rows) in wants.drain(1..).zip(found) {
+            match self.aliases.filter(|(aliases, _)| aliases.name == table.name) {
+                Some(aliases) => rename(edit, aliases, (self.table, &merged, kept), &rows),
+                None => {
+                    let rows = rows.into_iter().filter(|row| !dropped.contains(row)).collect();
+                    self.redirect(edit, table, rows, (&sources, target));
+                    edit.write_if_many().await?;
                 }
             }
         }
-        // What referred to them is written first, so that nothing goes with them.
-        edit.write().await?;
         for row in merged {
-            edit.delete(self.table, row);
+            edit.delete(self.table, row.clone());
         }
         Ok(())
     }
 
-    async fn redirect(
-        &self,
-        edit: &mut Edit,
-        (table, column): (&'static Table, &'static str),
-        sources: &[i64],
-        target: i64,
-    ) -> Result<(), Failure> {
-        let rows = edit.read(table, column, sources).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let is_key = table.at(column) < table.n_key;
-        if !is_key {
-            for row in rows {
-                // A studio that belonged to one of the sources does not belong to itself now.
-                let owner = if table.name == self.table.name && row.int(table, "id") == target {
-                    Json::Null
-                } else {
-                    json!(target)
-                };
-                let after = row.clone().with(table, column, owner);
-                edit.update(table, row, after);
-                edit.write_if_many().await?;
+    /// What a merge must see: the things themselves, their links, and what the target has already of those.
+    fn wants(&self, sources: &[i64], target: i64) -> Vec<Want> {
+        let ids = sql::ids(sources.iter().copied());
+        let mut wants = vec![Want {
+            table: self.table,
+            condition: format!("id in ({ids}, {target})"),
+        }];
+        for (table, column) in self.links() {
+            let name = table.name;
+            let of_sources = format!("{column} in ({ids})");
+            let condition = match table.columns[..table.n_key].iter().find(|key| key.name != column) {
+                Some(other) if table.at(column) < table.n_key => {
+                    let other = other.name;
+                    format!(
+                        "({of_sources} or ({column} = {target} and {other} in \
+                         (select {other} from {name} where {of_sources})))"
+                    )
+                }
+                _ => of_sources,
+            };
+            match wants.iter_mut().find(|want| want.table.name == name) {
+                Some(want) if name != self.table.name => want.condition.push_str(&format!(" or {condition}")),
+                _ => wants.push(Want { table, condition }),
             }
-            return Ok(());
         }
-        let mut known: BTreeSet<String> = BTreeSet::new();
-        known.extend(
-            edit.read(table, column, &[target])
-                .await?
-                .iter()
-                .map(|row| row.key(table)),
-        );
-        for row in rows {
-            let after = row.clone().with(table, column, target);
+        wants.extend(self.aliases.map(|(table, owner)| Want {
+            table,
+            condition: format!("{owner} in ({ids}, {target})"),
+        }));
+        wants
+    }
+
+    /// Makes rows that refer to the sources refer to the target, unless it has such a row already.
+    fn redirect(&self, edit: &mut Edit, table: &'static Table, rows: Vec<Row>, (sources, target): (&[i64], i64)) {
+        let columns = || {
+            self.links()
+                .filter(|(linked, _)| linked.name == table.name)
+                .map(|(_, column)| column)
+        };
+        let moved = |row: &Row| {
+            let is_source = |column: &&str| sources.contains(&row.int(table, column));
+            columns()
+                .filter(is_source)
+                .fold(row.clone(), |row, column| row.with(table, column, target))
+        };
+        let (stay, go): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| moved(row) == *row);
+        let mut known: BTreeSet<String> = stay.iter().map(|row| row.key(table)).collect();
+        for row in go {
+            let mut after = moved(&row);
+            if after.key(table) == row.key(table) {
+                // A studio that belonged to one of the sources does not belong to itself now.
+                if table.name == self.table.name && row.int(table, "id") == target {
+                    let column = columns().next().unwrap_or("parent_id");
+                    after = after.with(table, column, Json::Null);
+                }
+                edit.update(table, row, after);
+                continue;
+            }
             let points_at_itself = table.name == TAG_PARENT.name && after.0[0] == after.0[1];
             if !points_at_itself && known.insert(after.key(table)) {
                 edit.insert(table, after);
             }
             edit.delete(table, row);
-            edit.write_if_many().await?;
         }
-        // The next column of the same table must see what this one came to.
-        edit.write().await
     }
 
     /// Deletes things with everything that says nothing without them; items that referred to them lose that.
@@ -259,10 +288,45 @@ impl Named {
         if let Some((table, owner)) = self.aliases {
             edit.delete_all(table, owner, &ids).await?;
         }
-        edit.write().await?;
         for row in rows {
             edit.delete(self.table, row);
         }
         Ok(())
+    }
+}
+
+/// Which items a merge changes, so that their counters and their place in the search may follow.
+fn items(want: &Want) -> Option<String> {
+    let name = want.table.name;
+    match name {
+        "media_tag" | "media_person" => Some(format!("id in (select media_id from {name} where {})", want.condition)),
+        "media" => Some(want.condition.clone()),
+        _ => None,
+    }
+}
+
+/// The names of what goes become other names of what stays.
+fn rename(
+    edit: &mut Edit,
+    (table, owner): (&'static Table, &'static str),
+    (named, merged, kept): (&'static Table, &[&Row], &Row),
+    rows: &[Row],
+) {
+    let target = kept.int(named, "id");
+    let (theirs, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.int(table, owner) == target);
+    let mut known: BTreeSet<String> = theirs
+        .iter()
+        .filter_map(|row| row.text(table, "name"))
+        .map(str::to_lowercase)
+        .collect();
+    known.extend(kept.text(named, "name").map(str::to_lowercase));
+    let names = merged.iter().filter_map(|row| row.text(named, "name"));
+    for name in names.chain(others.iter().filter_map(|row| row.text(table, "name"))) {
+        if known.insert(name.to_lowercase()) {
+            edit.insert(table, Row(vec![json!(target), json!(name)]));
+        }
+    }
+    for row in others {
+        edit.delete(table, row.clone());
     }
 }

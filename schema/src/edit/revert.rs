@@ -7,10 +7,11 @@ use sea_orm::DbErr;
 use serde_json::{Map, Value as Json};
 
 use super::{
+    change::Change,
     codes::UNDO_CONFLICT,
     ledger::{Difference, Record},
     row::Row,
-    session::{Change, Edit},
+    session::Edit,
     table::{ALL, MEDIA_USER, Shape, Table},
     write,
 };

@@ -1,7 +1,7 @@
 //! An edit while it is being made: rules state differences, and the edit does everything else.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap},
     mem,
 };
 
@@ -19,49 +19,13 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, 
 use serde_json::json;
 
 use super::{
+    change::{Change, coalesced},
     effects::Effects,
     row::Row,
     table::{MEDIA_USER, SAVED_FILTER, SubjectKind, Table},
     write,
 };
 use crate::kit::access::Viewer;
-
-/// A difference of a row.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Where.
-    pub table: &'static Table,
-    /// Absent for a new row.
-    pub before: Option<Row>,
-    /// Absent for a row that goes.
-    pub after: Option<Row>,
-}
-
-impl Change {
-    /// The images that there are.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        [&self.before, &self.after].into_iter().flatten()
-    }
-
-    fn subject(&self) -> (SubjectKind, i64) {
-        let (kind, column) = self.table.subject;
-        let id = self.rows().next().map_or(0, |row| row.int(self.table, column));
-        (kind, id)
-    }
-
-    /// The difference as it is kept: of a changed row the key and what changed.
-    fn kept(&self) -> serde_json::Value {
-        let columns = match (&self.before, &self.after) {
-            (Some(before), Some(after)) => {
-                let differs = |at: &usize| *at < self.table.n_key || before.0[*at] != after.0[*at];
-                Some((0..self.table.columns.len()).filter(differs).collect::<Vec<usize>>())
-            }
-            _ => None,
-        };
-        let object = |row: &Option<Row>| row.as_ref().map(|row| row.object(self.table, columns.as_deref()));
-        json!({ "table": self.table.name, "before": object(&self.before), "after": object(&self.after) })
-    }
-}
 
 /// An item that an edit holds until it ends.
 #[derive(Debug, Clone, Copy)]
@@ -212,6 +176,16 @@ impl Edit {
         }
         let of = |id: &i64| self.locked.get(id).map(|locked| (*id, *locked));
         Ok(wanted.iter().filter_map(of).collect())
+    }
+
+    /// Takes up an item that another statement of the transaction has locked.
+    pub(super) fn locked(&mut self, id: i64, locked: Locked) {
+        self.locked.insert(id, locked);
+    }
+
+    /// Whether it holds an item.
+    pub fn holds(&self, media: MediaId) -> bool {
+        self.locked.contains_key(&media.0)
     }
 
     /// The present rows of a table whose column has one of these values. Changes that are stated but not written yet
@@ -439,26 +413,6 @@ impl Edit {
 /// Whether the rows of a table belong to one account alone.
 fn is_own(table: &Table) -> bool {
     [MEDIA_USER.name, SAVED_FILTER.name].contains(&table.name)
-}
-
-/// One change a row: what it was before the first and is after the last.
-fn coalesced(changes: Vec<Change>) -> Vec<Change> {
-    let mut places: HashMap<(&'static str, String), usize> = HashMap::new();
-    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
-    for change in changes {
-        let Some(key) = change.rows().next().map(|row| row.key(change.table)) else {
-            continue;
-        };
-        match places.entry((change.table.name, key)) {
-            Entry::Occupied(place) => kept[*place.get()].after = change.after,
-            Entry::Vacant(place) => {
-                place.insert(kept.len());
-                kept.push(change);
-            }
-        }
-    }
-    kept.retain(|change| change.before != change.after);
-    kept
 }
 
 /// Refuses ids of which the table has no row; `path` is the list in the input, or the one id.

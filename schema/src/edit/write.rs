@@ -1,14 +1,14 @@
 //! Row differences as statements: few, whatever their number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kernel::{error::Failure, sql, store::Tx};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 use serde_json::Value as Json;
 
 use super::{
+    change::Change,
     row::Row,
-    session::Change,
     table::{Kind, Shape, Table},
 };
 use crate::kit::error::violates;
@@ -23,11 +23,30 @@ pub(super) async fn write(tx: &Tx, changes: &[Change], now: i64) -> Result<(), F
         let entry = tables.entry(change.table.rank());
         entry.or_insert_with(|| (change.table, Vec::new())).1.push(change);
     }
+    let goes = |change: &&Change| change.after.is_none();
+    let named = |change: &Change| {
+        (
+            change.table.name,
+            change.before.as_ref().and_then(|row| row.0[0].as_i64()),
+        )
+    };
+    let gone: HashSet<(&str, Option<i64>)> = changes.iter().filter(goes).map(named).collect();
     for (table, changes) in tables.values().rev() {
+        // Links go with what they link, by their foreign keys.
+        let goes_along = |row: &&Row| {
+            let keys = table
+                .parents
+                .iter()
+                .filter(|(column, _)| table.at(column) < table.n_key);
+            let mut parents = keys.map(|(column, parent)| (*parent, row.get(table, column).as_i64()));
+            table.n_key > 1 && parents.any(|parent| gone.contains(&parent))
+        };
         let gone: Vec<&Row> = changes
             .iter()
-            .filter(|change| change.after.is_none())
+            .copied()
+            .filter(goes)
             .filter_map(|change| change.before.as_ref())
+            .filter(|row| !goes_along(row))
             .collect();
         for chunk in gone.chunks(CHUNK) {
             delete(tx, table, chunk).await?;

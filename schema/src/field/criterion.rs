@@ -1,7 +1,7 @@
 //! Filtering by custom fields: each criterion is an `exists` of its own.
 
 use async_graphql::{ID, InputObject};
-use entities::id::CustomFieldId;
+use entities::{custom_field::FieldKind, id::CustomFieldId};
 use kernel::error::Failure;
 use sea_orm::{
     Condition, DbBackend,
@@ -32,7 +32,7 @@ pub struct NumberCriterion {
 }
 
 /// A condition on a custom field. All that is given holds together; what is said of another kind of value than the
-/// field's holds for no item.
+/// field's holds for no item, and of an item without a value nothing holds but `isSet`.
 #[derive(Debug, Clone, InputObject)]
 pub struct CustomFieldCriterion {
     /// The field.
@@ -79,24 +79,24 @@ fn one(criterion: &CustomFieldCriterion, path: &str, backend: DbBackend) -> Resu
     let field: CustomFieldId = id::parse(&criterion.field_id, &format!("{path}.fieldId"))?;
     let value = |column: &'static str| Expr::col(("mf", column));
     let mut holds = Condition::all();
-    let mut says_something = false;
+    let mut kinds: Vec<&[FieldKind]> = Vec::new();
     if let Some(text) = &criterion.text {
         text.check(&format!("{path}.text"))?;
         holds = holds.add(text.condition(&Subject::nullable(value("text_value")), backend));
-        says_something = true;
+        kinds.push(&[FieldKind::Text, FieldKind::Choice]);
     }
     if let Some(date) = &criterion.date {
         date.check(&format!("{path}.date"))?;
         holds = holds.add(date.condition(&Subject::nullable(value("text_value"))));
-        says_something = true;
+        kinds.push(&[FieldKind::Date]);
     }
     if let Some(number) = &criterion.number {
         holds = holds.add(number.condition(&value("number_value")));
-        says_something = true;
+        kinds.push(&[FieldKind::Number]);
     }
     if let Some(wanted) = criterion.boolean.as_ref().and_then(|boolean| boolean.eq) {
         holds = holds.add(value("number_value").eq(f64::from(u8::from(wanted))));
-        says_something = true;
+        kinds.push(&[FieldKind::Boolean]);
     }
     let exists = |condition: Condition| {
         let mut select = Query::select();
@@ -105,9 +105,20 @@ fn one(criterion: &CustomFieldCriterion, path: &str, backend: DbBackend) -> Resu
         select.and_where(value("field_id").eq(field.0)).cond_where(condition);
         Expr::exists(select.take())
     };
+    // One row, whatever the item is: the databases look it up once.
+    let is_of = |kinds: &[FieldKind]| {
+        let mut select = Query::select();
+        select.expr(Expr::cust("1")).from("custom_field");
+        select.and_where(Expr::col(("custom_field", "id")).eq(field.0));
+        select.and_where(Expr::col(("custom_field", "kind")).is_in(kinds.iter().map(|kind| *kind as i32)));
+        Expr::exists(select.take())
+    };
     let mut all = Condition::all();
-    if says_something {
-        all = all.add(exists(holds));
+    if !kinds.is_empty() {
+        all = kinds
+            .into_iter()
+            .fold(all, |all, kinds| all.add(is_of(kinds)))
+            .add(exists(holds));
     }
     if let Some(wanted) = criterion.is_set.as_ref().and_then(|is_set| is_set.eq) {
         let is_set = exists(Condition::all());

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, NullOrdering, Query, SelectStatement, UnionType},
 };
 
-use crate::kit::{cursor::Cursor, together::Cells};
+use crate::kit::{cells::Cells, cursor::Cursor};
 
 /// What a key's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

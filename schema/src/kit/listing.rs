@@ -5,20 +5,20 @@ use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
 use async_graphql::{Context, Enum, InputObject};
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
-    Condition, DbBackend, DbErr,
+    Condition, DbBackend,
     sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
     caches::Loaders,
     kit::{
+        cells::FromCells,
         connection::{Connection, Total},
         criterion::{escape_like, like},
         error::ToGraphql,
         keyset::{IdPage, KEYS, Key, KeyKind, Keyset},
         loader::Rows,
         page::{self, PageArgs},
-        together::Cells,
     },
     media::inputs::SortDirection,
 };
@@ -61,21 +61,6 @@ pub struct NamedListing {
     pub sort: Vec<NamedSort>,
 }
 
-/// A row of a table of named things, read together with its place in a list.
-pub trait Listed: Sized {
-    /// Its columns without the id, in the order in which [`Listed::read`] takes them.
-    const COLUMNS: &'static [&'static str];
-
-    /// Takes the columns.
-    ///
-    /// # Errors
-    /// When a value is not what the column holds.
-    fn read(id: i64, cells: &mut Cells) -> Result<Self, DbErr>;
-
-    /// Its id.
-    fn id(&self) -> i64;
-}
-
 /// Answers a field with a page of named things; `wrap` makes a row what clients see. Pages that a request wants at the
 /// same time are one statement.
 pub async fn connection<K, M, T>(
@@ -86,7 +71,7 @@ pub async fn connection<K, M, T>(
 ) -> async_graphql::Result<Connection<T>>
 where
     K: Hash + Eq + Copy + Debug + From<i64> + Into<i64> + Send + Sync + 'static,
-    M: Listed + Clone + Send + Sync + 'static,
+    M: FromCells + Clone + Send + Sync + 'static,
 {
     let (cap, with_total) = (page::cap(cx), page::selects(cx, "totalCount"));
     let moment = rows.moment();
@@ -104,7 +89,7 @@ struct Found<M> {
     rows: Vec<M>,
 }
 
-async fn read<M: Listed>(
+async fn read<M: FromCells>(
     cx: &Context<'_>,
     listing: &NamedListing,
     cap: usize,

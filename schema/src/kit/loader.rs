@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt::Debug,
+    future::Future,
     hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -59,6 +60,29 @@ where
                 Ok(Arc::new(rows))
             }
         });
+        Self::over(cache, batches)
+    }
+
+    /// A loader whose rows are read as a part of the request's own work, by statements that others share.
+    pub fn joined<F>(cache: &RowCache<K, V>, load: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = kernel::cache::Loaded<K, V>> + Send,
+    {
+        let (behind, load) = (cache.clone(), Arc::new(load));
+        let batches = Batches::over_others(move |keys: Vec<K>| {
+            let (cache, load) = (behind.clone(), Arc::clone(&load));
+            async move {
+                let mut rows = HashMap::new();
+                for keys in turn::distinct(keys).chunks(MAX_KEYS) {
+                    rows.extend(cache.get_many_by(keys.iter().copied(), &*load).await?);
+                }
+                Ok(Arc::new(rows))
+            }
+        });
+        Self::over(cache, batches)
+    }
+
+    fn over(cache: &RowCache<K, V>, batches: Batches<K, Loaded<K, V>>) -> Self {
         Self {
             cache: cache.clone(),
             batches,

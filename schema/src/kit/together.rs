@@ -8,12 +8,12 @@ use std::sync::{
 
 use kernel::{error::Failure, store::Store};
 use sea_orm::{
-    ActiveEnum, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
     sea_query::{Expr, ExprTrait, Func, Iden, IntoIden, Query, SelectStatement, SubQueryStatement},
 };
 use serde_json::Value;
 
-use crate::kit::turn::Batches;
+use crate::kit::{cells::Cells, turn::Batches};
 
 /// Selects in one statement; each is a column of its only row.
 const MAX_SELECTS: usize = 50;
@@ -29,6 +29,7 @@ type Answered = Result<Arc<Vec<(u64, Vec<Vec<Value>>)>>, Arc<DbErr>>;
 
 /// Reads that wait for each other, for one request.
 pub struct Together {
+    backend: DbBackend,
     batches: Batches<Asked, Answered>,
     next: AtomicU64,
 }
@@ -38,6 +39,7 @@ impl Together {
     pub fn new(store: &Store) -> Self {
         let db = store.reader().clone();
         Self {
+            backend: store.backend(),
             batches: Batches::new(move |asked| {
                 let db = db.clone();
                 async move { read(&db, asked).await.map(Arc::new).map_err(Arc::new) }
@@ -46,20 +48,30 @@ impl Together {
         }
     }
 
-    /// The rows of a select in its own order; `columns` are the names of its columns, all of them integers, texts or
-    /// absent.
+    /// Which database is read.
+    pub fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    /// The rows of a select in its own order; `columns` are the names of its columns, all of them integers, texts,
+    /// truths or absent.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn rows(&self, select: SelectStatement, columns: Vec<&'static str>) -> Result<Vec<Cells>, Failure> {
+        Ok(self.read(select, columns).await?)
+    }
+
+    /// The same for what is kept by others, too, who get the failure as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(&self, select: SelectStatement, columns: Vec<&'static str>) -> Result<Vec<Cells>, Arc<DbErr>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let answered = self.batches.get([Asked { id, select, columns }]).await??;
+        let answered = self.batches.get([Asked { id, select, columns }]).await;
+        let answered = answered.map_err(|failure| DbErr::Custom(failure.message))??;
         let own = answered.iter().find(|(of, _)| *of == id).map(|(_, rows)| rows.clone());
-        Ok(own
-            .unwrap_or_default()
-            .into_iter()
-            .map(|row| Cells(row.into_iter()))
-            .collect())
+        Ok(own.unwrap_or_default().into_iter().map(Cells::of).collect())
     }
 
     /// The one number of a select, such as a count; its column is named `n`.
@@ -114,69 +126,4 @@ fn name(function: &'static str) -> impl IntoIden {
         }
     }
     Name(function)
-}
-
-/// The values of a row, taken one after the other.
-pub struct Cells(std::vec::IntoIter<Value>);
-
-impl Cells {
-    /// The next value as an integer.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn int(&mut self) -> Result<i64, DbErr> {
-        self.int_or_absent()?
-            .ok_or_else(|| unexpected("an integer", &Value::Null))
-    }
-
-    /// The next value as an integer, or nothing.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn int_or_absent(&mut self) -> Result<Option<i64>, DbErr> {
-        match self.0.next() {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or_else(|| unexpected("an integer", &value)),
-        }
-    }
-
-    /// The next value as a number that stands for one of a few.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn one_of<E: ActiveEnum<Value = i32>>(&mut self) -> Result<E, DbErr> {
-        E::try_from_value(&self.small()?)
-    }
-
-    /// The next value as an integer of 32 bits.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn small(&mut self) -> Result<i32, DbErr> {
-        i32::try_from(self.int()?).map_err(|error| DbErr::Type(error.to_string()))
-    }
-
-    /// The next value as text.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn text(&mut self) -> Result<String, DbErr> {
-        self.text_or_absent()?.ok_or_else(|| unexpected("text", &Value::Null))
-    }
-
-    /// The next value as text, or nothing.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn text_or_absent(&mut self) -> Result<Option<String>, DbErr> {
-        match self.0.next() {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(value) => Err(unexpected("text", &value)),
-        }
-    }
-}
-
-fn unexpected(wanted: &str, value: &Value) -> DbErr {
-    DbErr::Type(format!("{wanted} was expected, not {value}"))
 }

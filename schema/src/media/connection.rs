@@ -78,9 +78,11 @@ impl Loaders {
             self.own.get_many(own),
             self.media_tags.get_many(of(selects(&["tags", "highlights"]))),
             self.credits.get_many(of(selects(&["people", "highlights"]))),
-            self.files.get_many(of(selects(&["files", "playback", "highlights"]))),
+            self.files
+                .get_many(of(selects(&["files", "playback", "subtitles", "highlights"]))),
             self.description.get_many(of(selects(&["description", "highlights"]))),
-            self.streams.get_many(of(selects(&["playback"]) || in_files("streams"))),
+            self.streams
+                .get_many(of(selects(&["playback", "subtitles"]) || in_files("streams"))),
             self.chapters.get_many(of(in_files("chapters"))),
             self.markers.get_many(of(selects(&["markers"]))),
             self.fields.get_many(of(selects(&["customFields"]))),

@@ -96,7 +96,7 @@ pub async fn update(kernel: &Kernel, viewer: &Viewer, id: PersonId, change: Pers
 pub async fn merge(kernel: &Kernel, viewer: &Viewer, sources: &[PersonId], target: PersonId) -> Result<Done, Failure> {
     let mut edit = Edit::begin(kernel, viewer, "mergePeople").await?;
     let sources: Vec<i64> = sources.iter().map(|id| id.0).collect();
-    PEOPLE.merge(&mut edit, &sources, target.0).await?;
+    PEOPLE.merge(&mut edit, &sources, target.0, &[]).await?;
     edit.commit().await
 }
 

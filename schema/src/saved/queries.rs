@@ -14,12 +14,10 @@ use sea_orm::{
 };
 
 use crate::{
-    caches::{
-        Loaders,
-        listed::{self, SAVED_FILTER},
-    },
+    caches::Loaders,
     kit::{
         access::{Needs, require},
+        cells::FromCells,
         error::ToGraphql,
         id,
     },
@@ -56,15 +54,19 @@ impl SavedFilterQuery {
 
 async fn all(cx: &Context<'_>, viewer: UserId) -> Result<Vec<saved_filter::Model>, Failure> {
     let select = Query::select()
-        .columns(SAVED_FILTER)
+        .column("id")
+        .columns(saved_filter::Model::COLUMNS.iter().copied())
         .from("saved_filter")
         .and_where(Expr::col("user_id").eq(viewer.0))
         .order_by("id", Order::Asc)
         .limit(MAX_FILTERS as u64)
         .take();
-    let rows = Loaders::of(cx).together.rows(select, SAVED_FILTER.to_vec()).await?;
-    let rows = rows.into_iter().map(|mut cells| listed::saved_filter(&mut cells));
-    Ok(rows.collect::<Result<_, _>>()?)
+    let columns = [&["id"][..], saved_filter::Model::COLUMNS].concat();
+    let rows = Loaders::of(cx).together.rows(select, columns).await?;
+    let rows = rows
+        .into_iter()
+        .map(|mut cells| saved_filter::Model::read(cells.int()?, &mut cells));
+    Ok(rows.collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
 /// One of the viewer's own saved filters.

@@ -46,39 +46,6 @@ pub async fn refresh(tx: &Tx, media: &[MediaId]) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Indexes items that have something, such as those of a tag that got another name.
-pub async fn refresh_linked(tx: &Tx, table: LinkTable, id: i64) -> Result<(), DbErr> {
-    let (table, column) = match table {
-        LinkTable::Tag => ("media_tag", "tag_id"),
-        LinkTable::Person => ("media_person", "person_id"),
-    };
-    let text = format!("select media_id from {table} where {column} = {id}");
-    refresh_selected(tx, text).await
-}
-
-/// Indexes the items of a studio that got another name.
-pub async fn refresh_studio(tx: &Tx, id: i64) -> Result<(), DbErr> {
-    refresh_selected(tx, format!("select id from media where studio_id = {id}")).await
-}
-
-/// What items are linked to by a table of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkTable {
-    /// Tags.
-    Tag,
-    /// People.
-    Person,
-}
-
-async fn refresh_selected(tx: &Tx, text: String) -> Result<(), DbErr> {
-    let rows = rows(tx, text).await?;
-    let ids = rows
-        .iter()
-        .map(|row| Ok(MediaId(row.try_get_by_index(0)?)))
-        .collect::<Result<Vec<_>, DbErr>>()?;
-    refresh(tx, &ids).await
-}
-
 /// Indexes every item unless this version of the index is complete. Killed, it begins again.
 pub async fn ensure(store: &Store) -> Result<(), DbErr> {
     let done = setting::Entity::find()
@@ -124,32 +91,46 @@ async fn rows(tx: &Tx, text: String) -> Result<Vec<sea_orm::QueryResult>, DbErr>
 async fn documents(tx: &Tx, media: &[i64]) -> Result<BTreeMap<i64, Document>, DbErr> {
     let ids = media.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     let mut documents = BTreeMap::new();
+    let name = |link: &str, named: &str, on: &str| {
+        format!(
+            "union all select {link}.media_id, 1, {named}.name, null, null, null from {link} \
+             join {named} on {on} where {link}.media_id in ({ids})"
+        )
+    };
     let text = format!(
-        "select media.id, media.title, media.path, media.description, studio.name
-         from media left join studio on studio.id = media.studio_id where media.id in ({ids})"
+        "select media.id, 0, media.title, media.path, media.description, studio.name
+         from media left join studio on studio.id = media.studio_id where media.id in ({ids}) {} {} {} {}",
+        name("media_tag", "tag", "tag.id = media_tag.tag_id"),
+        name("media_tag", "tag_alias", "tag_alias.tag_id = media_tag.tag_id"),
+        name("media_person", "person", "person.id = media_person.person_id"),
+        name(
+            "media_person",
+            "person_alias",
+            "person_alias.person_id = media_person.person_id"
+        ),
     );
+    let mut names: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for row in rows(tx, text).await? {
-        let description: Option<String> = row.try_get_by_index(3)?;
+        let (id, is_name): (i64, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let text = token::folded(&row.try_get_by_index::<String>(2)?);
+        if is_name == 1 {
+            names.entry(id).or_default().push(text);
+            continue;
+        }
+        let description: Option<String> = row.try_get_by_index(4)?;
         let description = token::tokens(description.as_deref().unwrap_or_default()).take(MAX_DESCRIPTION);
-        let studio: Option<String> = row.try_get_by_index(4)?;
+        let studio: Option<String> = row.try_get_by_index(5)?;
         let document = Document {
-            title: token::folded(&row.try_get_by_index::<String>(1)?),
+            title: text,
             names: studio.iter().map(|name| token::folded(name)).collect(),
-            path: token::folded(&row.try_get_by_index::<String>(2)?),
+            path: token::folded(&row.try_get_by_index::<String>(3)?),
             description: description.map(|token| token.word).collect::<Vec<_>>().join(" "),
         };
-        documents.insert(row.try_get_by_index(0)?, document);
+        documents.insert(id, document);
     }
-    let text = format!(
-        "select media_id, name from media_tag join tag on tag.id = tag_id where media_id in ({ids})
-         union all select media_id, name from media_tag join tag_alias on tag_alias.tag_id = media_tag.tag_id where media_id in ({ids})
-         union all select media_id, name from media_person join person on person.id = person_id where media_id in ({ids})
-         union all select media_id, name from media_person join person_alias on person_alias.person_id = media_person.person_id
-             where media_id in ({ids})"
-    );
-    for row in rows(tx, text).await? {
-        if let Some(document) = documents.get_mut(&row.try_get_by_index(0)?) {
-            document.names.push(token::folded(&row.try_get_by_index::<String>(1)?));
+    for (id, names) in names {
+        if let Some(document) = documents.get_mut(&id) {
+            document.names.extend(names);
         }
     }
     Ok(documents)
@@ -182,11 +163,8 @@ async fn write(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr
             values.push((*id).into());
             values.extend([title, &document.names.join(" "), path, description].map(|text| Value::from(text.as_str())));
         }
-        let ids = documents.keys().map(i64::to_string).collect::<Vec<_>>().join(",");
-        tx.execute_unprepared(&format!("delete from media_search where rowid in ({ids})"))
-            .await?;
         let rows = vec!["(?,?,?,?,?)"; documents.len()].join(", ");
-        format!("insert into media_search (rowid, title, names, path, description) values {rows}")
+        format!("insert or replace into media_search (rowid, title, names, path, description) values {rows}")
     };
     tx.execute_raw(Statement::from_sql_and_values(backend, text, values))
         .await?;
@@ -231,24 +209,14 @@ async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(),
         // Words are letters only, so nothing can be smuggled in.
         let pair = |word: &&str| format!("({}, '{word}')", word.chars().count());
         let pairs: Vec<String> = chunk.iter().map(pair).collect();
-        // Most batches bring no new word, and reading locks nothing.
+        // Most batches bring no new word, and then nothing is written or locked.
         let text = format!(
-            "select word from search_word where (n_letters, word) in (values {})",
+            "with fresh (n_letters, word) as (values {}) insert into search_word (n_letters, word)
+             select n_letters, word from fresh where not exists (select 1 from search_word as known
+                 where known.n_letters = fresh.n_letters and known.word = fresh.word) on conflict do nothing",
             pairs.join(", ")
         );
-        let known = rows(tx, text).await?;
-        let known = known
-            .iter()
-            .map(|row| row.try_get_by_index(0))
-            .collect::<Result<BTreeSet<String>, DbErr>>()?;
-        let new: Vec<String> = chunk.iter().filter(|word| !known.contains(**word)).map(pair).collect();
-        if !new.is_empty() {
-            let text = format!(
-                "insert into search_word (n_letters, word) values {} on conflict do nothing",
-                new.join(", ")
-            );
-            tx.execute_unprepared(&text).await?;
-        }
+        tx.execute_unprepared(&text).await?;
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ pub async fn merge(kernel: &Kernel, viewer: &Viewer, sources: &[StudioId], targe
         );
         edit.write().await?;
     }
-    STUDIOS.merge(&mut edit, &sources, target.0).await?;
+    STUDIOS.merge(&mut edit, &sources, target.0, &[]).await?;
     edit.commit().await
 }
 

@@ -11,7 +11,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
 use crate::{
     caches::{Kin, Loaders},
-    kit::listing::Listed,
+    kit::cells::FromCells,
 };
 
 /// The tag's row; its other names, its neighbors and the rows of its parents are in the caches then.

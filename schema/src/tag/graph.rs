@@ -75,6 +75,18 @@ impl Graph {
         }
     }
 
+    /// The edges of these, upward and then downward, each once.
+    pub fn edges_of(&self, ids: &[i64]) -> Vec<(i64, i64)> {
+        let all = || {
+            self.above
+                .iter()
+                .flat_map(|(below, above)| above.iter().map(move |above| (*below, *above)))
+        };
+        let upward = all().filter(|(below, _)| ids.contains(below));
+        let downward = all().filter(|(below, above)| ids.contains(above) && !ids.contains(below));
+        upward.chain(downward).collect()
+    }
+
     /// A shortest way upward from one to another, both included.
     pub fn way(&self, from: i64, to: i64) -> Option<Vec<i64>> {
         let mut came_from: BTreeMap<i64, i64> = BTreeMap::new();

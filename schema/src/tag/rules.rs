@@ -157,27 +157,23 @@ pub async fn merge(kernel: &Kernel, viewer: &Viewer, sources: &[TagId], target: 
     let mut edit = Edit::begin(kernel, viewer, "mergeTags").await?;
     let sources: Vec<i64> = sources.iter().map(|id| id.0).collect();
     let mut graph = Graph::lock(edit.tx(), Of::Tags).await?;
-    // As if the edges moved one after the other: those that would close a circle go before everything else.
-    let here = |id: i64| sources.contains(&id) || id == target.0;
-    let mut rows = edit.read(&TAG_PARENT, "tag_id", &sources).await?;
-    rows.extend(edit.read(&TAG_PARENT, "parent_id", &sources).await?);
-    for row in &rows {
-        graph.remove(row.int(&TAG_PARENT, "tag_id"), row.int(&TAG_PARENT, "parent_id"));
+    // As if the edges moved one after the other: those that would close a circle go.
+    let edges = graph.edges_of(&sources);
+    for (below, above) in &edges {
+        graph.remove(*below, *above);
     }
-    for row in rows {
-        let moved = |column| {
-            Some(row.int(&TAG_PARENT, column))
-                .map(|id| if here(id) { target.0 } else { id })
-                .unwrap_or_default()
-        };
-        let (below, above) = (moved("tag_id"), moved("parent_id"));
-        match graph.way(above, below) {
-            Some(_) => edit.delete(&TAG_PARENT, row),
-            None => graph.add(below, above),
+    let moved = |id: i64| if sources.contains(&id) { target.0 } else { id };
+    let mut dropped = Vec::new();
+    for (below, above) in edges {
+        match graph.way(moved(above), moved(below)) {
+            Some(_) => dropped.push(Row(vec![json!(below), json!(above)])),
+            None => graph.add(moved(below), moved(above)),
         }
     }
-    edit.write().await?;
-    TAGS.merge(&mut edit, &sources, target.0).await?;
+    for row in &dropped {
+        edit.delete(&TAG_PARENT, row.clone());
+    }
+    TAGS.merge(&mut edit, &sources, target.0, &dropped).await?;
     edit.commit().await
 }
 

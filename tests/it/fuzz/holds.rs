@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use entities::{
+    custom_field::FieldKind,
     library,
     media::{self, MediaKind},
-    media_person, media_tag, media_user, person, studio, tag, tag_parent,
+    media_field, media_person, media_tag, media_user, person, studio, tag, tag_parent,
 };
 use schema::media::{
     facets::{Facet, RATING_STEP},
@@ -27,6 +28,8 @@ pub struct Item {
     pub tags: BTreeSet<String>,
     /// The ids of its people.
     pub people: BTreeSet<String>,
+    /// Its values of custom fields, by their ids.
+    pub fields: BTreeMap<String, media_field::Model>,
 }
 
 /// A library in memory.
@@ -41,6 +44,8 @@ pub struct World {
     pub studios: Vec<String>,
     /// All libraries.
     pub libraries: Vec<String>,
+    /// All custom fields.
+    pub fields: BTreeMap<String, FieldKind>,
     /// Each tag with all below it, itself included.
     below: BTreeMap<String, BTreeSet<String>>,
 }
@@ -58,6 +63,7 @@ impl World {
                 own: None,
                 tags: BTreeSet::new(),
                 people: BTreeSet::new(),
+                fields: BTreeMap::new(),
             };
             items.insert(item.row.id.0, item);
         }
@@ -76,6 +82,7 @@ impl World {
                 items.entry(own.media_id.0).and_modify(|item| item.own = Some(own));
             }
         }
+        let fields = super::fields::read(library, &mut items).await?;
         let mut below: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let tags: Vec<String> = ids(
             tag::Entity::find().order_by_asc(tag::Column::Id).all(db).await?,
@@ -107,6 +114,7 @@ impl World {
                 |row| row.id,
             ),
             libraries: ids(library::Entity::find().all(db).await?, |row| row.id),
+            fields,
             tags,
             below,
         })
@@ -228,6 +236,7 @@ impl World {
             "container" => text(criterion, row.container.as_deref()),
             "isFavorite" => flag(criterion, own.is_some_and(|own| own.is_favorite)),
             "hasSubtitles" => flag(criterion, row.has_subtitles),
+            "customFields" => list().all(|criterion| super::fields::holds(criterion, &self.fields, item)),
             "isMissing" => flag(criterion, row.missing_at.is_some()),
             // A field that nobody taught this to must be found out.
             _ => panic!("no meaning for {name}"),
@@ -271,7 +280,8 @@ fn relation(criterion: &Json, has: impl Fn(&str) -> bool, is_empty: bool) -> boo
         && criterion["isEmpty"].as_bool().is_none_or(|wanted| wanted == is_empty)
 }
 
-fn ordered<T: Ord>(criterion: &Json, value: Option<T>, read: impl Fn(&Json) -> Option<T>) -> bool {
+/// Whether a criterion on a value with an order holds.
+pub fn ordered<T: Ord>(criterion: &Json, value: Option<T>, read: impl Fn(&Json) -> Option<T>) -> bool {
     let fields = criterion.as_object().into_iter().flatten();
     let among = |list: &Json| list.as_array().into_iter().flatten().any(|other| read(other) == value);
     fields.into_iter().all(|(operator, other)| {
@@ -301,7 +311,8 @@ fn ordered<T: Ord>(criterion: &Json, value: Option<T>, read: impl Fn(&Json) -> O
     })
 }
 
-fn text(criterion: &Json, value: Option<&str>) -> bool {
+/// Whether a criterion on a text holds.
+pub fn text(criterion: &Json, value: Option<&str>) -> bool {
     let folded = value.map(str::to_ascii_lowercase);
     let fields = criterion.as_object().into_iter().flatten();
     fields.into_iter().all(|(operator, other)| {

@@ -1,11 +1,12 @@
 //! Filters by chance, of values that occur; none contradicts itself, for those are refused.
 
+use entities::custom_field::FieldKind;
 use serde_json::{Map, Value as Json, json};
 
 use super::holds::{Item, World};
 
 /// The criteria that occur in trees.
-pub const CRITERIA: [&str; 23] = [
+pub const CRITERIA: [&str; 24] = [
     "ids",
     "tags",
     "people",
@@ -29,10 +30,8 @@ pub const CRITERIA: [&str; 23] = [
     "date",
     "isMissing",
     "resolution",
+    "customFields",
 ];
-
-/// Criteria whose own tests compare them with memory: a synthetic library has nothing that they are about.
-pub const ELSEWHERE: [&str; 1] = ["customFields"];
 
 /// Makes trees.
 pub struct Trees<'a> {
@@ -144,6 +143,7 @@ impl<'a> Trees<'a> {
             "videoCodec" => self.text(|item| item.row.video_codec.clone()),
             "audioCodec" => self.text(|item| item.row.audio_codec.clone()),
             "container" => self.text(|item| item.row.container.clone()),
+            "customFields" => (0..=self.below(2)).map(|_| self.custom_field()).collect(),
             "kind" => {
                 let kind = *self.pick(&["VIDEO", "AUDIO", "IMAGE"]);
                 match self.below(3) {
@@ -164,6 +164,36 @@ impl<'a> Trees<'a> {
                 n => json!({ "eq": n % 2 == 0 }),
             },
         }
+    }
+
+    /// What may be said of a field's value; now and then of another kind than the field's.
+    fn custom_field(&mut self) -> Json {
+        let ids: Vec<&'a String> = self.world.fields.keys().collect();
+        let id = *self.pick(&ids);
+        let kind = match self.below(10) {
+            0 => *self.pick(&[FieldKind::Text, FieldKind::Number, FieldKind::Date, FieldKind::Boolean]),
+            _ => self.world.fields[id],
+        };
+        let of = |item: &Item| item.fields.get(id).cloned();
+        let mut said = match kind {
+            FieldKind::Text | FieldKind::Choice => json!({ "text": self.text(|item| of(item)?.text_value) }),
+            FieldKind::Date => json!({ "date": self.ordered(|item| json!(of(item).and_then(|row| row.text_value)
+                .filter(|text| text.starts_with("20")))) }),
+            FieldKind::Boolean => json!({ "boolean": { "eq": self.below(2) == 0 } }),
+            FieldKind::Number => {
+                let (one, other) = (self.below(41) as f64 / 2.0 - 5.0, self.below(41) as f64 / 2.0 - 5.0);
+                let operator = *self.pick(&["eq", "gt", "gte", "lt", "lte"]);
+                match self.below(3) {
+                    0 => json!({ "number": { "gte": one.min(other), "lt": one.max(other) } }),
+                    _ => json!({ "number": { operator: one } }),
+                }
+            }
+        };
+        said["fieldId"] = json!(id);
+        if self.below(5) == 0 {
+            said["isSet"] = json!({ "eq": self.below(2) == 0 });
+        }
+        said
     }
 
     fn relation(&mut self, ids: &[String], has_many: bool) -> Json {

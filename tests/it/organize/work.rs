@@ -92,6 +92,57 @@ on_both! {
         ensure!(world.everything().await? == before, "the undo left something behind");
     }
 
+    async fn items_are_described_by_a_rule_on_their_file_names(backend: Backend) {
+        let world = named(backend).await?;
+        let more = "shows/a.png 16x16 seed:31\nshows/b.png 16x16 seed:32\nshows/c.png 16x16 seed:33";
+        tests::fixture::write(world.server.media(), more, &world.server.server().engine).await?;
+        for (name, other) in [
+            ("a", "2021.05.04 - Night.Train (Ada Byron, Bob) 07"),
+            ("b", "2021.99.04 - no_day (x) 1"),
+            ("c", "2020_01_02 - mine (bob) 5"),
+        ] {
+            let at = |name: &str| world.server.media().join(format!("shows/{name}.png"));
+            std::fs::rename(at(name), at(other))?;
+        }
+        world.server.scan(&library(&world).await?).await?;
+        world.server.idle().await?;
+        let field = world.edit("createCustomField", "customField { id }", json!({ "name": "Part", "kind": "NUMBER" })).await?["customField"]["id"].clone();
+        let mine = world.server.viewer().query("{ media(first: 1, filter: { path: { contains: \"mine\" } }) { nodes { id } } }", json!({})).await?;
+        let mine = mine["media"]["nodes"][0]["id"].clone();
+        world.edit("updateMedia", "undoToken", json!({ "id": mine, "title": "My own", "fields": [{ "fieldId": field, "number": 3 }] })).await?;
+        let before = world.everything().await?;
+        let rule = json!({ "pattern": "{tags}/{date} - {title} ({people}) {field:part}" });
+        let preview = "query($input: StartNameRuleInput!) { nameRulePreview(input: $input) { lookedAtCount next matches { media { id } title date studio people tags fields { field text } } } }";
+        let editor = world.server.editor();
+        let seen = editor.query(preview, json!({ "input": rule })).await?["nameRulePreview"].take();
+        let matches = seen["matches"].as_array().context("matches")?;
+        ensure!(matches.len() == 2 && seen["lookedAtCount"] == 13 && seen["next"].is_null(), "{seen:#}");
+        let train = matches.iter().find(|one| one["title"] == "Night Train").context("the train")?;
+        ensure!(train["date"] == "2021-05-04" && train["people"] == json!(["Ada Byron", "Bob"]) && train["tags"] == json!(["shows"])
+            && train["fields"] == json!([{ "field": "part", "text": "07" }]), "{seen:#}");
+        ensure!(matches.iter().any(|one| one["media"]["id"] == mine && one["title"].is_null() && one["date"] == "2020-01-02"), "{seen:#}");
+        ensure!(world.everything().await? == before, "a preview changed something");
+
+        let started = world.edit("startNameRule", "job { id } undoToken", rule.clone()).await?;
+        finished(&world, &started).await?;
+        let shown = "query($search: String!) { media(first: 9, search: $search) { nodes { title date tags { nodes { name } } people { nodes { name } } customFields { number } } } }";
+        let seen = world.server.viewer().query(shown, json!({ "search": "bob" })).await?["media"]["nodes"].take();
+        let names = |names: &[&str]| json!({ "nodes": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() });
+        let of = |title: &str| seen.as_array().into_iter().flatten().find(|one| one["title"] == title).cloned().unwrap_or_default();
+        let expected = json!({ "title": "Night Train", "date": "2021-05-04", "tags": names(&["shows"]), "people": names(&["Ada Byron", "Bob"]), "customFields": [{ "number": 7.0 }] });
+        ensure!(of("Night Train") == expected, "{seen:#}");
+        let expected = json!({ "title": "My own", "date": "2020-01-02", "tags": names(&["shows"]), "people": names(&["Bob"]), "customFields": [{ "number": 3.0 }] });
+        ensure!(of("My own") == expected, "{seen:#}");
+        let after = world.everything().await?;
+        let again = world.edit("startNameRule", "job { id } undoToken", rule).await?;
+        finished(&world, &again).await?;
+        ensure!(world.everything().await? == after, "the second time something changed");
+        world.undo(&started).await?;
+        ensure!(world.everything().await? == before, "the undo left something behind");
+        let mut wrong = editor.send(preview, json!({ "input": { "pattern": "{titel}" } })).await?;
+        ensure!(wrong["errors"][0]["extensions"].take()["fields"][0]["path"] == "input.pattern", "{wrong:#}");
+    }
+
     async fn a_folder_of_pictures_becomes_a_gallery_and_takes_new_ones_in(backend: Backend) {
         let world = named(backend).await?;
         let before = world.everything().await?;

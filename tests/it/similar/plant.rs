@@ -235,6 +235,7 @@ fn file_row(
         bit_rate: Some(plant.size * 8 / plant.seconds),
         tags: "[]".to_owned(),
         has_cover: false,
+        subtitles: "[]".to_owned(),
         added_at: now,
         probed_at: Some(now),
     }
@@ -249,7 +250,6 @@ fn picture(plant: &Plant, file: FileId) -> stream::ActiveModel {
         kind: Set(StreamKind::Video),
         codec: Set("h264".to_owned()),
         is_default: Set(true),
-        subtitles: "[]".to_owned(),
         is_forced: Set(false),
         is_cover: Set(false),
         time_base_num: Set(1),

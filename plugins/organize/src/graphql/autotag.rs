@@ -72,11 +72,11 @@ pub struct AutoTagMatch {
 
 /// What can be read about tagging by paths.
 #[derive(Default)]
-pub struct OrganizeQuery;
+pub struct AutoTagQuery;
 
 /// What can be read about tagging by paths.
 #[Object]
-impl OrganizeQuery {
+impl AutoTagQuery {
     /// What `startAutoTag` would do, some thousand items at a time. Nothing changes.
     #[graphql(
         guard = "Needs::Edit",

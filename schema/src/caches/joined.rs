@@ -1,0 +1,207 @@
+//! How the row caches read what an item's page wants at the same time: short lists of narrow rows, in the one statement
+//! that a request makes of all its small reads.
+
+use std::{collections::HashMap, sync::Arc};
+
+use entities::{
+    chapter, file,
+    id::{FileId, MarkerId, MediaId, TagId, UserId},
+    marker, media_user, tag,
+};
+use kernel::cache::{Loaded, RowCache};
+use sea_orm::{
+    DbBackend, DbErr,
+    sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement},
+};
+
+use super::{ByFile, load::lists};
+use crate::kit::{
+    cells::{Cells, FromCells},
+    together::Together,
+};
+
+/// What they are read by, and what comes along.
+#[derive(Clone)]
+pub(super) struct Sources {
+    pub together: Arc<Together>,
+    pub marker_tags: RowCache<MarkerId, Vec<TagId>>,
+    pub tags: RowCache<TagId, tag::Model>,
+}
+
+/// The names of an id and the columns behind it.
+fn with_id<T: FromCells>() -> Vec<&'static str> {
+    [&["id"][..], T::COLUMNS].concat()
+}
+
+fn all<T>(rows: Vec<Cells>, read: impl Fn(&mut Cells) -> Result<T, DbErr>) -> Result<Vec<T>, DbErr> {
+    rows.into_iter().map(|mut cells| read(&mut cells)).collect()
+}
+
+fn row<T: FromCells>(cells: &mut Cells) -> Result<T, DbErr> {
+    T::read(cells.int()?, cells)
+}
+
+fn of_media(table: &'static str, ids: &[MediaId]) -> SelectStatement {
+    let among = Expr::col((table, "media_id")).is_in(ids.iter().map(|id| id.0));
+    Query::select().from(table).and_where(among).take()
+}
+
+pub(super) async fn description(
+    Sources { together, .. }: Sources,
+    ids: Vec<MediaId>,
+) -> Loaded<MediaId, Option<String>> {
+    let select = Query::select()
+        .columns(["id", "description"])
+        .from("media")
+        .and_where(Expr::col("id").is_in(ids.iter().map(|id| id.0)))
+        .take();
+    let rows = together.read(select, vec!["id", "description"]).await?;
+    let rows = all(rows, |cells| Ok((cells.id()?, cells.text_or_absent()?)))?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(super) async fn files(Sources { together, .. }: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Vec<file::Model>> {
+    const BYTES: [&str; 3] = ["name", "fingerprint", "content_hash"];
+    let mut select = of_media("file", &ids);
+    for column in with_id::<file::Model>() {
+        if !BYTES.contains(&column) {
+            select.column(column);
+            continue;
+        }
+        let digits = match together.backend() {
+            DbBackend::Postgres => Func::cust("encode").arg(Expr::col(column)).arg("hex"),
+            _ => Func::cust("hex").arg(Expr::col(column)),
+        };
+        select.expr_as(digits, column);
+    }
+    // Present files before missing ones, then the oldest: the scan picks its primary file the same way.
+    select.order_by("status", Order::Asc).order_by("id", Order::Asc);
+    let rows = all(
+        together.read(select, with_id::<file::Model>()).await?,
+        row::<file::Model>,
+    )?;
+    Ok(lists(&ids, rows.into_iter().map(|file| (file.media_id, file))))
+}
+
+pub(super) async fn chapters(
+    Sources { together, .. }: Sources,
+    ids: Vec<MediaId>,
+) -> Loaded<MediaId, ByFile<chapter::Model>> {
+    let mut select = of_media("file", &ids);
+    select
+        .expr_as(Expr::col(("file", "media_id")), "media_id")
+        .columns(
+            with_id::<chapter::Model>()
+                .into_iter()
+                .map(|column| ("chapter", column)),
+        )
+        .inner_join("chapter", Expr::col(("chapter", "file_id")).equals(("file", "id")))
+        .order_by(("chapter", "file_id"), Order::Asc)
+        .order_by(("chapter", "position"), Order::Asc);
+    let columns = [&["media_id"][..], &with_id::<chapter::Model>()].concat();
+    let rows = all(together.read(select, columns).await?, |cells| {
+        Ok((cells.id::<MediaId>()?, row::<chapter::Model>(cells)?))
+    })?;
+    let mut found: HashMap<MediaId, ByFile<chapter::Model>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
+    for (media, chapter) in rows {
+        let files: &mut HashMap<FileId, Vec<chapter::Model>> = found.entry(media).or_default();
+        files.entry(chapter.file_id).or_default().push(chapter);
+    }
+    Ok(found)
+}
+
+/// Markers; the tags that they have come along, for whoever shows them wants those next.
+pub(super) async fn markers(sources: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Vec<marker::Model>> {
+    let Sources {
+        together,
+        marker_tags: links,
+        tags,
+    } = sources;
+    let moments = (links.moment(), tags.moment());
+    let select = of_media("marker", &ids)
+        .columns(with_id::<marker::Model>())
+        .order_by("start_us", Order::Asc)
+        .order_by("id", Order::Asc)
+        .take();
+    let of_tag = with_id::<tag::Model>();
+    let linked = of_media("marker", &ids)
+        .expr_as(Expr::col(("marker", "id")), "marker_id")
+        .columns(of_tag.iter().map(|column| ("tag", *column)))
+        .inner_join(
+            "marker_tag",
+            Expr::col(("marker_tag", "marker_id")).equals(("marker", "id")),
+        )
+        .inner_join("tag", Expr::col(("tag", "id")).equals(("marker_tag", "tag_id")))
+        .take();
+    let (rows, linked) = futures_util::try_join!(
+        together.read(select, with_id::<marker::Model>()),
+        together.read(linked, [&["marker_id"][..], &of_tag].concat()),
+    )?;
+    let rows = all(rows, row::<marker::Model>)?;
+    let linked = all(linked, |cells| Ok((cells.id::<MarkerId>()?, row::<tag::Model>(cells)?)))?;
+    let keys: Vec<MarkerId> = rows.iter().map(|row| row.id).collect();
+    links.offer(
+        moments.0,
+        lists(&keys, linked.iter().map(|(marker, tag)| (*marker, tag.id))),
+    );
+    tags.offer(moments.1, linked.into_iter().map(|(_, tag)| (tag.id, tag)));
+    Ok(lists(&ids, rows.into_iter().map(|row| (row.media_id, row))))
+}
+
+/// What an account did with items, whether it ever did anything with them or not.
+pub(super) async fn own(
+    Sources { together, .. }: Sources,
+    keys: Vec<(MediaId, UserId)>,
+) -> Loaded<(MediaId, UserId), media_user::Model> {
+    const COLUMNS: [&str; 8] = [
+        "media_id",
+        "user_id",
+        "rating",
+        "is_favorite",
+        "n_views",
+        "last_viewed_at",
+        "position_us",
+        "updated_at",
+    ];
+    let mut by_user: HashMap<UserId, Vec<MediaId>> = HashMap::new();
+    for (media, user) in keys {
+        by_user.entry(user).or_default().push(media);
+    }
+    let mut found = HashMap::new();
+    // One user in practice: a batch belongs to one request.
+    for (user, media) in by_user {
+        let select = of_media("media_user", &media)
+            .columns(COLUMNS)
+            .and_where(Expr::col("user_id").eq(user.0))
+            .take();
+        let rows = all(together.read(select, COLUMNS.to_vec()).await?, |cells| {
+            Ok(media_user::Model {
+                media_id: cells.id()?,
+                user_id: cells.id()?,
+                rating: cells.small_or_absent()?,
+                is_favorite: cells.flag()?,
+                n_views: cells.int()?,
+                last_viewed_at: cells.int_or_absent()?,
+                position_us: cells.int_or_absent()?,
+                updated_at: cells.int()?,
+            })
+        })?;
+        found.extend(media.iter().map(|media| ((*media, user), untouched(*media, user))));
+        found.extend(rows.into_iter().map(|row| ((row.media_id, user), row)));
+    }
+    Ok(found)
+}
+
+/// The state of an item that an account never touched.
+fn untouched(media_id: MediaId, user_id: UserId) -> media_user::Model {
+    media_user::Model {
+        media_id,
+        user_id,
+        rating: None,
+        is_favorite: false,
+        n_views: 0,
+        last_viewed_at: None,
+        position_us: None,
+        updated_at: 0,
+    }
+}
