@@ -561,7 +561,10 @@ async fn all_compared(server: &TestServer, n_files: usize) -> anyhow::Result<()>
         if n_compared >= n_files {
             return server.idle().await;
         }
-        ensure!(tokio::time::Instant::now() < deadline, "{n_compared} of {n_files} are compared");
+        ensure!(
+            tokio::time::Instant::now() < deadline,
+            "{n_compared} of {n_files} are compared"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
