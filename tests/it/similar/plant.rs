@@ -93,6 +93,20 @@ pub async fn plant(server: &TestServer, library: &str, plants: &[Plant]) -> anyh
     Ok(planted)
 }
 
+/// The same with a fact of its own for each item, all of them heard at once.
+pub async fn plant_one_by_one(server: &TestServer, library: &str, plants: &[Plant]) -> anyhow::Result<Vec<Planted>> {
+    let kernel = &server.server().kernel;
+    let tx = kernel.store.begin(Durability::Normal).await?;
+    let planted = plant_rows(&*tx, library.parse()?, kernel.clock.now_ms(), plants).await?;
+    for planted in &planted {
+        tx.publish(MediaAnalyzed {
+            media: vec![planted.media],
+        });
+    }
+    tx.commit().await?;
+    Ok(planted)
+}
+
 /// Plants items in a library, in their order.
 pub async fn plant_rows<C: ConnectionTrait>(
     db: &C,

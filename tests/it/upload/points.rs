@@ -82,7 +82,8 @@ async fn a_server_that_dies_at_a_system_call_leaves_nothing_half_done() -> anyho
         return Ok(());
     };
     let all = reachable(&told);
-    let (begun, mut n_dead, mut unfinished) = (Instant::now(), 0, None);
+    let (begun, mut n_dead) = (Instant::now(), 0);
+    let mut unfinished: Option<(Option<String>, Vec<u8>)> = None;
     for (index, (call, nth)) in all.iter().cycle().take(n_points).enumerate() {
         let life = stage.world.serve()?;
         let client = life.ready().await?;
