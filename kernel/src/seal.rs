@@ -139,9 +139,19 @@ mod tests {
         assert!(is_sealed(&sealed) && !sealed.contains("hunter2") && !is_sealed("rtsp://a/"));
         assert_ne!(sealed, sealer.seal("row 1", "rtsp://ann:hunter2@camera/"));
         let again = Sealer::open(data.path()).expect("the same key");
-        assert_eq!(again.unseal("row 1", &sealed).as_deref(), Ok("rtsp://ann:hunter2@camera/"));
+        assert_eq!(
+            again.unseal("row 1", &sealed).as_deref(),
+            Ok("rtsp://ann:hunter2@camera/")
+        );
         assert_eq!(again.unseal("row 2", &sealed), Err(SealError));
-        for bad in ["", "v1.", "v1.AAAA", "rtsp://a/", &sealed[..sealed.len() - 2], &format!("{sealed}AA")] {
+        for bad in [
+            "",
+            "v1.",
+            "v1.AAAA",
+            "rtsp://a/",
+            &sealed[..sealed.len() - 2],
+            &format!("{sealed}AA"),
+        ] {
             assert_eq!(again.unseal("row 1", bad), Err(SealError), "{bad}");
         }
 
@@ -159,7 +169,10 @@ mod tests {
         let sealed: Vec<String> = std::thread::scope(|scope| {
             let start = || Sealer::open(data.path()).expect("a key").seal("a", "b");
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no panic"))
+                .collect()
         });
         let sealer = Sealer::open(data.path()).expect("the key");
         for sealed in sealed {

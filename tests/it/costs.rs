@@ -21,7 +21,7 @@ const MORE: [(&str, u64, &str); 3] = [
     // Reads: what there is. Reads after: the tag with its neighbors.
     (
         "MergeTags",
-        14,
+        15,
         "tag, media_tag, tag_alias, media, media_search, search_word, edit, edit_subject",
     ),
     (
@@ -53,32 +53,32 @@ impl World<'_> {
     }
 }
 
-/// An operation of a file without its neighbors, which may ask for what plugins of another time have.
+/// An operation of a file without its neighbors, which may ask for what plugins of another time have, and with the
+/// fragments that it spreads.
 fn alone(document: &str, operation: &str) -> anyhow::Result<String> {
-    let starts = |line: &str, word: &str| {
-        let rest = line
-            .strip_prefix(word)
-            .and_then(|rest| rest.trim_start().strip_prefix(operation));
-        rest.is_some_and(|rest| rest.starts_with(['(', ' ', '{']))
-    };
-    let mut kept = String::new();
-    let mut is_kept = false;
+    let mut blocks: Vec<String> = Vec::new();
     for line in document.lines().filter(|line| !line.starts_with('#')) {
-        if ["query", "mutation", "subscription"]
-            .iter()
-            .any(|word| line.starts_with(word))
-        {
-            is_kept = starts(line, "query") || starts(line, "mutation") || starts(line, "subscription");
-        }
-        if is_kept || line.starts_with("fragment") {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-        if line.starts_with("fragment") {
-            is_kept = true;
+        let begins = ["query ", "mutation ", "subscription ", "fragment "];
+        match blocks.last_mut() {
+            Some(block) if !begins.iter().any(|word| line.starts_with(word)) => block.push_str(&format!("\n{line}")),
+            _ => blocks.push(line.to_owned()),
         }
     }
-    ensure!(!kept.is_empty(), "no {operation} in the document");
+    let name = |block: &str| {
+        let words = block.split(|sign: char| !sign.is_alphanumeric());
+        words.filter(|word| !word.is_empty()).nth(1).map(str::to_owned)
+    };
+    let (fragments, operations): (Vec<String>, Vec<String>) =
+        blocks.into_iter().partition(|block| block.starts_with("fragment "));
+    let own = operations
+        .into_iter()
+        .find(|block| name(block).as_deref() == Some(operation));
+    let mut kept = own.with_context(|| format!("no {operation} in the document"))?;
+    for fragment in fragments {
+        if name(&fragment).is_some_and(|name| kept.contains(&format!("...{name}"))) {
+            kept.push_str(&format!("\n{fragment}"));
+        }
+    }
     Ok(kept)
 }
 

@@ -142,7 +142,11 @@ impl Process {
         let address = self.address().await?;
         let setup = json!({ "code": self.setup_code()?, "name": "ann", "password": "correct horse" });
         let request = reqwest::Client::new().post(format!("{address}/auth/setup"));
-        let response = request.header("x-requested-with", "vitagraph").json(&setup).send().await?;
+        let response = request
+            .header("x-requested-with", "vitagraph")
+            .json(&setup)
+            .send()
+            .await?;
         let set = response.headers().get("set-cookie").context("a cookie")?.to_str()?;
         let cookie = set.split(';').next().unwrap_or_default().to_owned();
         Ok(Administrator { cookie })
@@ -188,7 +192,9 @@ impl Administrator {
     /// The answer's data.
     pub async fn ask(&self, process: &Process, query: &str, variables: Value) -> anyhow::Result<Value> {
         let request = reqwest::Client::new().post(format!("{}/graphql", process.address().await?));
-        let request = request.header("x-requested-with", "vitagraph").header("cookie", &self.cookie);
+        let request = request
+            .header("x-requested-with", "vitagraph")
+            .header("cookie", &self.cookie);
         let body = json!({ "query": query, "variables": variables });
         let mut answer: Value = request.json(&body).send().await?.json().await?;
         ensure!(answer.get("errors").is_none(), "{answer:#}");

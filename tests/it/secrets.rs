@@ -334,29 +334,47 @@ async fn hide(
     let source = &made["data"]["createCaptureSource"]["captureSource"];
     ensure!(source["address"] == "rtsp://127.0.0.1:9", "{made:#}");
     let start = "mutation($id: ID!) { startCapture(input: { sourceId: $id }) { capture { id } } }";
-    watch.answer("startCapture", browser.graphql(token, start, json!({ "id": source["id"] })).await?.to_string());
+    watch.answer(
+        "startCapture",
+        browser
+            .graphql(token, start, json!({ "id": source["id"] }))
+            .await?
+            .to_string(),
+    );
     let bad = json!({ "input": { "name": "x", "url": format!("gopher://{account}@x/{key}"), "libraryId": library } });
     watch.answer("a bad address", browser.graphql(token, make, bad).await?.to_string());
-    let look = "{ captureSources(first: 9) { nodes { address lastError captures(first: 9) { nodes { lastError } } } } }";
-    watch.answer("captureSources", browser.graphql(token, look, json!({})).await?.to_string());
+    let look =
+        "{ captureSources(first: 9) { nodes { address lastError captures(first: 9) { nodes { lastError } } } } }";
+    watch.answer(
+        "captureSources",
+        browser.graphql(token, look, json!({})).await?.to_string(),
+    );
     watch.answer("captureSources", made.to_string());
 
     let begin = json!({ "query": "mutation { beginSecondFactor(input: { password: \"canary password one\" }) { secret uri } }" });
-    let request = browser.post("/graphql", &begin).header("cookie", format!("vitagraph={session}"));
+    let request = browser
+        .post("/graphql", &begin)
+        .header("cookie", format!("vitagraph={session}"));
     let begun: Value = request.send().await?.json().await?;
-    let secret = begun["data"]["beginSecondFactor"]["secret"].as_str().with_context(|| format!("{begun:#}"))?;
+    let secret = begun["data"]["beginSecondFactor"]["secret"]
+        .as_str()
+        .with_context(|| format!("{begun:#}"))?;
     watch.secret("the secret of a second factor", secret);
     let hex = data_encoding::HEXLOWER.encode(&data_encoding::BASE32_NOPAD.decode(secret.as_bytes())?);
     watch.secret("the secret of a second factor", &hex);
 
     let make = "mutation($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id } } }";
-    let made = browser.graphql(token, make, json!({ "input": { "name": "shared" } })).await?;
+    let made = browser
+        .graphql(token, make, json!({ "input": { "name": "shared" } }))
+        .await?;
     let collection = &made["data"]["createCollection"]["collection"]["id"];
     let password = watch.secret("a link's password", "canary of the link");
     let share = "mutation($input: CreateShareLinkInput!) { createShareLink(input: $input) { url } }";
     let input = json!({ "input": { "collectionId": collection, "name": "for aunt", "password": password } });
     let made = browser.graphql(token, share, input).await?;
-    let url = made["data"]["createShareLink"]["url"].as_str().with_context(|| format!("{made:#}"))?;
+    let url = made["data"]["createShareLink"]["url"]
+        .as_str()
+        .with_context(|| format!("{made:#}"))?;
     let link = url.rsplit('/').next().context("a token")?;
     watch.secret("a link", link);
     for given in ["canary wrong password of the link", password.as_str()] {

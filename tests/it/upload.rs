@@ -25,17 +25,22 @@ async fn world(backend: Backend, settings: &[(&str, &str)]) -> anyhow::Result<(T
 
 /// The upload as GraphQL shows it.
 async fn shown(client: &Client, url: &str) -> anyhow::Result<Value> {
-    let document =
-        "{ uploads(first: 100) { totalCount nodes { id filename size offset status contentHash createdAt expiresAt
-        library { name } media { id title files { path size } } jobId error { code message } } } }";
-    let all = client.query(document, json!({})).await?;
+    let document = "query($after: String) { uploads(first: 100, after: $after) { totalCount nodes { id filename size offset
+        status contentHash createdAt expiresAt library { name } media { id title files { path size } } jobId
+        error { code message } } pageInfo { hasNextPage endCursor } } }";
     let id = url.rsplit('/').next().unwrap_or_default();
-    let nodes = all["uploads"]["nodes"].as_array().context("nodes")?;
-    Ok(nodes
-        .iter()
-        .find(|node| node["id"] == id)
-        .cloned()
-        .unwrap_or(Value::Null))
+    let mut after = Value::Null;
+    loop {
+        let page = client.query(document, json!({ "after": after })).await?["uploads"].take();
+        let nodes = page["nodes"].as_array().context("nodes")?;
+        if let Some(node) = nodes.iter().find(|node| node["id"] == id) {
+            return Ok(node.clone());
+        }
+        if page["pageInfo"]["hasNextPage"] != true {
+            return Ok(Value::Null);
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
 }
 
 /// Waits until an upload is no longer on its way.

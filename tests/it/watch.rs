@@ -178,7 +178,9 @@ on_both! {
 /// The system keeps so many events for who does not listen.
 fn most_events() -> usize {
     let told = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
-    told.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX)
+    told.ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(usize::MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -218,12 +220,18 @@ async fn what_happens_while_events_are_lost_is_found_all_the_same() -> anyhow::R
     fs::create_dir(media.join("a/new"))?;
     fs::write(media.join("a/new/lost.gif"), PICTURE)?;
     process.signal(rustix::process::Signal::CONT)?;
-    until("{ media(first: 1) { totalCount } }", |told| told["media"]["totalCount"] == 1).await?;
+    until("{ media(first: 1) { totalCount } }", |told| {
+        told["media"]["totalCount"] == 1
+    })
+    .await?;
     ensure!(process.log().contains("events were lost"), "{}", process.log());
 
     // The folder that nobody told of is listened to as well.
     until(WATCHERS, |told| told["libraryWatchers"][0]["nFolders"] == 3).await?;
     fs::write(media.join("a/new/later.gif"), [PICTURE, b"later"].concat())?;
-    until("{ media(first: 1) { totalCount } }", |told| told["media"]["totalCount"] == 2).await?;
+    until("{ media(first: 1) { totalCount } }", |told| {
+        told["media"]["totalCount"] == 2
+    })
+    .await?;
     process.stop().await
 }

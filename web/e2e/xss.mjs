@@ -76,6 +76,7 @@ page.on("dialog", (dialog) => {
 try {
   await runSteps(
     [
+      ["sees one that is planted", seePlanted],
       ["plants the texts", plant],
       ["looks at lists", lookAtLists],
       ["looks at items", lookAtItems],
@@ -93,6 +94,15 @@ const uncaught = problems.filter((problem) => problem.startsWith("uncaught"));
 console.log(`${payloads.length} texts: ${hits.length} ran, ${reports.length} stopped by the policy, ${uncaught.length} errors`);
 for (const problem of [...hits.map((hit) => `ran: ${hit}`), ...reports, ...uncaught]) console.error(problem);
 if (hits.length + reports.length + uncaught.length > 0) process.exitCode = 1;
+
+/** What looks for scripts finds one: here the policy stops it, and says so. */
+async function seePlanted() {
+  await page.goto(`${url}/login`);
+  await page.evaluate(() => document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='xss(-1)'>"));
+  await page.waitForTimeout(500);
+  const n = reports.splice(0).length + hits.splice(0).length;
+  if (n === 0) throw new Error("a planted script was not noticed");
+}
 
 /** Every text goes in by every way that there is. */
 async function plant() {

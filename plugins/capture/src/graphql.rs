@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject, Subscription};
 use entities::id::{CaptureId, CaptureSourceId, LibraryId};
 use futures_util::{Stream, StreamExt, stream};
-use kernel::{cron::Pattern, egress::target::Target, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability};
+use kernel::{
+    cron::Pattern, egress::target::Target, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability,
+};
 use schema::{
     job::types::Job,
     kit::{

@@ -35,7 +35,12 @@ pub async fn target(kernel: &Kernel, source: CaptureSourceId) -> Result<Target, 
     let kept = row::address(kernel.store.reader(), source).await?.unwrap_or_default();
     let address = if seal::is_sealed(&kept) {
         let opened = Sealer::of(kernel)?.unseal(&place(source), &kept);
-        opened.map_err(|error| Failure::new(&code::SEALED, format!("the address cannot be read: {error}; give it again")))?
+        opened.map_err(|error| {
+            Failure::new(
+                &code::SEALED,
+                format!("the address cannot be read: {error}; give it again"),
+            )
+        })?
     } else {
         kept
     };

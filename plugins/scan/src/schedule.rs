@@ -58,7 +58,10 @@ pub async fn all(store: &Store) -> Result<Vec<Schedule>, DbErr> {
 /// The pattern cannot be read, there is no such library, or the database fails.
 pub async fn set(kernel: &Kernel, library: LibraryId, pattern: Option<String>) -> Result<Option<Schedule>, Failure> {
     let known = "select 1 from library where id = $1";
-    if sql::rows(kernel.store.reader(), known, vec![library.0.into()]).await?.is_empty() {
+    if sql::rows(kernel.store.reader(), known, vec![library.0.into()])
+        .await?
+        .is_empty()
+    {
         let message = format!("no library `{library}`");
         return Err(Failure::new(&code::LIBRARY_NOT_FOUND, message));
     }

@@ -183,8 +183,9 @@ fn begin(
     let (kernel, modes, of) = (kernel.clone(), Arc::clone(modes), path.clone());
     let watching = stop.clone();
     let task = tokio::spawn(async move {
-        if has_missed {
-            scan(&kernel, &of, &[RelativePath::root()]).await;
+        // A scan that runs already may have found the path gone, which it is no more.
+        while has_missed && !watching.is_cancelled() && !scan(&kernel, &of, &[RelativePath::root()]).await {
+            sleep(RETRY).await;
         }
         let set = |mode: Mode| {
             lock(&modes).insert(of.id, (of.library, mode));

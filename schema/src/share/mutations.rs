@@ -47,7 +47,9 @@ impl ShareMutation {
         #[graphql(desc = "The link.")] input: RevokeShareLinkInput,
     ) -> async_graphql::Result<RevokeShareLinkPayload> {
         revoke(cx, &input).await.graphql()?;
-        Ok(RevokeShareLinkPayload { share_link_id: input.id })
+        Ok(RevokeShareLinkPayload {
+            share_link_id: input.id,
+        })
     }
 }
 

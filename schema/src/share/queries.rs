@@ -40,7 +40,9 @@ impl ShareQuery {
         #[graphql(desc = "How many from the end, or before `before`.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<ShareLink>> {
-        share_links(cx, &PageArgs::new(first, after, last, before)).await.graphql()
+        share_links(cx, &PageArgs::new(first, after, last, before))
+            .await
+            .graphql()
     }
 }
 

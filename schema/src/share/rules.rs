@@ -13,12 +13,7 @@ use kernel::{
     plugin::Kernel,
     store::{Durability, Store},
 };
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, QueryFilter,
-    sea_query::Expr,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use secrecy::SecretString;
 
 use crate::{
@@ -113,7 +108,9 @@ async fn must_exist(store: &Store, subject: Subject) -> Result<(), Failure> {
         }
         Subject::Collection(id) => {
             let found = collection::Entity::find_by_id(id).one(db).await?;
-            found.is_none().then(|| ("input.collectionId", format!("no collection `{id}`")))
+            found
+                .is_none()
+                .then(|| ("input.collectionId", format!("no collection `{id}`")))
         }
     };
     missing.map_or(Ok(()), |(path, message)| Err(Failure::field(path, message)))
@@ -157,7 +154,12 @@ pub async fn open(
     password: Option<SecretString>,
     address: Option<IpAddr>,
 ) -> Result<Opened, Failure> {
-    let unknown = || Failure::new(&codes::SHARE_NOT_FOUND, "this link does not exist, has expired, or was removed");
+    let unknown = || {
+        Failure::new(
+            &codes::SHARE_NOT_FOUND,
+            "this link does not exist, has expired, or was removed",
+        )
+    };
     let hash = SecretHash::of_prefix(PREFIX, token).ok_or_else(unknown)?;
     let found = share_link::Entity::find().filter(share_link::Column::TokenHash.eq(hash.to_vec()));
     let link = found.one(kernel.store.reader()).await?.ok_or_else(unknown)?;
@@ -176,7 +178,10 @@ pub async fn open(
             .try_password(kernel, &what, address, given, Some(stored.clone()))
             .await?
         {
-            return Err(Failure::new(&codes::SHARE_PASSWORD_WRONG, "this is not the link's password"));
+            return Err(Failure::new(
+                &codes::SHARE_PASSWORD_WRONG,
+                "this is not the link's password",
+            ));
         }
     }
     if link.seen_at.is_none_or(|seen_at| now - seen_at >= SEEN_MS)

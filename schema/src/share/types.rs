@@ -46,7 +46,9 @@ impl ShareLink {
 
     /// The collection that it shows, if it shows one.
     async fn collection(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Collection>> {
-        let Some(id) = self.row.collection_id else { return Ok(None) };
+        let Some(id) = self.row.collection_id else {
+            return Ok(None);
+        };
         let row = Loaders::of(cx).collection.get(id).await.graphql()?;
         let row = row.filter(|row| row.kind == CollectionKind::Collection);
         Ok(row.map(|row| Collection { row }))
@@ -54,7 +56,9 @@ impl ShareLink {
 
     /// The gallery that it shows, if it shows one.
     async fn gallery(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Gallery>> {
-        let Some(id) = self.row.collection_id else { return Ok(None) };
+        let Some(id) = self.row.collection_id else {
+            return Ok(None);
+        };
         let row = Loaders::of(cx).collection.get(id).await.graphql()?;
         let row = row.filter(|row| row.kind == CollectionKind::Gallery);
         Ok(row.map(|row| Gallery { row }))

@@ -172,12 +172,7 @@ impl Authenticator {
 
     /// Signs in with a name, a password and, where the account has one, a second factor. An attempt counts against the
     /// account and the address.
-    pub async fn sign_in(
-        &self,
-        kernel: &Kernel,
-        given: Credentials,
-        device: Device,
-    ) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(&self, kernel: &Kernel, given: Credentials, device: Device) -> Result<SignedIn, SignInError> {
         let attempt = self
             .throttle
             .begin(given.name.trim(), device.address, kernel.clock.now_ms());
@@ -204,7 +199,8 @@ impl Authenticator {
     /// Whether this is the password of an account that is signed in already. An attempt counts against the account.
     pub async fn prove(&self, kernel: &Kernel, user: &user::Model, given: SecretString) -> Result<bool, SignInError> {
         let stored = Some(user.password_hash.clone());
-        self.try_password(kernel, &user.id.to_string(), None, given, stored).await
+        self.try_password(kernel, &user.id.to_string(), None, given, stored)
+            .await
     }
 
     /// Whether a password is the one of a stored hash. An attempt counts against what it is for, and the address.
@@ -260,11 +256,7 @@ impl Authenticator {
 }
 
 /// Makes a session for an account that has just proved who it is.
-pub async fn begin_session(
-    kernel: &Kernel,
-    user: &user::Model,
-    device: Device,
-) -> Result<SignedIn, Failure> {
+pub async fn begin_session(kernel: &Kernel, user: &user::Model, device: Device) -> Result<SignedIn, Failure> {
     let (secret, session) = sessions::create_session(kernel, user, device).await?;
     let via = Via::Session(session.id);
     Ok(SignedIn {

@@ -23,8 +23,8 @@ pub fn step_of(secret: &[u8], code: &str, now_ms: i64, last: i64) -> Option<i64>
     let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let now = step_at(now_ms);
     // All are compared, so that the time tells nothing.
-    let matches = (now - DRIFT..=now + DRIFT)
-        .filter(|step| bool::from(code_of(secret, *step).as_bytes().ct_eq(code.as_bytes())));
+    let matches =
+        (now - DRIFT..=now + DRIFT).filter(|step| bool::from(code_of(secret, *step).as_bytes().ct_eq(code.as_bytes())));
     matches.fold(None, |_, step| Some(step)).filter(|step| *step > last)
 }
 
@@ -52,7 +52,10 @@ pub fn uri(secret: &[u8], account: &str) -> String {
             other => format!("%{other:02X}"),
         })
         .collect();
-    format!("otpauth://totp/Vitagraph:{label}?secret={}&issuer=Vitagraph", shown(secret))
+    format!(
+        "otpauth://totp/Vitagraph:{label}?secret={}&issuer=Vitagraph",
+        shown(secret)
+    )
 }
 
 #[cfg(test)]
@@ -85,7 +88,13 @@ mod tests {
             assert_eq!(step_of(SECRET, &code, now, 0), Some(step + off));
             assert_eq!(step_of(SECRET, &code, now, step + off), None, "twice");
         }
-        for code in [code_of(SECRET, step + 2), code_of(SECRET, step - 2), "".into(), "0504711".into(), "50471".into()] {
+        for code in [
+            code_of(SECRET, step + 2),
+            code_of(SECRET, step - 2),
+            "".into(),
+            "0504711".into(),
+            "50471".into(),
+        ] {
             assert_eq!(step_of(SECRET, &code, now, 0), None, "{code}");
         }
         assert_eq!(step_of(SECRET, "050 471", now, 0), Some(step));

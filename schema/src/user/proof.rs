@@ -117,7 +117,10 @@ async fn begin(cx: &Context<'_>, input: BeginSecondFactorInput) -> Result<BeginS
 
 async fn remove(cx: &Context<'_>, input: RemoveSecondFactorInput) -> Result<User, Failure> {
     let (kernel, viewer) = (kernel(cx)?, require(cx)?);
-    let id = input.user_id.map(|id| parse::<UserId>(&id, "input.userId")).transpose()?;
+    let id = input
+        .user_id
+        .map(|id| parse::<UserId>(&id, "input.userId"))
+        .transpose()?;
     let user = match id.filter(|id| *id != viewer.user) {
         None => prove(cx, viewer, input.password).await?,
         Some(id) if viewer.role == Role::Admin => rules::find(kernel, id).await?.ok_or_else(|| rules::no_user(id))?,

@@ -8,12 +8,7 @@ use kernel::{
     seal::Sealer,
     store::{Durability, Tx},
 };
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, QueryFilter,
-    sea_query::Expr,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -70,8 +65,12 @@ pub async fn confirm(kernel: &Kernel, viewer: &Viewer, code: &str) -> Result<Vec
         let message = "no second factor was begun; begin one first";
         return Err(Failure::new(&codes::SECOND_FACTOR_NOT_BEGUN, message));
     };
-    let step = one_time::step_of(&open(kernel, &begun)?, code, kernel.clock.now_ms(), 0)
-        .ok_or_else(|| Failure::field("input.code", "this is not the app's present code; see that both clocks are right"))?;
+    let step = one_time::step_of(&open(kernel, &begun)?, code, kernel.clock.now_ms(), 0).ok_or_else(|| {
+        Failure::field(
+            "input.code",
+            "this is not the app's present code; see that both clocks are right",
+        )
+    })?;
     let row = second_factor::ActiveModel {
         user_id: Set(viewer.user),
         is_confirmed: Set(true),
@@ -88,7 +87,9 @@ pub async fn confirm(kernel: &Kernel, viewer: &Viewer, code: &str) -> Result<Vec
         user_id: Set(viewer.user),
         code_hash: Set(hash(code)),
     });
-    recovery_code::Entity::insert_many(rows).exec_without_returning(&*tx).await?;
+    recovery_code::Entity::insert_many(rows)
+        .exec_without_returning(&*tx)
+        .await?;
     let own = match viewer.via {
         Via::Session(session) => Some(session),
         Via::Token(_) | Via::System => None,
@@ -103,7 +104,9 @@ pub async fn confirm(kernel: &Kernel, viewer: &Viewer, code: &str) -> Result<Vec
 /// # Errors
 /// The database fails.
 pub async fn has(kernel: &Kernel, user: UserId) -> Result<bool, DbErr> {
-    let found = second_factor::Entity::find_by_id(user).one(kernel.store.reader()).await?;
+    let found = second_factor::Entity::find_by_id(user)
+        .one(kernel.store.reader())
+        .await?;
     Ok(found.is_some_and(|found| found.is_confirmed))
 }
 
@@ -128,7 +131,9 @@ pub async fn remove(kernel: &Kernel, user: UserId) -> Result<bool, DbErr> {
 /// # Errors
 /// A code is needed and none was given, it is wrong, or the database fails.
 pub async fn check(kernel: &Kernel, user: UserId, given: Option<&SecretString>) -> Result<(), Failure> {
-    let found = second_factor::Entity::find_by_id(user).one(kernel.store.reader()).await?;
+    let found = second_factor::Entity::find_by_id(user)
+        .one(kernel.store.reader())
+        .await?;
     let Some(known) = found.filter(|found| found.is_confirmed) else {
         return Ok(());
     };
@@ -144,7 +149,10 @@ pub async fn check(kernel: &Kernel, user: UserId, given: Option<&SecretString>) 
         None => use_recovery(&tx, user, given).await?,
     };
     if !is_right {
-        return Err(Failure::new(&codes::SECOND_FACTOR_WRONG, "this is not the present code"));
+        return Err(Failure::new(
+            &codes::SECOND_FACTOR_WRONG,
+            "this is not the present code",
+        ));
     }
     tx.commit().await?;
     Ok(())

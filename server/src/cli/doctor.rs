@@ -3,8 +3,16 @@
 use std::{os::unix::fs::MetadataExt, path::Path, process::ExitCode, sync::Arc};
 
 use kernel::{
-    bus::LocalBus, cache::Caches, clock::Clock, events::Events, jobs::Jobs, parts::Parts, plugin::Kernel,
-    signing::Signer, store::{EMBEDDED_FILE, Store}, telemetry::Metrics,
+    bus::LocalBus,
+    cache::Caches,
+    clock::Clock,
+    events::Events,
+    jobs::Jobs,
+    parts::Parts,
+    plugin::Kernel,
+    signing::Signer,
+    store::{EMBEDDED_FILE, Store},
+    telemetry::Metrics,
 };
 use media_engine::{
     engine::{Engine, EngineConfig, Health},

@@ -4,11 +4,7 @@
 //! pointers, which all our code has (`.cargo/config.toml`): nothing is unwound inside of a signal handler, and a server that
 //! is not being profiled pays nothing.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use axum::{
     Router,
@@ -77,7 +73,12 @@ async fn sample(edge: &Edge, seconds: u32, headers: &HeaderMap) -> Result<String
     if !(1..=LONGEST).contains(&seconds) {
         return Err(Failure::field("seconds", format!("1 to {LONGEST}")));
     }
-    let busy = |_| Failure::new(&codes::PROFILE_RUNNING, "a profile is being made; ask again when it is done");
+    let busy = |_| {
+        Failure::new(
+            &codes::PROFILE_RUNNING,
+            "a profile is being made; ask again when it is done",
+        )
+    };
     let _turn = TURN.try_acquire().map_err(busy)?;
     let begin = ProfilerGuardBuilder::default().frequency(FREQUENCY).build();
     let guard = begin.map_err(Failure::internal)?;

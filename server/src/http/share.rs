@@ -151,7 +151,8 @@ fn refuse(failure: &Failure, is_page: bool, headers: &HeaderMap) -> Response {
         return problem(failure, headers);
     }
     let status = StatusCode::from_u16(failure.code.category.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let wants_password = [&share_codes::SHARE_PASSWORD_NEEDED, &share_codes::SHARE_PASSWORD_WRONG].contains(&failure.code);
+    let wants_password =
+        [&share_codes::SHARE_PASSWORD_NEEDED, &share_codes::SHARE_PASSWORD_WRONG].contains(&failure.code);
     let page = match wants_password {
         true => page::locked(failure.code == &share_codes::SHARE_PASSWORD_WRONG),
         false => page::closed(&failure.message),

@@ -36,12 +36,12 @@ async fn addresses_that_an_old_version_left_open_are_sealed_and_gone() -> anyhow
     let mut process = Process::start(home, &[ROOM])?;
     let admin = process.administrator().await?;
     let library = admin.library(&process, &media).await?;
-    let input = json!({ "input": { "name": "Door", "url": "rtsp://a:b@127.0.0.1:9/x", "libraryId": library } });
+    let input = json!({ "input": { "name": "Door", "url": "rtsp://a:b@127.0.0.1:8554/x", "libraryId": library } });
     admin.ask(&process, CREATE, input).await?;
     process.stop().await?;
 
     let db = database(home).await?;
-    let open = format!("rtsp://ann:{CANARY}@127.0.0.1:9/live?key={CANARY}");
+    let open = format!("rtsp://ann:{CANARY}@127.0.0.1:8554/live?key={CANARY}");
     db.execute_unprepared(&format!("update capture_source set address = '{open}', shown = ''"))
         .await?;
     db.close().await?;
@@ -59,7 +59,10 @@ async fn addresses_that_an_old_version_left_open_are_sealed_and_gone() -> anyhow
         .await?
         .context("the source")?;
     let (sealed, shown): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    ensure!(sealed.starts_with("v1.") && shown == "rtsp://127.0.0.1:9", "{sealed} {shown}");
+    ensure!(
+        sealed.starts_with("v1.") && shown == "rtsp://127.0.0.1:8554",
+        "{sealed} {shown}"
+    );
     db.close().await?;
     let mode = fs::metadata(home.join("data/secret.key"))?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "the key may be read by others: {mode:o}");
@@ -76,7 +79,10 @@ async fn addresses_that_an_old_version_left_open_are_sealed_and_gone() -> anyhow
         let capture = &told["captureSources"]["nodes"][0]["captures"]["nodes"][0];
         if capture["status"] == "FAILED" {
             let error = capture["lastError"].as_str().context("a reason")?;
-            ensure!(error.contains("not a public address") && !error.contains(CANARY), "{error}");
+            ensure!(
+                error.contains("not a public address") && !error.contains(CANARY),
+                "{error}"
+            );
             break;
         }
         ensure!(tokio::time::Instant::now() < deadline, "never failed: {told:#}");

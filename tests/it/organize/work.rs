@@ -99,7 +99,7 @@ on_both! {
         for (name, other) in [
             ("a", "2021.05.04 - Night.Train (Ada Byron, Bob) 07"),
             ("b", "2021.99.04 - no_day (x) 1"),
-            ("c", "2020_01_02 - mine (bob) 5"),
+            ("c", "2020_01_02 - mine (Bob) 5"),
         ] {
             let at = |name: &str| world.server.media().join(format!("shows/{name}.png"));
             std::fs::rename(at(name), at(other))?;

@@ -78,7 +78,10 @@ async fn a_server_that_dies_at_a_system_call_leaves_nothing_half_done() -> anyho
     let (stage, mut sources) = (Stage::make().await?, Sources::default());
     let first = stage.film(0);
     sources.add(&first);
-    let Some(told) = stage.told(&format!("trace={}", CALLS.join(",")), n_pieces, &first).await? else {
+    let Some(told) = stage
+        .told(&format!("trace={}", CALLS.join(",")), n_pieces, &first)
+        .await?
+    else {
         return Ok(());
     };
     let all = reachable(&told);
@@ -88,7 +91,9 @@ async fn a_server_that_dies_at_a_system_call_leaves_nothing_half_done() -> anyho
         let life = stage.world.serve()?;
         let client = life.ready().await?;
         if let Some((url, bytes)) = unfinished.take() {
-            finish(&client, url, &bytes).await.with_context(|| format!("before point {index}"))?;
+            finish(&client, url, &bytes)
+                .await
+                .with_context(|| format!("before point {index}"))?;
         }
         let bytes = stage.film(index + 1);
         sources.add(&bytes);
@@ -132,7 +137,10 @@ async fn nothing_is_said_before_it_is_on_the_disk() -> anyhow::Result<()> {
         let lines = told.lines().filter(|line| Order::concerns(line));
         format!("the order was:\n{}", lines.collect::<Vec<_>>().join("\n"))
     })?;
-    println!("{} acknowledgements and {} renames in order", seen.n_told, seen.n_renamed);
+    println!(
+        "{} acknowledgements and {} renames in order",
+        seen.n_told, seen.n_renamed
+    );
     ensure!(seen.n_told >= 4 && seen.n_renamed == 1, "{told}");
     Ok(())
 }
@@ -156,7 +164,9 @@ struct Order {
 
 impl Order {
     fn concerns(line: &str) -> bool {
-        [".part>", ".part\"", "HTTP/1.1 204", "vitagraph.db-wal>", "resumed"].iter().any(|part| line.contains(part))
+        [".part>", ".part\"", "HTTP/1.1 204", "vitagraph.db-wal>", "resumed"]
+            .iter()
+            .any(|part| line.contains(part))
             || line.contains("fsync(")
     }
 
@@ -165,7 +175,9 @@ impl Order {
         // Calls that have begun and not ended, by thread.
         let mut open: HashMap<&str, (&str, usize)> = HashMap::new();
         for line in log.lines() {
-            let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
+            let Some((thread, call)) = line.split_once(char::is_whitespace) else {
+                continue;
+            };
             let call = call.trim_start();
             order.now += 1;
             if call.starts_with("<... ") {
@@ -190,12 +202,21 @@ impl Order {
         }
         if call.contains("HTTP/1.1 204") {
             self.n_told += 1;
-            ensure!(self.synced > self.written, "bytes were acknowledged that are not on the disk");
-            ensure!(self.committed > self.synced, "bytes were acknowledged that no row tells of");
+            ensure!(
+                self.synced > self.written,
+                "bytes were acknowledged that are not on the disk"
+            );
+            ensure!(
+                self.committed > self.synced,
+                "bytes were acknowledged that no row tells of"
+            );
         }
         if call.starts_with("renameat2(") && call.contains(".part\"") {
             self.n_renamed += 1;
-            ensure!(self.synced > self.written, "a file got its name before its bytes were on the disk");
+            ensure!(
+                self.synced > self.written,
+                "a file got its name before its bytes were on the disk"
+            );
             self.renamed = Some(self.now);
         }
         if call.starts_with("fdatasync(")
@@ -237,16 +258,28 @@ fn an_order_that_is_broken_is_seen() {
     for gone in [3, 4, 7] {
         assert!(Order::read(&without(gone)).is_err(), "without {}", lines[gone]);
     }
-    let late = format!("{}\n{}", lines[..4].join("\n"), "1 pwrite64(5</m/u.part>, \"\", 1, 0) = 1");
-    assert!(Order::read(&format!("{late}\n{}", lines[4..].join("\n"))).is_err(), "written after the sync");
+    let late = format!(
+        "{}\n{}",
+        lines[..4].join("\n"),
+        "1 pwrite64(5</m/u.part>, \"\", 1, 0) = 1"
+    );
+    assert!(
+        Order::read(&format!("{late}\n{}", lines[4..].join("\n"))).is_err(),
+        "written after the sync"
+    );
 }
 
 /// The calls that a thread of the server makes, each with its number, the rare kinds among the frequent.
 fn reachable(log: &str) -> Vec<(&'static str, usize)> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for line in log.lines() {
-        let Some((thread, rest)) = line.split_once(char::is_whitespace) else { continue };
-        if let Some(call) = CALLS.iter().find(|call| rest.trim_start().starts_with(&format!("{call}("))) {
+        let Some((thread, rest)) = line.split_once(char::is_whitespace) else {
+            continue;
+        };
+        if let Some(call) = CALLS
+            .iter()
+            .find(|call| rest.trim_start().starts_with(&format!("{call}(")))
+        {
             *counts.entry((*call, thread)).or_default() += 1;
         }
     }
@@ -270,7 +303,7 @@ async fn attach(id: u32, arguments: &[&str]) -> anyhow::Result<Option<tokio::pro
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
     let Ok(mut strace) = strace else {
@@ -279,8 +312,14 @@ async fn attach(id: u32, arguments: &[&str]) -> anyhow::Result<Option<tokio::pro
     };
     let begun = Instant::now();
     loop {
-        if strace.try_wait()?.is_some() {
-            println!("skipped: strace may not trace other processes here");
+        if let Some(status) = strace.try_wait()? {
+            // The first of some calls may come before all threads are attached to: then there is nothing left to trace.
+            if status.success() {
+                return Ok(Some(strace));
+            }
+            let output = strace.wait_with_output().await?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            println!("skipped: strace may not trace other processes here: {said}");
             return Ok(None);
         }
         if is_traced(Path::new(&format!("/proc/{id}/task")))? {

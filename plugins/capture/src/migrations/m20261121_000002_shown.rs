@@ -12,6 +12,10 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        ddl::apply(manager, "alter table capture_source add column shown text not null default ''").await
+        ddl::apply(
+            manager,
+            "alter table capture_source add column shown text not null default ''",
+        )
+        .await
     }
 }

@@ -26,6 +26,8 @@ const DEPTH: usize = 12;
 /// The most selections of a document with all fragments written out. Fragments that use fragments grow exponentially,
 /// and validation visits every one.
 const SELECTIONS: usize = 10_000;
+/// How often a selection may name the same field: each time is looked at, though the answer has it once.
+const REPEATED: usize = 100;
 /// Documents in each of the two generations that are kept.
 const N_KEPT: usize = 1_000;
 /// Bytes of text in each generation.
@@ -209,9 +211,16 @@ impl<'a> Measurer<'a> {
             depth: 0,
             is_meta: true,
         };
+        let mut named: HashMap<&str, usize> = HashMap::new();
         for selection in &set.items {
             let measure = match &selection.node {
                 Selection::Field(field) => {
+                    let n_named = named.entry(field.node.response_key().node.as_str()).or_default();
+                    *n_named += 1;
+                    if *n_named > REPEATED {
+                        let message = format!("a selection may name the same field {REPEATED} times");
+                        return Err(Failure::new(&codes::QUERY_TOO_LARGE, message));
+                    }
                     let below = self.set(&field.node.selection_set.node)?;
                     let name = field.node.name.node.as_str();
                     let asks_schema = matches!(name, "__schema" | "__type");
@@ -338,6 +347,10 @@ mod tests {
         );
         assert_eq!(
             refused(&format!("{} a {}", "{ a ".repeat(13), "}".repeat(13))),
+            "QUERY_TOO_LARGE"
+        );
+        assert_eq!(
+            refused(&format!("{{ {} }}", "__typename ".repeat(101))),
             "QUERY_TOO_LARGE"
         );
         assert_eq!(refused("{"), "GRAPHQL_PARSE_FAILED");

@@ -27,8 +27,15 @@ pub fn of(shown: &Shown, has_password: bool) -> Html<String> {
 
 /// Asks for the password.
 pub fn locked(was_wrong: bool) -> Html<String> {
-    let wrong = if was_wrong { "<p role=\"alert\">This is not the password.</p>" } else { "" };
-    document("Shared with you", &format!("<h1>Shared with you</h1>{wrong}{}", form("", "Open")))
+    let wrong = if was_wrong {
+        "<p role=\"alert\">This is not the password.</p>"
+    } else {
+        ""
+    };
+    document(
+        "Shared with you",
+        &format!("<h1>Shared with you</h1>{wrong}{}", form("", "Open")),
+    )
 }
 
 /// Says why there is nothing.
@@ -48,7 +55,11 @@ fn item(media: &Value, has_title: bool) -> String {
     let files = media["files"].as_array().map(Vec::as_slice).unwrap_or_default();
     let file = files.iter().find(|file| file["missingSince"].is_null());
     let title = text(&media["title"]).unwrap_or_default();
-    let heading = if has_title { format!("<h2>{title}</h2>") } else { String::new() };
+    let heading = if has_title {
+        format!("<h2>{title}</h2>")
+    } else {
+        String::new()
+    };
     let Some(url) = file.and_then(|file| text(&file["url"])) else {
         return format!("<section>{heading}<p>Its file is missing.</p></section>");
     };
@@ -94,9 +105,7 @@ mod tests {
     #[test]
     fn nothing_of_the_library_becomes_markup() {
         let evil = "\"><script>alert(1)</script>'&";
-        let media = |kind: &str| {
-            json!({ "kind": kind, "title": evil, "thumbnail": { "url": evil }, "files": [{ "url": evil, "missingSince": null }] })
-        };
+        let media = |kind: &str| json!({ "kind": kind, "title": evil, "thumbnail": { "url": evil }, "files": [{ "url": evil, "missingSince": null }] });
         let shown = Shown {
             name: evil.to_owned(),
             description: Some(evil.to_owned()),
