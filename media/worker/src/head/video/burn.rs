@@ -84,7 +84,7 @@ impl Burner {
         let mut burner = Self {
             decoder: decoder(&opened, stream, limits)?,
             opened,
-            limits: limits.clone(),
+            limits: *limits,
             codec,
             video,
             stream,
@@ -134,7 +134,7 @@ impl Burner {
         let start_us = to_us(head.start_pts, head.time_base);
         let begin_us = to_us(head.start_pts.saturating_add(first), head.time_base);
         let mut back_us = STANDS_US;
-        while head.first > 0 {
+        loop {
             let from_us = begin_us - back_us;
             if from_us <= start_us || self.opened.input.seek_us(self.video, from_us).is_err() {
                 break;

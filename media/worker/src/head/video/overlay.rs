@@ -147,7 +147,7 @@ fn mean(piece: &Piece, columns: std::ops::Range<usize>, rows: std::ops::Range<us
             sum[3] += u32::from(alpha);
         }
     }
-    sum.map(|sum| if n == 0 { 0 } else { (sum + n / 2) / n })
+    sum.map(|sum| (sum + n / 2).checked_div(n).unwrap_or(0))
 }
 
 fn sample(value: f32, cover: u32) -> Sample {
