@@ -166,17 +166,8 @@ async fn cinema() -> anyhow::Result<(TestServer, Vec<(String, String, String, bo
             );
         }
     }
-    std::fs::write(
-        server.media().join("h264.de.srt"),
-        "1\n00:00:01,000 --> 00:00:19,000\nUntertitel\n",
-    )?;
     let library = server.library(FILMS).await?;
     server.scan(&library).await?;
-    // With stills for scrubbing, which some players look for and others must not stumble over.
-    let draw = "mutation { generatePictures(input: {}) { job { id } } }";
-    let drawn = server.editor().query(draw, json!({})).await?;
-    let job = drawn["generatePictures"]["job"]["id"].as_str().context("a job")?;
-    server.finished(job).await?;
     let viewer = server.viewer();
     let found = viewer
         .query("{ media(first: 100) { nodes { __typename title } } }", json!({}))
