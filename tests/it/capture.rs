@@ -97,7 +97,10 @@ async fn left(data: &std::path::Path, wanted: usize) -> anyhow::Result<()> {
         if n == wanted {
             return Ok(());
         }
-        ensure!(tokio::time::Instant::now() < deadline, "{n} recordings and not {wanted}");
+        ensure!(
+            tokio::time::Instant::now() < deadline,
+            "{n} recordings and not {wanted}"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -25,7 +25,8 @@ async fn world(backend: Backend, settings: &[(&str, &str)]) -> anyhow::Result<(T
 
 /// The upload as GraphQL shows it.
 async fn shown(client: &Client, url: &str) -> anyhow::Result<Value> {
-    let document = "query($after: String) { uploads(first: 100, after: $after) { totalCount nodes { id filename size offset
+    let document =
+        "query($after: String) { uploads(first: 100, after: $after) { totalCount nodes { id filename size offset
         status contentHash createdAt expiresAt library { name } media { id title files { path size } } jobId
         error { code message } } pageInfo { hasNextPage endCursor } } }";
     let id = url.rsplit('/').next().unwrap_or_default();
