@@ -10,7 +10,6 @@ mod weigh;
 use std::{
     collections::HashMap,
     future::Future,
-    pin::Pin,
     sync::{Arc, OnceLock},
 };
 
@@ -22,6 +21,7 @@ use entities::{
     },
     library, marker, media_field, media_user, person, stream, studio, tag,
 };
+use futures_util::future::BoxFuture;
 use kernel::{
     cache::{Loaded, RowCache},
     events::{LibraryChanged, MediaAdded, MediaChanged, MediaRemoved, PersonChanged, StudioChanged, TagChanged},
@@ -361,7 +361,7 @@ impl SharedCaches {
 fn alone<K, V, F>(
     sources: &Sources,
     load: impl Fn(Sources, Vec<K>) -> F + Send + Sync + 'static,
-) -> impl Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Result<HashMap<K, V>, DbErr>> + Send>> + Send + Sync + 'static
+) -> impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, V>, DbErr>> + Send + Sync + 'static
 where
     F: Future<Output = Loaded<K, V>> + Send + 'static,
 {

@@ -1,9 +1,9 @@
 //! Streaming: what playlists promise is what segments are, whoever made them and in whatever order they were asked for.
 
 mod bench;
+pub(crate) mod playlist;
 mod sidecars;
 mod tracks;
-pub(crate) mod playlist;
 
 use anyhow::{Context, ensure};
 use reqwest::header;

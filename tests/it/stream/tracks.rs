@@ -14,7 +14,8 @@ use super::{
 const BURNED: &str = "query($burn: Int) { media(first: 10) { nodes { title ... on Video {
     files { streams { __typename index ... on SubtitleStream { isText } } }
     playback(burn: $burn) { method reason hlsUrl dashUrl variants { name } } } } } }";
-const DRAWN: &str = "{ media(first: 10) { nodes { ... on Video { sprite { url columns rows interval tileWidth tileHeight }
+const DRAWN: &str =
+    "{ media(first: 10) { nodes { ... on Video { sprite { url columns rows interval tileWidth tileHeight }
     playback { hlsUrl dashUrl } } } } }";
 
 async fn only(client: &Client, query: &str, variables: Value) -> anyhow::Result<Value> {
