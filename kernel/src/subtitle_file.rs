@@ -72,7 +72,7 @@ mod tests {
         let suffix = |video: &str, name: &str| {
             let found = SubtitleFile::beside(stem(video.as_bytes()), name.as_bytes(), 1, 2)?;
             assert_eq!(found.name(video.as_bytes()), name.as_bytes());
-            assert_eq!(parse(&write(vec![found.clone()])), [found.clone()]);
+            assert_eq!(parse(&write(vec![found.clone()])), std::slice::from_ref(&found));
             Some(found.suffix)
         };
         for (video, name, expected) in [

@@ -176,7 +176,7 @@ impl Torture<'_> {
     }
 
     async fn finish(&self, world: &World, life: Life, kills: u64) -> anyhow::Result<()> {
-        life.all_succeeded(&world).await?;
+        life.all_succeeded(world).await?;
         life.end().await?;
         world.check_integrity().await?;
         let rows = world.rows().await?;

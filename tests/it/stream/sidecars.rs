@@ -52,18 +52,18 @@ on_both! {
         let server = TestServer::start(backend).await?;
         let library = server.library("film.mkv h264 10s srt:eng\nbare.mp4 h264 2s").await?;
         let folder = server.media();
-        write(&folder, "bare.srt.txt", b"no subtitles")?;
+        write(folder, "bare.srt.txt", b"no subtitles")?;
         server.scan(&library).await?;
         ensure!(item(&server, "bare").await?["hasSubtitles"] == false);
 
-        write(&folder, "film.ru.srt", &cyrillic())?;
-        write(&folder, "film.de.forced.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nÜber <i>allem</i>\n".as_bytes())?;
+        write(folder, "film.ru.srt", &cyrillic())?;
+        write(folder, "film.de.forced.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nÜber <i>allem</i>\n".as_bytes())?;
         let utf16: Vec<u8> = "\u{feff}1\n00:00:01,000 --> 00:00:02,500\n[Türen knarren]\n"
             .encode_utf16().flat_map(u16::to_le_bytes).collect();
-        write(&folder, "film.ger.sdh.srt", &utf16)?;
-        write(&folder, "film.en.ass", b"[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, \
+        write(folder, "film.ger.sdh.srt", &utf16)?;
+        write(folder, "film.en.ass", b"[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, \
             Name, MarginL, MarginR, MarginV, Effect, Text\nDialogue: 0,0:00:03.00,0:00:04.50,Default,,0,0,0,,{\\b1}Hi\\Nthere\n")?;
-        write(&folder, "bare.srt", b"1\n00:00:00,500 --> 00:00:01,000\nplain\n")?;
+        write(folder, "bare.srt", b"1\n00:00:00,500 --> 00:00:01,000\nplain\n")?;
         server.scan(&library).await?;
 
         let film = item(&server, "film").await?;
@@ -94,7 +94,7 @@ on_both! {
         ensure!(bare["hasSubtitles"] == true && labels(&bare) == ["Subtitles 1"], "{bare:#}");
 
         // What was edited is read again; what a player holds of the one before leads nowhere wrong.
-        write(&folder, "film.de.forced.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nother\n")?;
+        write(folder, "film.de.forced.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nother\n")?;
         let before = url(&texts[1], "url")?.to_owned();
         server.scan(&library).await?;
         let text = fetch(&anyone, &before).await?.text().await?;
@@ -109,7 +109,7 @@ on_both! {
         ensure!(labels(&item(&server, "movie").await?) == ["eng", "en", "ru"], "{:#}", item(&server, "movie").await?);
         let bare = item(&server, "bare").await?;
         ensure!(bare["hasSubtitles"] == false && bare["subtitles"] == json!([]), "{bare:#}");
-        write(&folder, ".vitagraphignore", b"*.ass\n")?;
+        write(folder, ".vitagraphignore", b"*.ass\n")?;
         server.scan(&library).await?;
         let movie = item(&server, "movie").await?;
         ensure!(labels(&movie) == ["eng", "ru"], "{movie:#}");
