@@ -6,6 +6,7 @@ pub mod clip;
 pub mod codes;
 pub mod connection;
 pub mod contracts;
+pub mod edges;
 pub mod facets;
 pub mod file;
 pub mod filter;

@@ -34,6 +34,7 @@ use crate::{
         gauges::{self, Gauges},
         graphql,
         graphql::execute::FreshLoaders,
+        listen,
         origin::Origins,
     },
     media, migrate,
@@ -234,23 +235,15 @@ impl Server {
 
     /// Answers requests until `stop` is canceled, then ends long-lived connections and gives the others time to finish.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-        let service = self
-            .router
-            .clone()
-            .into_make_service_with_connect_info::<std::net::SocketAddr>();
-        let draining = stop.clone();
-        let mut serving = tokio::spawn(async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { draining.cancelled().await })
-                .await
-        });
+        let answering = listen::serve(listener, self.router.clone(), listen::PATIENCE, stop.clone());
+        let mut serving = tokio::spawn(answering);
         tokio::select! {
-            ended = &mut serving => return ended.context("the HTTP server panicked")?.context("serving HTTP"),
+            ended = &mut serving => return ended.context("the HTTP server panicked"),
             () = stop.cancelled() => {}
         }
         self.stop.cancel();
         match tokio::time::timeout(PATIENCE, &mut serving).await {
-            Ok(ended) => ended.context("the HTTP server panicked")?.context("serving HTTP"),
+            Ok(ended) => ended.context("the HTTP server panicked"),
             Err(_) => {
                 tracing::info!("some requests did not end in time and were cut");
                 serving.abort();

@@ -6,6 +6,7 @@ pub mod edge;
 pub mod gauges;
 pub mod graphql;
 pub mod health;
+pub mod listen;
 pub mod origin;
 pub mod problem;
 pub mod profile;

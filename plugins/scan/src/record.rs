@@ -1,5 +1,7 @@
 //! Writes looks into rows: up to 500 rows or 250 ms a transaction, each of them fenced by the job's lease.
 
+mod outcome;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -12,7 +14,7 @@ use entities::{
     media, stream,
 };
 use kernel::{
-    blob::{Facts, Root},
+    blob::Root,
     events::MediaAdded,
     jobs::JobCx,
     store::{Durability, Tx},
@@ -23,61 +25,19 @@ use sea_orm::{
 };
 
 use crate::{
-    describe::{self, Description},
     duplicates::{self, Original},
     edges::{self, Joined},
-    facts::{FileFacts, file_facts, summary},
-    failures::{self, Fault, KnownFailures, NewFailure, Prober},
+    facts::summary,
+    failures::{self, KnownFailures, NewFailure, Prober},
     folders::Folders,
     items::{self, Items, Relook, TotalsChange},
     jobs::library::ScanStep,
-    look::{Looked, Task},
     report::ScanReport,
     sidecar, sql,
 };
 
-/// Rows that go into one transaction.
-const MAX_ROWS: usize = 500;
-
-/// A file with its result.
-pub struct Outcome {
-    /// The file.
-    pub task: Task,
-    /// What was found in it, or why nothing was.
-    pub result: Result<Box<Looked>, Fault>,
-}
-
-impl Outcome {
-    fn n_rows(&self) -> usize {
-        let probe = self.result.as_ref().ok().and_then(|looked| looked.probe.as_ref().ok());
-        2 + probe.map_or(0, |probe| probe.streams.len() + probe.chapters.len())
-    }
-}
-
-/// Outcomes that wait for their transaction.
-#[derive(Default)]
-pub struct Batch {
-    outcomes: Vec<Outcome>,
-    n_rows: usize,
-}
-
-impl Batch {
-    /// Adds an outcome.
-    pub fn push(&mut self, outcome: Outcome) {
-        self.n_rows += outcome.n_rows();
-        self.outcomes.push(outcome);
-    }
-
-    /// Whether it should be written now.
-    pub fn is_full(&self) -> bool {
-        self.n_rows >= MAX_ROWS
-    }
-
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty()
-    }
-}
+use self::outcome::{Bad, Good, sort_out};
+pub use self::outcome::{Batch, Outcome};
 
 /// Writes what a scan finds.
 pub struct Recorder<'a> {
@@ -95,86 +55,6 @@ pub struct Recorder<'a> {
     pub prober: Prober,
     /// What the scan did so far.
     pub report: ScanReport,
-}
-
-/// A file whose facts are known, on its way into rows.
-struct Good {
-    task: Task,
-    facts: Facts,
-    fingerprint: Vec<u8>,
-    oshash: Option<i64>,
-    content_hash: Option<Vec<u8>>,
-    kind: media::MediaKind,
-    rows: FileFacts,
-    words: Description,
-    file: FileId,
-    media: MediaId,
-    joins: bool,
-}
-
-/// A file without facts, on its way into a failure.
-struct Bad {
-    task: Task,
-    looked: Option<(Facts, Vec<u8>, Option<i64>)>,
-    fault: Fault,
-}
-
-fn sort_out(outcomes: Vec<Outcome>) -> (Vec<Good>, Vec<Bad>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for Outcome { task, result } in outcomes {
-        let looked = match result {
-            Ok(looked) => *looked,
-            Err(fault) => {
-                bad.push(Bad {
-                    task,
-                    looked: None,
-                    fault,
-                });
-                continue;
-            }
-        };
-        let at_path = task.found.at_path.as_ref();
-        let file = at_path.map_or_else(FileId::new, |row| row.id);
-        let media = at_path.map_or_else(MediaId::new, |row| row.media);
-        let fingerprint = looked.fingerprint.blake3.to_vec();
-        let oshash = looked.fingerprint.oshash;
-        let probed = looked.probe.map(|probe| {
-            let rows = file_facts(file, &probe);
-            rows.kind.map(|kind| {
-                (
-                    kind,
-                    describe::describe(&task.found.seen.name, kind, &probe, looked.nfo.as_ref()),
-                    rows,
-                )
-            })
-        });
-        match probed {
-            Ok(Some((kind, words, rows))) => good.push(Good {
-                task,
-                facts: looked.facts,
-                fingerprint,
-                oshash,
-                content_hash: None,
-                kind,
-                rows,
-                words,
-                file,
-                media,
-                joins: false,
-            }),
-            Ok(None) => bad.push(Bad {
-                task,
-                looked: Some((looked.facts, fingerprint, oshash)),
-                fault: Fault::no_media(),
-            }),
-            Err(fault) => bad.push(Bad {
-                task,
-                looked: Some((looked.facts, fingerprint, oshash)),
-                fault,
-            }),
-        }
-    }
-    (good, bad)
 }
 
 impl Recorder<'_> {

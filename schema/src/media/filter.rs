@@ -1,15 +1,12 @@
 //! Filters as conditions: one translation, `exists` per criterion, every value bound, every id typed before SQL.
 
 mod check;
+mod link;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    str::FromStr,
-};
+use std::collections::{BTreeSet, HashMap};
 
-use async_graphql::ID;
 use entities::{
-    id::{IdError, LibraryId, MediaId, PersonId, StudioId, TagId, TypedId, UserId},
+    id::{LibraryId, MediaId, PersonId, StudioId, TagId, UserId},
     media,
 };
 use kernel::error::Failure;
@@ -19,17 +16,12 @@ use sea_orm::{
 };
 
 use crate::{
-    kit::{
-        criterion::{BooleanCriterion, Subject},
-        id,
-    },
-    media::inputs::{MediaFilter, RelationCriterion, TagCriterion},
+    kit::criterion::{BooleanCriterion, Subject},
+    media::inputs::{MediaFilter, TagCriterion},
 };
 
 pub use self::check::roots;
-
-/// The most ids in one list.
-const MAX_IDS: usize = 1_000;
+use self::link::{CREDITED, TAGGED, column_is, is_in, never, relation, typed};
 
 /// A list of ids that holds every item of a filter.
 #[derive(Debug, Clone)]
@@ -368,203 +360,5 @@ fn wanted(criterion: &Option<BooleanCriterion>) -> Option<bool> {
     criterion.as_ref().and_then(|criterion| criterion.eq)
 }
 
-/// A table that links media to something.
-#[derive(Clone, Copy)]
-struct Link {
-    table: &'static str,
-    alias: &'static str,
-    column: &'static str,
-    /// Where what is linked to keeps count of its items.
-    named: &'static str,
-}
-
-const TAGGED: Link = Link {
-    table: "media_tag",
-    alias: "mt",
-    column: "tag_id",
-    named: "tag",
-};
-const CREDITED: Link = Link {
-    table: "media_person",
-    alias: "mp",
-    column: "person_id",
-    named: "person",
-};
-
-impl Link {
-    /// The items that have one of the first, and those that have each of the second.
-    fn drivers<T: TypedId + FromStr<Err = IdError>>(
-        self,
-        any_of: &Option<Vec<ID>>,
-        all_of: &Option<Vec<ID>>,
-        expand: impl Fn(Vec<T>) -> Vec<T>,
-    ) -> Result<Vec<Driver>, Failure> {
-        let any_of = any_of.iter().map(Vec::as_slice);
-        let each = all_of.iter().flatten().map(std::slice::from_ref);
-        let driver = |ids: &[ID]| {
-            let ids = expand(typed::<T>(ids, "filter")?);
-            let mut select = Query::select();
-            select.column((self.alias, "media_id")).from_as(self.table, self.alias);
-            select.and_where(is_in((self.alias, self.column), &ids));
-            // An item that has several counts for each: it is a bound, and missing items are few.
-            let sum = Func::coalesce([
-                Expr::from(Func::sum(Expr::col((self.named, "n_media")))),
-                Expr::cust("0"),
-            ]);
-            let at_most = Query::select()
-                .expr(Expr::from(sum).cast_as("bigint"))
-                .from(self.named)
-                .and_where(is_in((self.named, "id"), &ids))
-                .take();
-            Ok(Driver {
-                ids: select,
-                at_most: Some(at_most),
-            })
-        };
-        any_of.chain(each).map(driver).collect()
-    }
-
-    /// The item has one of these; without ids: any at all.
-    fn exists<T: TypedId>(self, ids: Option<&[T]>) -> Expr {
-        let mut select = Query::select();
-        select.expr(Expr::cust("1")).from_as(self.table, self.alias);
-        select.and_where(Expr::col((self.alias, "media_id")).equals(("media", "id")));
-        if let Some(ids) = ids {
-            select.and_where(is_in((self.alias, self.column), ids));
-        }
-        Expr::exists(select.take())
-    }
-}
-
-fn column_is<T: TypedId>(column: (&'static str, &'static str), ids: Option<&[T]>) -> Expr {
-    match ids {
-        // Guarded, so that the negation of an absent value is true.
-        Some(ids) => Expr::col(column).is_not_null().and(is_in(column, ids)),
-        None => Expr::col(column).is_not_null(),
-    }
-}
-
-fn is_in<T: TypedId>(column: (&'static str, &'static str), ids: &[T]) -> Expr {
-    Expr::col(column).is_in(ids.iter().map(|id| -> i64 { (*id).into() }))
-}
-
-fn relation<T: TypedId + FromStr<Err = IdError>>(
-    criterion: &RelationCriterion,
-    path: &str,
-    has: impl Fn(Option<&[T]>) -> Expr,
-) -> Result<Condition, Failure> {
-    let mut all = Condition::all();
-    if let Some(ids) = &criterion.any_of {
-        let ids = typed::<T>(ids, &format!("{path}.anyOf"))?;
-        all = if ids.is_empty() {
-            all.add(never())
-        } else {
-            all.add(has(Some(&ids)))
-        };
-    }
-    if let Some(ids) = &criterion.all_of {
-        for id in typed::<T>(ids, &format!("{path}.allOf"))? {
-            all = all.add(has(Some(&[id])));
-        }
-    }
-    if let Some(ids) = &criterion.none_of {
-        let ids = typed::<T>(ids, &format!("{path}.noneOf"))?;
-        if !ids.is_empty() {
-            all = all.add(has(Some(&ids)).not());
-        }
-    }
-    if let Some(is_empty) = criterion.is_empty {
-        all = all.add(if is_empty { has(None).not() } else { has(None) });
-    }
-    Ok(all)
-}
-
-fn typed<T: TypedId + FromStr<Err = IdError>>(ids: &[ID], path: &str) -> Result<Vec<T>, Failure> {
-    if ids.len() > MAX_IDS {
-        return Err(Failure::field(path, format!("more than {MAX_IDS} ids")));
-    }
-    id::parse_many(ids, path)
-}
-
-/// What no row fulfills.
-fn never() -> Condition {
-    Condition::all().add(Expr::val(1).eq(0))
-}
-
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-    use sea_orm::sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
-
-    use super::*;
-    use crate::kit::criterion::{IntCriterion, TextCriterion};
-
-    fn check(filter: &MediaFilter, sqlite: Expect, postgres: Expect) {
-        let descendants = Descendants::from([(TagId(1), vec![TagId(1), TagId(2)])]);
-        let sql = |backend| {
-            let translation = Translation {
-                viewer: UserId(7),
-                backend,
-                descendants: &descendants,
-            };
-            let condition = translation.condition(filter).expect("a condition");
-            let select = Query::select()
-                .expr(Expr::cust("1"))
-                .from("media")
-                .cond_where(condition)
-                .take();
-            match backend {
-                DbBackend::Postgres => select.to_string(PostgresQueryBuilder),
-                _ => select.to_string(SqliteQueryBuilder),
-            }
-        };
-        sqlite.assert_eq(&sql(DbBackend::Sqlite));
-        postgres.assert_eq(&sql(DbBackend::Postgres));
-    }
-
-    #[test]
-    fn filters_become_conditions_for_both_databases() {
-        let tags = TagCriterion {
-            any_of: Some(vec![ID(TagId(1).to_string())]),
-            include_descendants: true,
-            ..TagCriterion::default()
-        };
-        let rating = IntCriterion {
-            gte: Some(80),
-            ..IntCriterion::default()
-        };
-        let filter = MediaFilter {
-            tags: Some(tags),
-            not: Some(Box::new(MediaFilter {
-                rating: Some(rating),
-                ..MediaFilter::default()
-            })),
-            ..MediaFilter::default()
-        };
-        check(
-            &filter,
-            expect![[
-                r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#
-            ]],
-            expect![[
-                r#"SELECT 1 FROM "media" WHERE (NOT ((SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) IS NOT NULL AND (SELECT "mu"."rating" FROM "media_user" AS "mu" WHERE "mu"."media_id" = "media"."id" AND "mu"."user_id" = 7) >= 80)) AND EXISTS(SELECT 1 FROM "media_tag" AS "mt" WHERE "mt"."media_id" = "media"."id" AND "mt"."tag_id" IN (1, 2))"#
-            ]],
-        );
-        let title = TextCriterion {
-            contains: Some("50%".to_owned()),
-            ..TextCriterion::default()
-        };
-        let filter = MediaFilter {
-            or: Some(vec![MediaFilter {
-                title: Some(title),
-                ..MediaFilter::default()
-            }]),
-            ..MediaFilter::default()
-        };
-        check(
-            &filter,
-            expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" LIKE '%50\%%' ESCAPE '\'"#]],
-            expect![[r#"SELECT 1 FROM "media" WHERE "media"."title" ilike E'%50\\%%'"#]],
-        );
-    }
-}
+mod tests;

@@ -3,22 +3,16 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object};
-use entities::{
-    media, media_user,
-    stream::{self, StreamKind},
-};
-use kernel::error::Failure;
+use entities::media;
 
 use crate::{
     caches::Loaders,
     field::types::{self as field, CustomFieldValue},
     kit::{
-        access::require,
-        connection::{Connection, Total},
+        connection::Connection,
         error::ToGraphql,
         id,
-        keyset::Keyset,
-        page::{self, PageArgs},
+        page::PageArgs,
         scalar::{Date, DateTime, Seconds, Url},
     },
     library::types::Library,
@@ -27,13 +21,12 @@ use crate::{
     media::{
         card::Card,
         clip::{Clip, Rendition},
-        contracts::{
-            Clips, FileUrls, Pictures, Similar, Sprite, Streaming, Subtitles, Thumbnail, ThumbnailAbsence, Waveform,
-        },
-        file::{MediaFile, playable},
+        contracts::{Clips, Pictures, Sprite, Subtitles, Thumbnail, ThumbnailAbsence, Waveform},
+        edges::{clips, codecs, own, people, playback, similar, subtitles, tags, thumbnail, waveform},
+        file::MediaFile,
         highlights::{self, MediaHighlight},
         inputs::MediaKind,
-        playback::{self, Playback, PlaybackCapabilities, PlaybackMethod},
+        playback::{Playback, PlaybackCapabilities},
         stream::ratio,
     },
     person::types::Person,
@@ -479,166 +472,4 @@ media_object! {
             playback(cx, &self.card, capabilities.unwrap_or_default(), None).await.graphql()
         }
     }
-}
-
-async fn own(cx: &Context<'_>, card: &Card) -> Result<Option<Arc<media_user::Model>>, Failure> {
-    let viewer = require(cx)?;
-    Loaders::of(cx).own.get((card.id, viewer.user)).await
-}
-
-async fn thumbnail(cx: &Context<'_>, card: &Card) -> Result<Option<Thumbnail>, Failure> {
-    let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else {
-        return Ok(None);
-    };
-    pictures.thumbnail(cx, card.id).await
-}
-
-async fn waveform(cx: &Context<'_>, card: &Card) -> Result<Option<Waveform>, Failure> {
-    let Some(pictures) = cx.data_opt::<Arc<dyn Pictures>>() else {
-        return Ok(None);
-    };
-    pictures.waveform(cx, card.id).await
-}
-
-fn codecs(card: &Card) -> Vec<String> {
-    [&card.video_codec, &card.audio_codec]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect()
-}
-
-/// The order of a list that an item carries with it: it has no keys, the list is at hand.
-fn in_memory(signature: &str) -> Keyset {
-    let id = sea_orm::sea_query::Expr::col("id");
-    Keyset {
-        keys: Vec::new(),
-        id,
-        is_descending: false,
-        signature: signature.to_owned(),
-    }
-}
-
-async fn tags(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Tag>, Failure> {
-    let loaders = Loaders::of(cx);
-    let ids = loaders
-        .media_tags
-        .get(card.id)
-        .await?
-        .map(|ids| ids.to_vec())
-        .unwrap_or_default();
-    let mut rows = loaders.tag.get_many(ids).await?;
-    rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("tags"), page::cap(cx))?;
-    let find = |id: i64| {
-        rows.iter()
-            .find(|row| i64::from(row.id) == id)
-            .map(|row| Tag { row: Arc::clone(row) })
-    };
-    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
-}
-
-async fn people(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Person>, Failure> {
-    let loaders = Loaders::of(cx);
-    let credits = loaders.credits.get(card.id).await?;
-    let ids = credits
-        .iter()
-        .flat_map(|credits| credits.iter().map(|credit| credit.person))
-        .collect();
-    let rows = loaders.person.get_many(ids).await?;
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("people"), page::cap(cx))?;
-    let find = |id: i64| {
-        rows.iter()
-            .find(|row| i64::from(row.id) == id)
-            .map(|row| Person { row: Arc::clone(row) })
-    };
-    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
-}
-
-async fn clips(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Clip>, Failure> {
-    let rows = match cx.data_opt::<Arc<dyn Clips>>() {
-        Some(clips) => clips.clips(cx, card.id).await?,
-        None => Vec::new(),
-    };
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("clips"), page::cap(cx))?;
-    let find = |id: i64| rows.iter().find(|row| i64::from(row.id) == id).cloned();
-    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
-}
-
-async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Media>, Failure> {
-    let ids = match cx.data_opt::<Arc<dyn Similar>>() {
-        Some(similar) => similar.similar(cx, card.id).await?,
-        None => Vec::new(),
-    };
-    let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
-    let page = args.slice(&ids, &in_memory("similar"), page::cap(cx))?;
-    Loaders::of(cx)
-        .media_connection(cx, page, Total::Known(ids.len() as i64))
-        .await
-}
-
-async fn subtitles(cx: &Context<'_>, card: &Card) -> Result<Vec<Subtitles>, Failure> {
-    let Some(streaming) = cx.data_opt::<Arc<dyn Streaming>>() else {
-        return Ok(Vec::new());
-    };
-    let loaders = Loaders::of(cx);
-    let files = loaders.files.get(card.id).await?;
-    let Some(file) = files.as_ref().and_then(|files| playable(files, card.primary_file_id)) else {
-        return Ok(Vec::new());
-    };
-    let streams = loaders.streams.get(card.id).await?;
-    let streams = streams.as_ref().and_then(|streams| streams.get(&file.id));
-    Ok(streams.map_or_else(Vec::new, |streams| streaming.subtitles(file, streams)))
-}
-
-async fn playback(
-    cx: &Context<'_>,
-    card: &Card,
-    capabilities: PlaybackCapabilities,
-    burn: Option<i32>,
-) -> Result<Option<Playback>, Failure> {
-    let loaders = Loaders::of(cx);
-    let files = loaders.files.get(card.id).await?;
-    let Some(file) = files.as_ref().and_then(|files| playable(files, card.primary_file_id)) else {
-        return Ok(None);
-    };
-    let streams = loaders.streams.get(card.id).await?;
-    let streams = streams
-        .as_ref()
-        .and_then(|streams| streams.get(&file.id))
-        .map_or(&[][..], Vec::as_slice);
-    let of_images = |stream: &&stream::Model| stream.kind == StreamKind::Subtitle && !stream.is_text;
-    let burn = match burn {
-        None => None,
-        Some(index) => {
-            let found = streams.iter().filter(of_images).find(|stream| stream.index == index);
-            let none = || Failure::field("burn", format!("stream {index} holds no image subtitles"));
-            Some(found.ok_or_else(none)?)
-        }
-    };
-    let (method, reason) = match burn {
-        Some(_) => (
-            PlaybackMethod::Transcode,
-            Some("subtitles are drawn into its pictures".to_owned()),
-        ),
-        None => playback::decide(file, streams, &capabilities),
-    };
-    let direct_url = cx.data_opt::<Arc<dyn FileUrls>>().map(|urls| Url(urls.direct(file)));
-    let streaming = cx.data_opt::<Arc<dyn Streaming>>();
-    let offer = streaming.and_then(|streaming| streaming.offer(file, streams, &capabilities, burn));
-    let remuxes = offer.as_ref().is_none_or(|offer| offer.remuxes);
-    Ok(Some(Playback {
-        method: match method {
-            PlaybackMethod::Remux if !remuxes => PlaybackMethod::Transcode,
-            method => method,
-        },
-        reason,
-        hls_url: offer.as_ref().map(|offer| offer.hls_url.clone()),
-        dash_url: offer.as_ref().map(|offer| offer.dash_url.clone()),
-        direct_url,
-        variants: offer.map(|offer| offer.variants).unwrap_or_default(),
-    }))
 }
