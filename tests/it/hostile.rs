@@ -138,6 +138,8 @@ on_both! {
         ensure!(status(by_get) == 405 && n_tags(&admin).await? == 0, "a mutation by GET");
         let plain = server.anonymous().request("GET", "/graphql?query=%7B__typename%7D")?.send().await?;
         ensure!(status(plain) == 405, "a query's text by GET");
+        let followed = server.anonymous().request("GET", "/graphql?query=%7B__typename%7D")?;
+        ensure!(status(followed.header("sec-fetch-mode", "navigate").send().await?) == 405, "an address that is followed");
         let twice = admin.request("GET", "/graphql?query=%7B__typename%7D&query=%7Bviewer%7Bid%7D%7D")?;
         ensure!(status(twice.send().await?) == 400, "a parameter twice");
         for method in ["PUT", "PATCH", "DELETE", "TRACE"] {

@@ -49,7 +49,7 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
     };
     let read = match parts.method {
         Method::POST => call::from_post(&headers, body).await,
-        Method::GET => call::from_get(&parts.uri),
+        Method::GET => call::from_get(&parts.uri, &headers),
         _ => {
             let failure = Failure::new(&codes::METHOD_NOT_ALLOWED, "this endpoint takes POST and GET");
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &failure, &id, shape);

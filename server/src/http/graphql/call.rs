@@ -4,7 +4,7 @@ use async_graphql::{Variables, parser::types::OperationType};
 use axum::{
     body::Body,
     extract::Query,
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
 };
 use kernel::error::Failure;
 use schema::limits;
@@ -76,9 +76,10 @@ pub async fn from_post(headers: &HeaderMap, body: Body) -> Result<Call, Refused>
     from_json(value)
 }
 
-/// Reads the parameters of a GET, which may only query, and only by the hash of a document that was sent before: any page can
-/// have a browser follow an address.
-pub fn from_get(uri: &Uri) -> Result<Call, Refused> {
+/// Reads the parameters of a GET, which may only query. The document's text is taken from programs that say by
+/// `Sec-Fetch-Mode` (W3C Fetch Metadata) that the answer goes to a script; everybody else names a document that was sent
+/// before by its hash, for any page can have a browser follow an address.
+pub fn from_get(uri: &Uri, headers: &HeaderMap) -> Result<Call, Refused> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|error| Refused::malformed(format!("the query string is not well formed: {error}")))?;
     let mut object = Map::new();
@@ -95,7 +96,9 @@ pub fn from_get(uri: &Uri) -> Result<Call, Refused> {
         }
     }
     let mut call = from_json(Value::Object(object))?;
-    if call.query.is_some() {
+    let mode = headers.get("sec-fetch-mode").map(HeaderValue::as_bytes);
+    let is_for_script = matches!(mode, Some(b"cors" | b"same-origin"));
+    if call.query.is_some() && !is_for_script {
         let message = "send the document's text by POST; a GET names one that is known, by `extensions.persistedQuery`";
         return Err(Refused {
             status: StatusCode::METHOD_NOT_ALLOWED,
