@@ -10,6 +10,7 @@ use media_proto::{
     message::{Event, FromWorker, Reply, ToWorker},
     wire,
 };
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use schema::kit::range::{Wanted, wanted};
 use serde_json::{Value, json};
 use server::http::graphql::{call, cost::Costs, document::Document};
@@ -142,13 +143,17 @@ fn ranges_stay_within_the_file() -> anyhow::Result<()> {
 
 #[test]
 fn graphql_requests_and_documents_are_read_or_refused() -> anyhow::Result<()> {
+    let from_script = HeaderMap::from_iter([(
+        HeaderName::from_static("sec-fetch-mode"),
+        HeaderValue::from_static("cors"),
+    )]);
     fuzz("request", &corpus("request")?, |bytes| {
         if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
             let _ = call::from_json(value);
         }
         let query: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
         if let Ok(uri) = format!("/graphql?query={query}&variables={query}").parse() {
-            let _ = call::from_get(&uri);
+            let _ = call::from_get(&uri, &from_script);
         }
         Ok(())
     })?;
