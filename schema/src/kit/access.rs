@@ -42,6 +42,16 @@ pub struct Viewer {
     pub via: Via,
 }
 
+impl Viewer {
+    /// The session that it is known by, if it is one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.via {
+            Via::Session(session) => Some(session),
+            Via::Token(_) | Via::System => None,
+        }
+    }
+}
+
 /// The viewer of this request, or an error that asks to sign in.
 pub fn require<'a>(cx: &Context<'a>) -> Result<&'a Viewer, Failure> {
     match cx.data_opt::<Access>() {

@@ -17,7 +17,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use crate::{
     kit::{
-        access::{Needs, Via, Viewer, require},
+        access::{Needs, require},
         connection::Connection,
         error::ToGraphql,
         id::{id, parse},
@@ -165,7 +165,7 @@ impl Session {
 
     /// Whether it is the one that asks.
     async fn is_current(&self, cx: &Context<'_>) -> bool {
-        require(cx).is_ok_and(|viewer| viewer.via == Via::Session(self.row.id))
+        require(cx).is_ok_and(|viewer| viewer.session() == Some(self.row.id))
     }
 }
 
@@ -234,14 +234,7 @@ async fn revoke_others(cx: &Context<'_>, input: &RevokeOtherSessionsInput) -> Re
         return Err(Failure::new(&code::FORBIDDEN, message));
     }
     let tx = kernel(cx)?.store.begin(Durability::Full).await?;
-    let n = rules::end_sessions(&tx, user, own(viewer)).await?;
+    let n = rules::end_sessions(&tx, user, viewer.session()).await?;
     tx.commit().await?;
     Ok(i32::try_from(n).unwrap_or(i32::MAX))
-}
-
-fn own(viewer: &Viewer) -> Option<SessionId> {
-    match viewer.via {
-        Via::Session(session) => Some(session),
-        Via::Token(_) | Via::System => None,
-    }
 }

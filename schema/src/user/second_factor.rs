@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    kit::access::{Via, Viewer},
+    kit::access::Viewer,
     user::{codes, one_time, rules},
 };
 
@@ -90,11 +90,7 @@ pub async fn confirm(kernel: &Kernel, viewer: &Viewer, code: &str) -> Result<Vec
     recovery_code::Entity::insert_many(rows)
         .exec_without_returning(&*tx)
         .await?;
-    let own = match viewer.via {
-        Via::Session(session) => Some(session),
-        Via::Token(_) | Via::System => None,
-    };
-    rules::end_sessions(&tx, viewer.user, own).await?;
+    rules::end_sessions(&tx, viewer.user, viewer.session()).await?;
     tx.commit().await?;
     Ok(codes)
 }
