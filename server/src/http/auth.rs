@@ -233,6 +233,14 @@ async fn end_session(kernel: &Kernel, headers: &HeaderMap) {
     }
 }
 
+/// Where a request comes from, unless from this machine: behind a proxy on it everybody has the same address, and would
+/// delay everybody.
+pub fn address(request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip())
+        .filter(|address| !address.to_canonical().is_loopback())
+}
+
 /// What is kept of a request whose body is read.
 struct Sender {
     headers: HeaderMap,
@@ -242,18 +250,13 @@ struct Sender {
 
 impl Sender {
     fn of(request: &Request) -> Self {
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| peer.ip());
         let user_agent = request
             .headers()
             .get(header::USER_AGENT)
             .and_then(|agent| agent.to_str().ok());
         Self {
             headers: request.headers().clone(),
-            // Behind a proxy on this machine everybody has the same address, and it would delay everybody.
-            address: peer.filter(|address| !address.to_canonical().is_loopback()),
+            address: address(request),
             user_agent: user_agent.map(str::to_owned),
         }
     }

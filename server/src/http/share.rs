@@ -5,13 +5,13 @@
 
 mod page;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use async_graphql::Variables;
 use axum::{
     Json, Router,
     body::to_bytes,
-    extract::{ConnectInfo, Path, Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -28,7 +28,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Edge, edge::request_id, graphql::call::Call, graphql::execute, problem::problem};
+use super::{Edge, auth, edge::request_id, graphql::call::Call, graphql::execute, problem::problem};
 use crate::codes;
 
 /// A password is short.
@@ -74,7 +74,7 @@ async fn show(
     Query(from): Query<From>,
     request: Request,
 ) -> Response {
-    let address = address(&request);
+    let address = auth::address(&request);
     answer(&edge, &token, None, from, address, request.headers()).await
 }
 
@@ -85,17 +85,11 @@ async fn unlock(
     Query(from): Query<From>,
     request: Request,
 ) -> Response {
-    let (address, headers) = (address(&request), request.headers().clone());
+    let (address, headers) = (auth::address(&request), request.headers().clone());
     match password(request).await {
         Ok(password) => answer(&edge, &token, Some(password), from, address, &headers).await,
         Err(failure) => seal(problem(&failure, &headers)),
     }
-}
-
-fn address(request: &Request) -> Option<IpAddr> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    peer.map(|ConnectInfo(peer)| peer.ip())
-        .filter(|address| !address.to_canonical().is_loopback())
 }
 
 async fn password(request: Request) -> Result<SecretString, Failure> {
