@@ -9,7 +9,7 @@ use entities::{
 };
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
 };
 
@@ -17,12 +17,12 @@ use super::types::Marker;
 use crate::{
     kit::{
         access::Needs,
-        connection::{Connection, Total},
+        connection::Connection,
         criterion::{escape_like, like},
         error::ToGraphql,
         id,
-        keyset::Keyset,
-        page::{self, PageArgs},
+        newest::newest,
+        page::PageArgs,
     },
     limits,
 };
@@ -63,44 +63,12 @@ async fn markers(
     tag: Option<TagId>,
 ) -> Result<Connection<Marker>, Failure> {
     let store = &cx.data_unchecked::<Kernel>().store;
-    let db = store.reader();
     let condition = condition(search, tag, store.backend())?;
-    // Ids grow with time.
-    let keyset = Keyset {
-        keys: Vec::new(),
-        id: Expr::col(("marker", "id")),
-        is_descending: true,
-        signature: "markers".to_owned(),
-    };
-    let window = args.window(&keyset, page::cap(cx))?;
-    let base = |_| Query::select().from("marker").cond_where(condition.clone()).take();
-    let page = keyset
-        .fetch(db, &keyset.select(&base, &window, None), &window, false)
-        .await?;
+    let (page, total) = newest(cx, "marker", condition, args).await?;
     let ids: Vec<MarkerId> = page.ids();
-    let rows = match ids.is_empty() {
-        true => Vec::new(),
-        false => {
-            marker::Entity::find()
-                .filter(marker::Column::Id.is_in(ids))
-                .all(db)
-                .await?
-        }
-    };
+    let found = marker::Entity::find().filter(marker::Column::Id.is_in(ids));
+    let rows = found.all(store.reader()).await?;
     let rows: HashMap<i64, Arc<marker::Model>> = rows.into_iter().map(|row| (row.id.into(), Arc::new(row))).collect();
-    let db = db.clone();
-    let total = Total::later(move || {
-        let (db, condition) = (db.clone(), condition.clone());
-        async move {
-            let count = Query::select()
-                .expr(Expr::cust("count(*)"))
-                .from("marker")
-                .cond_where(condition)
-                .take();
-            let row = db.query_one(&count).await?;
-            Ok(row.map_or(Ok(0), |row| row.try_get_by_index(0))?)
-        }
-    });
     Ok(Connection::new(page, total, |id| {
         rows.get(&id).cloned().map(|row| Marker { row })
     }))
