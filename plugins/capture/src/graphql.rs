@@ -18,6 +18,7 @@ use schema::{
         connection::{Connection, Total},
         error::ToGraphql,
         id::parse,
+        keyset::Keyset,
         page::{self, PageArgs},
         scalar::Bytes,
     },
@@ -255,7 +256,7 @@ pub struct StopCapturePayload {
 async fn sources(cx: &Context<'_>, args: &PageArgs) -> Result<Connection<CaptureSource>, Failure> {
     let rows = row::sources(cx.data_unchecked::<Kernel>().store.reader(), None).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &types::in_memory("captureSources"), page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory("captureSources"), page::cap(cx))?;
     let find = |id: i64| rows.iter().find(|row| row.id.0 == id).cloned().map(CaptureSource);
     Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
 }

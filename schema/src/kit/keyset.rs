@@ -113,6 +113,16 @@ pub struct IdPage {
 }
 
 impl Keyset {
+    /// The order of a list that is at hand as a whole: it has no keys.
+    pub fn in_memory(signature: &str) -> Self {
+        Self {
+            keys: Vec::new(),
+            id: Expr::col("id"),
+            is_descending: false,
+            signature: signature.to_owned(),
+        }
+    }
+
     /// The statement that reads a page. `base` gives the tables and conditions of a part, without columns; `total`,
     /// if given, is read along with each row. Columns: `id`, `k0`.., `total`.
     pub fn select(

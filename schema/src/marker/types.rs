@@ -22,7 +22,7 @@ use crate::{
     },
     limits,
     media::types::Media,
-    tag::types::Tag,
+    tag::types::{Tag, page_by_name},
 };
 
 /// A place or a stretch in a video or a sound.
@@ -91,16 +91,6 @@ impl Marker {
     }
 }
 
-/// The order of a list that is at hand.
-fn in_memory(signature: &str) -> Keyset {
-    Keyset {
-        keys: Vec::new(),
-        id: sea_orm::sea_query::Expr::col("id"),
-        is_descending: false,
-        signature: signature.to_owned(),
-    }
-}
-
 async fn tags(cx: &Context<'_>, marker: MarkerId, args: &PageArgs) -> Result<Connection<Tag>, Failure> {
     let loaders = Loaders::of(cx);
     let ids = loaders
@@ -109,16 +99,8 @@ async fn tags(cx: &Context<'_>, marker: MarkerId, args: &PageArgs) -> Result<Con
         .await?
         .map(|ids| ids.to_vec())
         .unwrap_or_default();
-    let mut rows = loaders.tag.get_many(ids).await?;
-    rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("marker.tags"), page::cap(cx))?;
-    let find = |id: i64| {
-        rows.iter()
-            .find(|row| i64::from(row.id) == id)
-            .map(|row| Tag { row: Arc::clone(row) })
-    };
-    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+    let rows = loaders.tag.get_many(ids).await?;
+    page_by_name(cx, rows, args, "marker.tags")
 }
 
 /// A page of the markers of an item, from its beginning to its end.
@@ -129,7 +111,7 @@ pub async fn of_media(cx: &Context<'_>, media: MediaId, args: &PageArgs) -> Resu
     let rows = Loaders::of(cx).markers.get(media).await?;
     let rows = rows.as_ref().map_or(&[][..], |rows| rows.as_slice());
     let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("markers"), page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory("markers"), page::cap(cx))?;
     let find = |id: i64| {
         let row = rows.iter().find(|row| i64::from(row.id) == id)?;
         Some(Marker {

@@ -27,7 +27,7 @@ use crate::{
         types::Media,
     },
     person::types::Person,
-    tag::types::Tag,
+    tag::types::{Tag, page_by_name},
 };
 
 /// What the viewer said of it.
@@ -61,17 +61,6 @@ pub fn codecs(card: &Card) -> Vec<String> {
         .collect()
 }
 
-/// The order of a list that an item carries with it: it has no keys, the list is at hand.
-fn in_memory(signature: &str) -> Keyset {
-    let id = sea_orm::sea_query::Expr::col("id");
-    Keyset {
-        keys: Vec::new(),
-        id,
-        is_descending: false,
-        signature: signature.to_owned(),
-    }
-}
-
 /// Its tags, by name.
 pub async fn tags(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Connection<Tag>, Failure> {
     let loaders = Loaders::of(cx);
@@ -81,16 +70,8 @@ pub async fn tags(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Conne
         .await?
         .map(|ids| ids.to_vec())
         .unwrap_or_default();
-    let mut rows = loaders.tag.get_many(ids).await?;
-    rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("tags"), page::cap(cx))?;
-    let find = |id: i64| {
-        rows.iter()
-            .find(|row| i64::from(row.id) == id)
-            .map(|row| Tag { row: Arc::clone(row) })
-    };
-    Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
+    let rows = loaders.tag.get_many(ids).await?;
+    page_by_name(cx, rows, &args, "tags")
 }
 
 /// Its people, in the order of their credits.
@@ -103,7 +84,7 @@ pub async fn people(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Con
         .collect();
     let rows = loaders.person.get_many(ids).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("people"), page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory("people"), page::cap(cx))?;
     let find = |id: i64| {
         rows.iter()
             .find(|row| i64::from(row.id) == id)
@@ -119,7 +100,7 @@ pub async fn clips(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Conn
         None => Vec::new(),
     };
     let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let page = args.slice(&ids, &in_memory("clips"), page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory("clips"), page::cap(cx))?;
     let find = |id: i64| rows.iter().find(|row| i64::from(row.id) == id).cloned();
     Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
 }
@@ -131,7 +112,7 @@ pub async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Co
         None => Vec::new(),
     };
     let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
-    let page = args.slice(&ids, &in_memory("similar"), page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory("similar"), page::cap(cx))?;
     Loaders::of(cx)
         .media_connection(cx, page, Total::Known(ids.len() as i64))
         .await

@@ -127,16 +127,23 @@ async fn descendants(cx: &Context<'_>, id: TagId, args: &PageArgs) -> Result<Con
         .flat_map(|ids| ids.iter().copied())
         .filter(|below| *below != id)
         .collect();
-    let mut rows = loaders.tag.get_many(ids).await?;
+    let rows = loaders.tag.get_many(ids).await?;
+    page_by_name(cx, rows, args, "descendants")
+}
+
+/// A page of tags that are at hand, by name; `signature` tells their list from others.
+///
+/// # Errors
+/// The page's arguments contradict each other.
+pub fn page_by_name(
+    cx: &Context<'_>,
+    mut rows: Vec<Arc<tag::Model>>,
+    args: &PageArgs,
+    signature: &str,
+) -> Result<Connection<Tag>, Failure> {
     rows.sort_by(|one, other| (&one.sort_name, one.id).cmp(&(&other.sort_name, other.id)));
     let ids: Vec<i64> = rows.iter().map(|row| row.id.into()).collect();
-    let keyset = Keyset {
-        keys: Vec::new(),
-        id: sea_orm::sea_query::Expr::col("id"),
-        is_descending: false,
-        signature: "descendants".to_owned(),
-    };
-    let page = args.slice(&ids, &keyset, page::cap(cx))?;
+    let page = args.slice(&ids, &Keyset::in_memory(signature), page::cap(cx))?;
     let find = |id: i64| {
         rows.iter()
             .find(|row| i64::from(row.id) == id)

@@ -28,16 +28,6 @@ use crate::{
     row::{self, Status},
 };
 
-/// The order of a list that is at hand as a whole.
-pub fn in_memory(signature: &str) -> Keyset {
-    Keyset {
-        keys: Vec::new(),
-        id: sea_orm::sea_query::Expr::col("id"),
-        is_descending: false,
-        signature: signature.to_owned(),
-    }
-}
-
 /// How far a capture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum CaptureStatus {
@@ -179,7 +169,9 @@ impl CaptureSource {
         let captures = RequestCaptures::of(cx).captures(self.0.id).await.graphql()?;
         let ids: Vec<i64> = captures.iter().map(|capture| capture.id.into()).collect();
         let args = PageArgs::new(first, after, last, before);
-        let page = args.slice(&ids, &in_memory("captures"), page::cap(cx)).graphql()?;
+        let page = args
+            .slice(&ids, &Keyset::in_memory("captures"), page::cap(cx))
+            .graphql()?;
         let find = |id: i64| captures.iter().find(|capture| capture.id.0 == id).cloned().map(Capture);
         Ok(Connection::new(page, Total::Known(ids.len() as i64), find))
     }
