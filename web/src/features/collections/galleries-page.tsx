@@ -9,8 +9,9 @@ import { JobRowFragment } from "@/components/job-fragment";
 import { Picture } from "@/components/media-tile";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
-import { Failed, Loading, problemText } from "@/components/states";
+import { problemText } from "@/components/states";
 import { offerUndo } from "@/components/undo";
+import { ListSearch, WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
@@ -47,84 +48,58 @@ export function Page() {
   const [, navigate] = useLocation();
   const text = new URLSearchParams(useSearch()).get("q") ?? "";
   const [isMaking, setIsMaking] = useState(false);
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
-  const search = (next: string) => {
-    setCursors([null]);
+  const search = (next: string) =>
     navigate(next === "" ? paths.galleries() : `${paths.galleries()}?${new URLSearchParams({ q: next }).toString()}`, { replace: true });
-  };
   return (
     <>
       <PageHead title={t("nav.galleries")}>
-        <input
-          className={styles.search}
-          type="search"
-          aria-label={t("organize.search")}
-          placeholder={t("organize.search")}
-          value={text}
-          onChange={(event) => search(event.target.value)}
-        />
+        <ListSearch label={t("organize.search")} value={text} onChange={search} />
         {canEdit && (
           <Button icon={<FolderIcon />} onClick={() => setIsMaking(true)}>
             {t("galleries.ofFolders")}
           </Button>
         )}
       </PageHead>
-      {cursors.map((after, index) => (
-        <Window key={`${text} ${after}`} text={text} after={after} onMore={index === cursors.length - 1 ? (next) => setCursors([...cursors, next]) : null} />
-      ))}
+      <Windows key={text}>{(place) => <Window text={text} {...place} />}</Windows>
       {isMaking && <FolderDialog onClose={() => setIsMaking(false)} />}
     </>
   );
 }
 
-interface WindowProps {
-  readonly text: string;
-  readonly after: string | null;
-  /** Given to the last window alone. */
-  readonly onMore: ((cursor: string) => void) | null;
-}
-
-function Window({ text, after, onMore }: WindowProps) {
+function Window({ text, ...place }: WindowPlace & { readonly text: string }) {
+  const { after } = place;
   const [{ data, error }, retry] = useQuery({
     query: Galleries,
     variables: { first: pageSize, ...(text === "" ? {} : { search: text }), ...(after === null ? {} : { after }) },
     requestPolicy: "cache-and-network",
   });
-  if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
-  if (!data) return <Loading />;
-  const { nodes, pageInfo, totalCount } = data.galleries;
-  if (totalCount === 0) {
-    return (
-      <Empty title={t(text === "" ? "galleries.none.title" : "library.noMatch.title")} icon={<ImageIcon />}>
-        {text === "" && <p>{t("galleries.none.text")}</p>}
-      </Empty>
-    );
-  }
-  const next = pageInfo.hasNextPage ? pageInfo.endCursor : null;
   return (
-    <>
-      <ul className={styles.cards}>
-        {nodes.map((gallery) => (
-          <li key={gallery.id}>
-            <Link className={styles.card} href={paths.gallery(gallery.id)}>
-              <span className={classNames(styles.cover, styles.single)}>
-                <Picture thumbnail={gallery.cover?.thumbnail ?? null} width={240} isHeld={false} isEager={false} />
-              </span>
-              <span className={styles.name}>{gallery.name}</span>
-              <span className={styles.note}>
-                {t("galleries.pictures", { count: gallery.itemCount })}
-                {gallery.isFolder && ` · ${t("galleries.isFolder")}`}
-              </span>
-            </Link>
-          </li>
-        ))}
-      </ul>
-      {next !== null && onMore !== null && (
-        <p className={styles.more}>
-          <Button onClick={() => onMore(next)}>{t("organize.more")}</Button>
-        </p>
-      )}
-    </>
+    <WindowBody data={data?.galleries} error={error} onRetry={() => retry({ requestPolicy: "network-only" })} pageInfo={({ pageInfo }) => pageInfo} {...place}>
+      {({ nodes, totalCount }) =>
+        totalCount === 0 ? (
+          <Empty title={t(text === "" ? "galleries.none.title" : "library.noMatch.title")} icon={<ImageIcon />}>
+            {text === "" && <p>{t("galleries.none.text")}</p>}
+          </Empty>
+        ) : (
+          <ul className={styles.cards}>
+            {nodes.map((gallery) => (
+              <li key={gallery.id}>
+                <Link className={styles.card} href={paths.gallery(gallery.id)}>
+                  <span className={classNames(styles.cover, styles.single)}>
+                    <Picture thumbnail={gallery.cover?.thumbnail ?? null} width={240} isHeld={false} isEager={false} />
+                  </span>
+                  <span className={styles.name}>{gallery.name}</span>
+                  <span className={styles.note}>
+                    {t("galleries.pictures", { count: gallery.itemCount })}
+                    {gallery.isFolder && ` · ${t("galleries.isFolder")}`}
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </WindowBody>
   );
 }
 

@@ -10,6 +10,7 @@ import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Denied, Failed, Loading } from "@/components/states";
 import { takeBackEdit } from "@/components/undo";
+import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql, type ResultOf, type VariablesOf } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { formatAgo, formatDateTime } from "@/lib/format";
@@ -53,7 +54,6 @@ export function Page() {
   const canEdit = useCanEdit();
   const [action, setAction] = useState("");
   const [turn, setTurn] = useState(0);
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   const [{ data: known }] = useQuery({ query: EditActions, pause: !canEdit });
   if (!canEdit) return <Denied />;
   const actions = [...new Set(known?.edits.nodes.map((edit) => edit.action) ?? [])].toSorted();
@@ -64,10 +64,7 @@ export function Page() {
           className={styles.filter}
           aria-label={t("history.action")}
           value={action}
-          onChange={(event) => {
-            setAction(event.target.value);
-            setCursors([null]);
-          }}
+          onChange={(event) => setAction(event.target.value)}
         >
           <option value="">{t("history.all")}</option>
           {actions.map((name) => (
@@ -77,60 +74,39 @@ export function Page() {
           ))}
         </select>
       </PageHead>
-      {cursors.map((after, index) => (
-        <Window
-          key={`${action} ${after} ${turn}`}
-          action={action}
-          after={after}
-          onMore={index === cursors.length - 1 ? (next) => setCursors([...cursors, next]) : null}
-          onUndone={() => {
-            setCursors([null]);
-            setTurn(turn + 1);
-          }}
-        />
-      ))}
+      <Windows key={`${action} ${turn}`}>{(place) => <Window action={action} onUndone={() => setTurn(turn + 1)} {...place} />}</Windows>
     </>
   );
 }
 
-interface WindowProps {
+interface WindowProps extends WindowPlace {
   readonly action: string;
-  readonly after: string | null;
-  /** Given to the last window alone. */
-  readonly onMore: ((cursor: string) => void) | null;
   readonly onUndone: () => void;
 }
 
-function Window({ action, after, onMore, onUndone }: WindowProps) {
+function Window({ action, onUndone, ...place }: WindowProps) {
+  const { after } = place;
   const [{ data, error }, refetch] = useQuery({
     query: Edits,
     variables: { first: pageSize, ...(after === null ? {} : { after }), ...(action === "" ? {} : { filter: { action } }) },
     requestPolicy: "cache-and-network",
   });
-  if (error && !data) return <Failed error={error} onRetry={() => refetch({ requestPolicy: "network-only" })} />;
-  if (!data) return <Loading />;
-  const { edges, pageInfo } = data.edits;
-  if (edges.length === 0 && after === null) {
-    return (
-      <Empty title={t("history.none.title")} icon={<SortIcon />}>
-        <p>{t("history.none.text")}</p>
-      </Empty>
-    );
-  }
-  const next = pageInfo.hasNextPage ? pageInfo.endCursor : null;
   return (
-    <>
-      <ul className={styles.list}>
-        {edges.map(({ node }, index) => (
-          <EditRow key={node.id} edit={node} action={action} place={placeOf(edges, index, after)} onUndone={onUndone} />
-        ))}
-      </ul>
-      {next !== null && onMore !== null && (
-        <p className={styles.more}>
-          <Button onClick={() => onMore(next)}>{t("organize.more")}</Button>
-        </p>
-      )}
-    </>
+    <WindowBody data={data?.edits} error={error} onRetry={() => refetch({ requestPolicy: "network-only" })} pageInfo={({ pageInfo }) => pageInfo} {...place}>
+      {({ edges }) =>
+        edges.length === 0 && after === null ? (
+          <Empty title={t("history.none.title")} icon={<SortIcon />}>
+            <p>{t("history.none.text")}</p>
+          </Empty>
+        ) : (
+          <ul className={styles.list}>
+            {edges.map(({ node }, index) => (
+              <EditRow key={node.id} edit={node} action={action} place={placeOf(edges, index, after)} onUndone={onUndone} />
+            ))}
+          </ul>
+        )
+      }
+    </WindowBody>
   );
 }
 

@@ -1,7 +1,6 @@
 //! The wall of markers: each with the picture of its moment, leading right there.
 
 import "@/lib/page-messages";
-import { useState } from "react";
 import { useQuery } from "urql";
 import { Link, useLocation, useSearch } from "wouter";
 import { EntityPicker } from "@/components/entity-picker";
@@ -10,12 +9,11 @@ import { Picture } from "@/components/media-tile";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { SpriteFrame } from "@/components/sprite-frame";
-import { Failed, Loading } from "@/components/states";
+import { ListSearch, WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql, type ResultOf } from "@/data/graphql";
 import { formatDuration } from "@/lib/format";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
-import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { BookmarkIcon } from "@/ui/icons";
 import styles from "./markers-page.module.css";
@@ -58,79 +56,49 @@ export function Page() {
   const [, navigate] = useLocation();
   const parameters = new URLSearchParams(useSearch());
   const search: WallSearch = { text: parameters.get("q") ?? "", tagId: parameters.get("tag") ?? "" };
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   const go = (change: Partial<WallSearch>) => {
     const next = { ...search, ...change };
     const query = new URLSearchParams({ ...(next.text ? { q: next.text } : {}), ...(next.tagId ? { tag: next.tagId } : {}) }).toString();
-    setCursors([null]);
     navigate(query === "" ? paths.markers() : `${paths.markers()}?${query}`, { replace: true });
   };
   return (
     <>
       <PageHead title={t("nav.markers")}>
-        <input
-          className={styles.search}
-          type="search"
-          aria-label={t("markers.search")}
-          placeholder={t("markers.search")}
-          value={search.text}
-          onChange={(event) => go({ text: event.target.value })}
-        />
+        <ListSearch label={t("markers.search")} value={search.text} onChange={(text) => go({ text })} />
         <span className={styles.picker}>
           <EntityPicker kind="tags" label={t("markers.tag")} ids={search.tagId === "" ? [] : [search.tagId]} onChange={(ids) => go({ tagId: ids[0] ?? "" })} isSingle />
         </span>
       </PageHead>
-      {cursors.map((after, index) => (
-        <Window
-          key={`${search.text} ${search.tagId} ${after}`}
-          search={search}
-          after={after}
-          onMore={index === cursors.length - 1 ? (next) => setCursors([...cursors, next]) : null}
-        />
-      ))}
+      <Windows key={`${search.text} ${search.tagId}`}>{(place) => <Window search={search} {...place} />}</Windows>
     </>
   );
 }
 
-interface WindowProps {
-  readonly search: WallSearch;
-  readonly after: string | null;
-  /** Given to the last window alone. */
-  readonly onMore: ((cursor: string) => void) | null;
-}
-
-function Window({ search, after, onMore }: WindowProps) {
+function Window({ search, ...place }: WindowPlace & { readonly search: WallSearch }) {
+  const { after } = place;
   const { text, tagId } = search;
   const [{ data, error }, retry] = useQuery({
     query: MarkerWall,
     variables: { first: pageSize, ...(after === null ? {} : { after }), ...(text === "" ? {} : { search: text }), ...(tagId === "" ? {} : { tagId }) },
     requestPolicy: "cache-and-network",
   });
-  if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
-  if (!data) return <Loading />;
-  const { nodes, pageInfo, totalCount } = data.markers;
-  if (totalCount === 0) {
-    const isWhole = text === "" && tagId === "";
-    return (
-      <Empty title={t(isWhole ? "markers.none.title" : "library.noMatch.title")} icon={<BookmarkIcon />}>
-        {isWhole && <p>{t("markers.none.text")}</p>}
-      </Empty>
-    );
-  }
-  const next = pageInfo.hasNextPage ? pageInfo.endCursor : null;
+  const isWhole = text === "" && tagId === "";
   return (
-    <>
-      <ul className={styles.wall}>
-        {nodes.map((marker) => (
-          <MarkerCard key={marker.id} marker={marker} />
-        ))}
-      </ul>
-      {next !== null && onMore !== null && (
-        <p className={styles.more}>
-          <Button onClick={() => onMore(next)}>{t("organize.more")}</Button>
-        </p>
-      )}
-    </>
+    <WindowBody data={data?.markers} error={error} onRetry={() => retry({ requestPolicy: "network-only" })} pageInfo={({ pageInfo }) => pageInfo} {...place}>
+      {({ nodes, totalCount }) =>
+        totalCount === 0 ? (
+          <Empty title={t(isWhole ? "markers.none.title" : "library.noMatch.title")} icon={<BookmarkIcon />}>
+            {isWhole && <p>{t("markers.none.text")}</p>}
+          </Empty>
+        ) : (
+          <ul className={styles.wall}>
+            {nodes.map((marker) => (
+              <MarkerCard key={marker.id} marker={marker} />
+            ))}
+          </ul>
+        )
+      }
+    </WindowBody>
   );
 }
 

@@ -72,13 +72,3 @@ export function Cards({ things, field, emptyText, onEdit }: CardsProps) {
 export function libraryOf(field: Condition["field"], id: string): string {
   return paths.library(formatLibrarySearch({ ...wholeLibrary, filter: addItem(noFilter, { kind: "condition", field, operator: "anyOf", values: [id] }) }));
 }
-
-/** Asks for the next page, while there is one. */
-export function More({ onMore }: { readonly onMore: (() => void) | null }) {
-  if (onMore === null) return null;
-  return (
-    <p className={styles.more}>
-      <Button onClick={onMore}>{t("organize.more")}</Button>
-    </p>
-  );
-}

@@ -4,6 +4,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
+import { ListSearch } from "@/components/windowed";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
@@ -50,14 +51,7 @@ export function NamedPage({ title, createTitle, onCreate, children }: NamedPageP
   return (
     <>
       <PageHead title={title}>
-        <input
-          className={styles.search}
-          type="search"
-          aria-label={t("organize.search")}
-          placeholder={t("organize.search")}
-          value={search.text}
-          onChange={(event) => go({ text: event.target.value })}
-        />
+        <ListSearch label={t("organize.search")} value={search.text} onChange={(text) => go({ text })} />
         <select className={styles.order} aria-label={t("library.sort")} value={search.order} onChange={(event) => go({ order: event.target.value === "name" ? "name" : "count" })}>
           <option value="count">{t("organize.byCount")}</option>
           <option value="name">{t("organize.byName")}</option>

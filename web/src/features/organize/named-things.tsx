@@ -3,11 +3,12 @@
 import "@/lib/page-messages";
 import { useState } from "react";
 import { useClient, useQuery } from "urql";
-import { Failed, Loading, problemText } from "@/components/states";
+import { problemText } from "@/components/states";
+import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
-import { Cards, More } from "./cards";
+import { Cards } from "./cards";
 import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
 import { ThingDialog } from "./thing-dialog";
 import type { EditedThing } from "./thing-edits";
@@ -54,7 +55,9 @@ export function NamedThingsPage({ kind }: { readonly kind: PageKind }) {
     <NamedPage title={t(texts[kind].title)} createTitle={t(texts[kind].create)} onCreate={create}>
       {(search) => (
         <>
-          <List key={`${search.text} ${search.order} ${turn}`} kind={kind} search={search} onEdit={setEdited} />
+          <Windows key={`${search.text} ${search.order} ${turn}`}>
+            {(place) => <Window kind={kind} search={search} onEdit={setEdited} {...place} />}
+          </Windows>
           {edited !== null && <ThingDialog key={edited.id} kind={kind} thing={edited} onChanged={changed} onClose={() => setEdited(null)} />}
         </>
       )}
@@ -62,35 +65,20 @@ export function NamedThingsPage({ kind }: { readonly kind: PageKind }) {
   );
 }
 
-interface ListProps {
+interface WindowProps extends WindowPlace {
   readonly kind: PageKind;
   readonly search: NamedSearch;
   readonly onEdit: (thing: EditedThing) => void;
 }
 
-function List(props: ListProps) {
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
-  return cursors.map((after, index) => (
-    <Window key={after} {...props} after={after} onMore={index === cursors.length - 1 ? (next: string) => setCursors([...cursors, next]) : null} />
-  ));
-}
-
-interface WindowProps extends ListProps {
-  readonly after: string | null;
-  /** Given to the last window alone. */
-  readonly onMore: ((cursor: string) => void) | null;
-}
-
-function Window({ kind, search, after, onMore, onEdit }: WindowProps) {
+function Window({ kind, search, onEdit, ...place }: WindowProps) {
+  const { after } = place;
   const canEdit = useCanEdit();
   const [{ data, error }, retry] = useQuery({
     query: NamedThings,
     variables: { first: pageSize, ...namedArguments(search), ...(after === null ? {} : { after }), people: kind === "people", studios: kind === "studio" },
     requestPolicy: "cache-and-network",
   });
-  if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
-  const page = data?.people ?? data?.studios;
-  if (!page) return <Loading />;
   const things =
     data?.people?.nodes.map((person) => ({ ...person, color: null, parents: [] })) ??
     data?.studios?.nodes.map((studio) => ({ ...studio, aliases: [], color: null, parents: studio.parent === null ? [] : [studio.parent] })) ??
@@ -99,11 +87,9 @@ function Window({ kind, search, after, onMore, onEdit }: WindowProps) {
     const thing = things.find((known) => known.id === id);
     if (thing) onEdit(thing);
   };
-  const next = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
   return (
-    <>
-      <Cards things={things} field={kind} emptyText={t(texts[kind].none)} onEdit={canEdit ? edit : null} />
-      <More onMore={next !== null && onMore !== null ? () => onMore(next) : null} />
-    </>
+    <WindowBody data={data?.people ?? data?.studios} error={error} onRetry={() => retry({ requestPolicy: "network-only" })} pageInfo={({ pageInfo }) => pageInfo} {...place}>
+      {() => <Cards things={things} field={kind} emptyText={t(texts[kind].none)} onEdit={canEdit ? edit : null} />}
+    </WindowBody>
   );
 }

@@ -5,13 +5,14 @@ import { lazy, Suspense, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { Failed, Loading, problemText } from "@/components/states";
+import { More } from "@/components/windowed";
 import { graphql, type ResultOf } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Empty } from "@/ui/empty";
 import { Marked } from "@/ui/marked";
 import { EditIcon, NextIcon } from "@/ui/more-icons";
-import { libraryOf, More } from "./cards";
+import { libraryOf } from "./cards";
 import { namedArguments, NamedPage, type NamedSearch } from "./named-list";
 import styles from "./tags-page.module.css";
 
