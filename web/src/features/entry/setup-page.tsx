@@ -1,17 +1,16 @@
 //! The first run: the administrator's account by one-time code, then the first library, then its scan, which starts at once.
 
 import "@/lib/page-messages";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { Redirect, useLocation, useSearch } from "wouter";
 import { LibraryForm } from "@/components/library-form";
 import { usePageTitle } from "@/components/page-title";
-import { AuthError, setUp, useSession } from "@/data/session";
+import { setUp, useSession } from "@/data/session";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
-import { Field } from "@/ui/field";
-import { Notice } from "@/ui/notice";
 import { EntryCard } from "./entry-card";
+import { CodeField, EntryForm, NameField, PasswordField } from "./entry-form";
 import { ScanStep } from "./scan-step";
 
 export function Page() {
@@ -52,64 +51,16 @@ function AccountStep({ onMade }: AccountStepProps) {
   const [code, setCode] = useState(() => new URLSearchParams(query).get("code") ?? "");
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const [isBusy, setIsBusy] = useState(false);
-  const [error, setError] = useState<string | null>(null);
-
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (isBusy) return;
-    setIsBusy(true);
-    setError(null);
-    try {
-      await setUp(code.trim(), name.trim(), password);
-      onMade();
-    } catch (cause) {
-      setError(cause instanceof AuthError ? cause.message : t("error.network"));
-      setIsBusy(false);
-    }
+  const submit = async () => {
+    await setUp(code.trim(), name.trim(), password);
+    onMade();
   };
-
   return (
-    <EntryCard title={t("setup.title")} step={t("setup.step", { step: 1 })} onSubmit={(event) => void submit(event)}>
+    <EntryForm title={t("setup.title")} step={t("setup.step", { step: 1 })} submitText={t("setup.submit")} onSubmit={submit}>
       <p>{t("setup.account")}</p>
-      <Field
-        label={t("setup.code")}
-        name="code"
-        autoComplete="one-time-code"
-        autoCapitalize="none"
-        spellCheck={false}
-        required
-        // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form is all there is on this page
-        autoFocus
-        hint={t("setup.codeHint")}
-        value={code}
-        onChange={(event) => setCode(event.target.value)}
-      />
-      <Field
-        label={t("setup.name")}
-        name="username"
-        autoComplete="username"
-        autoCapitalize="none"
-        spellCheck={false}
-        required
-        value={name}
-        onChange={(event) => setName(event.target.value)}
-      />
-      <Field
-        label={t("setup.password")}
-        name="password"
-        type="password"
-        autoComplete="new-password"
-        required
-        minLength={shortestPassword}
-        hint={t("setup.passwordHint", { count: shortestPassword })}
-        value={password}
-        onChange={(event) => setPassword(event.target.value)}
-      />
-      {error !== null && <Notice tone="bad">{error}</Notice>}
-      <Button type="submit" look="primary" isBusy={isBusy}>
-        {t("setup.submit")}
-      </Button>
-    </EntryCard>
+      <CodeField label={t("setup.code")} hint={t("setup.codeHint")} isFirst value={code} onChange={setCode} />
+      <NameField label={t("setup.name")} value={name} onChange={setName} />
+      <PasswordField label={t("setup.password")} shortest={shortestPassword} value={password} onChange={setPassword} />
+    </EntryForm>
   );
 }
