@@ -28,6 +28,7 @@ import { type CaptionTrack, Player, type PlayerHandle } from "./player/player";
 import type { Range } from "./player/timeline";
 import { Renditions } from "./renditions";
 import { Similar } from "./similar";
+import { pictureSubtitles, useBurnedSubtitles } from "./use-burned-subtitles";
 import { useNeighbors } from "./use-neighbors";
 
 const MediaDetails = graphql(
@@ -39,7 +40,11 @@ const MediaDetails = graphql(
         ... on Media {
           title
           thumbnail { url srcset { url width } }
-          files { id path size container chapters { id title start } ...FileFacts ...Chapters }
+          files {
+            id path size container chapters { id title start }
+            streams { __typename id index language title ... on SubtitleStream { isText } }
+            ...FileFacts ...Chapters
+          }
           ...MediaInfo
         }
         ... on Video {
@@ -90,6 +95,7 @@ function MediaPage({ id }: { readonly id: string }) {
   const [isTheater, setIsTheater] = useState(false);
   // A reload means new addresses, which a running player takes only when it is made anew.
   const [attempt, setAttempt] = useState(0);
+  const { burned, burn } = useBurnedSubtitles(id, capabilities, player);
   const neighbors = useNeighbors();
   const moment = momentOf(useSearch());
   const media = data?.node;
@@ -149,6 +155,7 @@ function MediaPage({ id }: { readonly id: string }) {
   });
   const stored = media.__typename === "Image" ? null : media.resumePosition;
   const resumeAt = moment ?? (stored != null && stored > resumeFrom && duration && stored < duration * resumeUntil ? stored : null);
+  const playback = media.__typename === "Image" ? null : (burned?.playback ?? media.playback);
   const picture = media.thumbnail?.srcset.at(-1)?.url ?? media.thumbnail?.url ?? null;
 
   return (
@@ -174,17 +181,17 @@ function MediaPage({ id }: { readonly id: string }) {
           height={media.height}
           {...(neighbors.list === null ? {} : { onStep: (direction: 1 | -1) => open(direction === 1 ? neighbors.next : neighbors.previous) })}
         />
-      ) : media.playback === null ? (
+      ) : playback === null ? (
         <div className={styles.nothing}>{t("media.noUrl")}</div>
       ) : (
         <Player
-          key={attempt}
+          key={`${attempt} ${burned?.index} ${burned?.at}`}
           handle={player}
           title={media.title}
           kind={media.__typename}
-          source={{ directUrl: media.playback.directUrl, hlsUrl: media.playback.hlsUrl, isDirect: media.playback.method === "DIRECT" }}
-          method={media.playback.method}
-          reason={media.playback.reason}
+          source={{ directUrl: playback.directUrl, hlsUrl: playback.hlsUrl, isDirect: playback.method === "DIRECT" }}
+          method={playback.method}
+          reason={playback.reason}
           codecs={codecs}
           posterUrl={picture}
           sprite={media.__typename === "Video" ? media.sprite : null}
@@ -194,7 +201,11 @@ function MediaPage({ id }: { readonly id: string }) {
           markers={markers}
           {...(canEdit ? { onMarker: setMarking } : {})}
           captions={captions}
-          resumeAt={resumeAt}
+          pictureSubtitles={media.__typename === "Video" ? pictureSubtitles(first?.streams ?? []) : []}
+          burned={burned?.index ?? null}
+          onBurn={(index) => void burn(index)}
+          resumeAt={burned?.at ?? resumeAt}
+          isResuming={burned?.isPlaying ?? false}
           range={range}
           onRange={setRange}
           onReload={() => {

@@ -9,7 +9,7 @@ import {
   CaptionsIcon, FullscreenIcon, GearIcon, LoopIcon, MuteIcon, PauseIcon, PipIcon, PlayIcon, SheetIcon, SkipBackIcon, SkipIcon, TheaterIcon, VolumeIcon,
 } from "@/ui/more-icons";
 import styles from "./controls.module.css";
-import type { EngineState, PlayerSource } from "./engine";
+import type { Choice, EngineState, PlayerSource } from "./engine";
 import type { CaptionTrack } from "./player";
 import type { SpriteSheet } from "@/components/sprite-frame";
 import { type Mark, type Range, Timeline } from "./timeline";
@@ -26,6 +26,9 @@ interface ControlsProps {
   readonly waveformUrl: string | null;
   readonly captions: readonly CaptionTrack[];
   readonly hasCaptions: boolean;
+  readonly pictureSubtitles: readonly Choice[];
+  readonly burned: number | null;
+  readonly onBurn: (index: number | null) => void;
   readonly range: Range;
   readonly isLooping: boolean;
   readonly isTheater: boolean;
@@ -176,6 +179,19 @@ function Settings(props: ControlsProps) {
               {props.captions.map((track, index) => (
                 <option key={track.id} value={index}>
                   {track.label}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        {props.pictureSubtitles.length > 0 && (
+          <label className={styles.choice}>
+            {t("player.burned")}
+            <select value={props.burned ?? ""} onChange={(event) => props.onBurn(event.target.value === "" ? null : Number(event.target.value))}>
+              <option value="">{t("player.off")}</option>
+              {props.pictureSubtitles.map(({ id: stream, label }) => (
+                <option key={stream} value={stream}>
+                  {label}
                 </option>
               ))}
             </select>

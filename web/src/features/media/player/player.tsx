@@ -12,7 +12,7 @@ import { showToast } from "@/ui/toast";
 import { ContactSheet } from "./contact-sheet";
 import { Controls } from "./controls";
 import { seekTo, setRate, setVolume, showCaptions, showsCaptions, toggleMuted } from "./element";
-import { PlayerEngine, type PlayerSource } from "./engine";
+import { type Choice, PlayerEngine, type PlayerSource } from "./engine";
 import styles from "./player.module.css";
 import type { SpriteSheet } from "@/components/sprite-frame";
 import { Statistics } from "./statistics";
@@ -32,6 +32,7 @@ export interface CaptionTrack {
 export interface PlayerHandle {
   readonly seek: (seconds: number) => void;
   readonly time: () => number;
+  readonly isPlaying: () => boolean;
 }
 
 interface PlayerProps {
@@ -48,7 +49,13 @@ interface PlayerProps {
   readonly chapters: readonly Mark[];
   readonly markers: readonly Mark[];
   readonly captions: readonly CaptionTrack[];
+  /** Subtitles that are pictures, by the index of their stream; the server draws the chosen one into the film. */
+  readonly pictureSubtitles: readonly Choice[];
+  readonly burned: number | null;
+  readonly onBurn: (index: number | null) => void;
   readonly resumeAt: number | null;
+  /** Whether it goes on by itself, as what it stands in for did. */
+  readonly isResuming: boolean;
   readonly range: Range;
   readonly onRange: (range: Range) => void;
   /** Asks for fresh addresses. */
@@ -83,15 +90,19 @@ export function Player(props: PlayerProps) {
   const [first] = useState(source);
   const engine = useMemo(() => (video === null ? null : new PlayerEngine(video, first)), [first, video]);
   const engineState = useSyncExternalStore(engine?.subscribe ?? neverChanges, engine?.state ?? noEngine);
-  const startAt = useEffectEvent(() => props.resumeAt ?? 0);
+  const start = useEffectEvent(() => {
+    engine?.start(props.resumeAt ?? 0);
+    // A browser that wants a gesture first has its button.
+    if (props.isResuming) video?.play().catch(() => {});
+  });
   // The engine feeds the element, outside React.
   useEffect(() => {
-    engine?.start(startAt());
+    start();
     return () => engine?.destroy();
   }, [engine]);
 
   const seek = useCallback((seconds: number) => seekTo(video, seconds), [video]);
-  useImperativeHandle(props.handle, () => ({ seek, time: () => video?.currentTime ?? 0 }), [seek, video]);
+  useImperativeHandle(props.handle, () => ({ seek, time: () => video?.currentTime ?? 0, isPlaying: () => video?.paused === false }), [seek, video]);
 
   const report = useEffectEvent(() => {
     if (video && video.currentTime > 0) props.onProgress?.(video.currentTime);
@@ -304,6 +315,9 @@ export function Player(props: PlayerProps) {
         sprite={props.sprite}
         waveformUrl={props.waveformUrl}
         captions={props.captions}
+        pictureSubtitles={props.pictureSubtitles}
+        burned={props.burned}
+        onBurn={props.onBurn}
         hasCaptions={hasCaptions}
         range={range}
         isLooping={isLooping}
