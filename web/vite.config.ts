@@ -17,8 +17,45 @@ const layerOrder: Plugin = {
   },
 };
 
+/**
+ * What index.html needs is fetched at once and with less haste than the styles, but run by public/start.js piece by piece, each in a task of its
+ * own: as one task it would keep the page from answering for as long as all of them take.
+ */
+const runInPieces: Plugin = {
+  name: "vitagraph:run-in-pieces",
+  transformIndexHtml: {
+    order: "post",
+    handler(html, { bundle }) {
+      if (bundle === undefined) return html;
+      const pieces = new Set<string>();
+      // What a piece imports runs before it.
+      const add = (file: string) => {
+        const chunk = bundle[file];
+        if (chunk?.type !== "chunk" || pieces.has(file)) return;
+        for (const needed of chunk.imports) add(needed);
+        pieces.add(file);
+      };
+      const script = /\s*<script type="module"[^>]*src="\/([^"]+)"><\/script>/g;
+      for (const [, file = ""] of html.matchAll(script)) add(file);
+      const links = [...pieces].map((file) => `    <link rel="modulepreload" fetchpriority="low" href="/${file}">\n`);
+      return html.replace(script, "").replace(/\s*<link rel="modulepreload"[^>]*>/g, "").replace("  </head>", `${links.join("")}  </head>`);
+    },
+  },
+};
+
+/** The sheet of the pages that the server writes for share links, under a name that it knows. */
+const shareSheet: Plugin = {
+  name: "vitagraph:share-sheet",
+  apply: "build",
+  async generateBundle() {
+    const paths = ["./src/ui/tokens.css", "./src/share.css"].map((path) => new URL(path, import.meta.url).pathname);
+    const sheets = await Promise.all(paths.map((path) => this.fs.readFile(path, { encoding: "utf8" })));
+    this.emitFile({ type: "asset", fileName: "share.css", source: ["@layer reset, tokens, ui, features;\n", ...sheets].join("") });
+  },
+};
+
 export default defineConfig({
-  plugins: [layerOrder, react()],
+  plugins: [layerOrder, react(), runInPieces, shareSheet],
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   build: {
     target: "es2022",
@@ -32,9 +69,11 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         comments: false,
-        // What the first page needs is one file: two dozen small ones compress worse and cost requests.
+        // What the first page needs is a few files: two dozen small ones compress worse and cost requests, one alone runs for too long.
         codeSplitting: {
           groups: [
+            { name: "react", tags: ["$initial"], test: /\/node_modules\/(react|react-dom|scheduler)\//, priority: 3 },
+            { name: "data", tags: ["$initial"], test: /\/node_modules\//, priority: 2 },
             { name: "first", tags: ["$initial"], priority: 1 },
             // And so is what the frame loads right after it: tray, uploads, account.
             { name: "frame", test: /\/src\/app\/(job-pill|uploads|account-menu)\.tsx$/ },

@@ -1,5 +1,6 @@
 //! Runs before the app's script and while it still loads, without holding up the first paint: sets the chosen theme, asks who is signed in, and
-//! asks for what the library begins with. src/data/start.ts takes the answers; a test holds the request to what the app would send.
+//! asks for what the library begins with. src/data/start.ts takes the answers; a test holds the request to what the app would send. Then it runs
+//! the app's pieces, which the build has put into index.html in their order.
 try {
   const theme = localStorage.getItem("vitagraph.theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
@@ -30,3 +31,13 @@ async function firstWindow() {
 }
 
 window.vitagraphStart = { session, body, first: firstWindow() };
+
+async function runPieces() {
+  for (const { href } of document.querySelectorAll('link[rel="modulepreload"]')) {
+    await import(href);
+    // The next piece gets a task of its own.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+void runPieces();

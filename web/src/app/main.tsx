@@ -1,6 +1,6 @@
 //! Starts the app: language, session, first render.
 
-import { StrictMode } from "react";
+import { startTransition, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { refreshSession } from "@/data/session";
 import { chooseLocale, chosenLanguage } from "@/lib/messages";
@@ -17,11 +17,13 @@ document.documentElement.lang = locale;
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
-createRoot(root).render(
+const app = (
   <StrictMode>
     <ErrorBoundary>
       <App />
     </ErrorBoundary>
-  </StrictMode>,
+  </StrictMode>
 );
+// As a transition it is rendered a few milliseconds at a time.
+startTransition(() => createRoot(root).render(app));
 prefetchWhenIdle(features);

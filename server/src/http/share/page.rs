@@ -1,4 +1,5 @@
-//! Pages for browsers that open a share link. Everything that comes from the library is escaped, and there are no scripts.
+//! Pages for browsers that open a share link. Everything that comes from the library is escaped, and there are no scripts. Their
+//! sheet is the web app's; they can be read without it.
 
 use axum::response::Html;
 use serde_json::Value;
@@ -76,7 +77,7 @@ fn document(title: &str, body: &str) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{} – Vitagraph</title></head><body><main>{body}</main></body></html>",
+         <link rel=\"stylesheet\" href=\"/share.css\"><title>{} – Vitagraph</title></head><body><main>{body}</main></body></html>",
         escape(title)
     ))
 }
