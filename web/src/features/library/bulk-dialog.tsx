@@ -3,6 +3,8 @@
 
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useClient } from "urql";
+import { type CustomField, useCustomFields } from "@/components/custom-fields";
+import { customChange, type CustomDraft, CustomInputs } from "@/components/custom-values";
 import { EntityPicker } from "@/components/entity-picker";
 import { problemText } from "@/components/states";
 import { t } from "@/lib/messages";
@@ -27,19 +29,26 @@ interface Draft {
   readonly studioIds: readonly string[];
   readonly rating: string;
   readonly date: string;
+  /** Values that fields get; what is empty stays. */
+  readonly custom: CustomDraft;
+  /** Fields that lose their values. */
+  readonly cleared: readonly string[];
 }
 
-const nothing: Draft = { addTagIds: [], removeTagIds: [], addPersonIds: [], removePersonIds: [], studioIds: [], rating: "keep", date: "" };
+const nothing: Draft = {
+  addTagIds: [], removeTagIds: [], addPersonIds: [], removePersonIds: [], studioIds: [], rating: "keep", date: "", custom: {}, cleared: [],
+};
 
 export function BulkDialog({ count, targets, onApply, onClose }: BulkDialogProps) {
   const client = useClient();
   const [draft, setDraft] = useState(nothing);
   const [preview, setPreview] = useState<string | null>(null);
+  const fields = useCustomFields();
   const set = (change: Partial<Draft>) => {
     setDraft({ ...draft, ...change });
     setPreview(null);
   };
-  const change = changeOf(draft);
+  const change = changeOf(draft, fields);
   const isEmpty = Object.keys(change).length === 0;
   const look = async () => {
     let matched = 0;
@@ -88,6 +97,29 @@ export function BulkDialog({ count, targets, onApply, onClose }: BulkDialogProps
         <Row label={t("media.date")}>
           <input type="date" aria-label={t("media.date")} value={draft.date} onChange={(event) => set({ date: event.target.value })} />
         </Row>
+        {fields.length > 0 && (
+          <fieldset className={styles.fields}>
+            <legend>{t("nav.fields")}</legend>
+            <CustomInputs
+              fields={fields.filter(({ id }) => !draft.cleared.includes(id))}
+              draft={draft.custom}
+              emptyLabel={t("bulk.keep")}
+              onChange={(custom) => set({ custom })}
+            />
+            <div className={styles.cleared}>
+              {fields.map(({ id, name }) => (
+                <label key={id}>
+                  <input
+                    type="checkbox"
+                    checked={draft.cleared.includes(id)}
+                    onChange={(event) => set({ cleared: event.target.checked ? [...draft.cleared, id] : draft.cleared.filter((other) => other !== id) })}
+                  />
+                  {t("bulk.clear", { name })}
+                </label>
+              ))}
+            </div>
+          </fieldset>
+        )}
         {preview !== null && <Notice tone="info">{preview}</Notice>}
         <div className={styles.foot}>
           <Button aria-disabled={isEmpty} onClick={() => !isEmpty && void look()}>
@@ -112,12 +144,14 @@ function Row({ label, children }: { readonly label: string; readonly children: R
 }
 
 /** What was filled in; everything else stays as it is. */
-function changeOf(draft: Draft): BulkChange {
+function changeOf(draft: Draft, fields: readonly CustomField[]): BulkChange {
   const some = (ids: readonly string[]) => (ids.length === 0 ? null : [...ids]);
   const addTagIds = some(draft.addTagIds);
   const removeTagIds = some(draft.removeTagIds);
   const addPersonIds = some(draft.addPersonIds);
   const removePersonIds = some(draft.removePersonIds);
+  const custom = customChange(fields.filter(({ id }) => !draft.cleared.includes(id)), {}, draft.custom).fields ?? [];
+  const values = [...custom, ...draft.cleared.map((fieldId) => ({ fieldId }))];
   return {
     ...(addTagIds ? { addTagIds } : {}),
     ...(removeTagIds ? { removeTagIds } : {}),
@@ -126,5 +160,6 @@ function changeOf(draft: Draft): BulkChange {
     ...(draft.studioIds[0] === undefined ? {} : { studioId: draft.studioIds[0] }),
     ...(draft.rating === "keep" ? {} : { rating: draft.rating === "none" ? null : Number(draft.rating) }),
     ...(draft.date === "" ? {} : { date: draft.date }),
+    ...(values.length === 0 ? {} : { fields: values }),
   };
 }

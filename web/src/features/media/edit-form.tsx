@@ -3,6 +3,7 @@
 import { type FormEvent, useState } from "react";
 import { useClient } from "urql";
 import { type CustomField, useCustomFields } from "@/components/custom-fields";
+import { customChange, type CustomDraft, customDraft, CustomInputs } from "@/components/custom-values";
 import { EntityPicker } from "@/components/entity-picker";
 import { type MediaChange, useEditMedia } from "@/components/media-edit";
 import { problemText } from "@/components/states";
@@ -11,7 +12,6 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { showToast } from "@/ui/toast";
-import { customChange, type CustomDraft, customDraft, CustomInputs } from "./custom-values";
 import styles from "./edit-form.module.css";
 import { MediaInfoFragment } from "./media-info";
 

@@ -3,6 +3,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useClient } from "urql";
 import { Link } from "wouter";
+import { customText } from "@/components/custom-values";
 import { useEditMedia } from "@/components/media-edit";
 import { StarRating } from "@/components/star-rating";
 import { problemText } from "@/components/states";
@@ -19,7 +20,6 @@ import { Button } from "@/ui/button";
 import { HeartIcon, TrashIcon } from "@/ui/icons";
 import { EditIcon, ShareIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
-import { customText } from "./custom-values";
 import styles from "./media-info.module.css";
 
 const ShareDialog = lazy(async () => ({ default: (await import("@/components/share-dialog")).ShareDialog }));

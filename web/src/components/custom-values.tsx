@@ -1,11 +1,11 @@
 //! Values of the fields that people defined: how they are shown, and how they are entered.
 
-import type { CustomField } from "@/components/custom-fields";
-import type { MediaChange } from "@/components/media-edit";
 import { formatCount } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Field } from "@/ui/field";
-import styles from "./edit-form.module.css";
+import type { CustomField } from "./custom-fields";
+import styles from "./custom-values.module.css";
+import type { MediaChange } from "./media-edit";
 
 /** A value as the server gives it: one of the four is there. */
 export interface CustomValue {
@@ -56,10 +56,12 @@ interface CustomInputsProps {
   readonly fields: readonly CustomField[];
   readonly draft: CustomDraft;
   readonly onChange: (draft: CustomDraft) => void;
+  /** What no choice is called; "No value" by default. */
+  readonly emptyLabel?: string;
 }
 
 /** An input for each field. */
-export function CustomInputs({ fields, draft, onChange }: CustomInputsProps) {
+export function CustomInputs({ fields, draft, onChange, emptyLabel = t("fields.noValue") }: CustomInputsProps) {
   return fields.map((field) => {
     const value = draft[field.id] ?? "";
     const set = (next: string) => onChange({ ...draft, [field.id]: next });
@@ -69,10 +71,10 @@ export function CustomInputs({ fields, draft, onChange }: CustomInputsProps) {
           ? [{ value: "true", label: t("filter.yes") }, { value: "false", label: t("filter.no") }]
           : [...new Set([...field.choices, ...(value === "" ? [] : [value])])].map((choice) => ({ value: choice, label: choice }));
       return (
-        <label key={field.id} className={styles.area}>
+        <label key={field.id} className={styles.choice}>
           {field.name}
           <select value={value} onChange={(event) => set(event.target.value)}>
-            <option value="">{t("fields.noValue")}</option>
+            <option value="">{emptyLabel}</option>
             {options.map((option) => (
               <option key={option.value} value={option.value}>
                 {option.label}
