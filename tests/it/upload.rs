@@ -1,5 +1,6 @@
 //! Files come in over tus: every extension as the protocol says, whole or not at all, once.
 
+mod draft;
 mod foreign;
 mod points;
 mod restart;

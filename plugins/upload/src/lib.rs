@@ -1,4 +1,5 @@
-//! The upload plugin: files come in over tus 1.0, resumable, and appear in a library whole or not at all.
+//! The upload plugin: files come in over tus 1.0, resumable, and appear in a library whole or not at all. The IETF's draft of
+//! resumable uploads is spoken, too, where a setting allows it.
 //!
 //! A byte that was acknowledged is on the disk. `routes` speaks tus, `receive` feeds `writer`, which alone moves an
 //! upload's offset, `desk` gives each upload one writer, `jobs::finish` looks at what has come and places it, `link` tells
@@ -67,6 +68,8 @@ pub struct Config {
     pub remember_hours: u32,
     /// Where a file is placed in its library, of `{name}`, `{user}`, `{kind}`, `{year}`, `{month}`, `{day}` and `{hash}`.
     pub template: String,
+    /// Whether the IETF's draft of resumable uploads is spoken beside tus. It still changes.
+    pub ietf_draft: bool,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             expire_hours: 7 * 24,
             remember_hours: 7 * 24,
             template: "uploads/{year}-{month}/{name}".to_owned(),
+            ietf_draft: false,
         }
     }
 }

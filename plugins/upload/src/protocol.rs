@@ -88,6 +88,11 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
+    /// What is told otherwise than by the header.
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
     /// The value of the first of these keys that has one.
     pub fn get(&self, keys: &[&str]) -> Option<&str> {
         let value = |key: &&str| self.0.iter().find(|(known, value)| known == key && !value.is_empty());

@@ -1,6 +1,7 @@
 //! `/uploads` and `/uploads/{id}`: tus 1.0. Every answer says the version, and how far an upload is.
 
 mod create;
+mod draft;
 
 use std::sync::Arc;
 
@@ -53,16 +54,20 @@ pub fn url(id: UploadId) -> String {
 async fn all(Shared(upload): Shared<Arc<Upload>>, access: Option<Extension<Access>>, request: Request) -> Response {
     let headers = request.headers().clone();
     let request = request.map(read_off);
+    if draft::is_spoken(&upload, &headers) {
+        return draft::all(&upload, access.as_deref(), request).await;
+    }
     let answer = async {
         let method = method(&request)?;
         if method == Method::OPTIONS {
             return Ok(options(&upload));
         }
-        let viewer = account(access.as_deref())?;
+        account(access.as_deref())?;
         if method != Method::POST {
             return Err(not_allowed(method.as_str()));
         }
-        check(viewer, &headers)?;
+        check(&headers)?;
+        let viewer = editor(access.as_deref())?;
         create::create(&upload, viewer, &headers, request.into_body()).await
     };
     let answer = answer.await;
@@ -77,16 +82,20 @@ async fn one(
 ) -> Response {
     let headers = request.headers().clone();
     let request = request.map(read_off);
+    if draft::is_spoken(&upload, &headers) {
+        return draft::one(&upload, access.as_deref(), &id, request).await;
+    }
     let answer = async {
         let method = method(&request)?;
         if method == Method::OPTIONS {
             return Ok(options(&upload));
         }
-        let viewer = account(access.as_deref())?;
+        account(access.as_deref())?;
         if ![Method::HEAD, Method::PATCH, Method::DELETE].contains(&method) {
             return Err(not_allowed(method.as_str()));
         }
-        check(viewer, &headers)?;
+        check(&headers)?;
+        let viewer = editor(access.as_deref())?;
         let row = find(&upload, viewer, &id).await?;
         match method.as_str() {
             "HEAD" => {
@@ -114,6 +123,16 @@ fn method(request: &Request) -> Result<Method, Failure> {
     }
 }
 
+/// The account that asks and may upload.
+fn editor(access: Option<&Access>) -> Result<&Viewer, Failure> {
+    let viewer = account(access)?;
+    if (viewer.role as i32) < (Role::Editor as i32) {
+        let message = "this needs an account or token that may act as Editor";
+        return Err(Failure::new(&general::FORBIDDEN, message));
+    }
+    Ok(viewer)
+}
+
 /// The account that asks.
 fn account(access: Option<&Access>) -> Result<&Viewer, Failure> {
     match access {
@@ -125,17 +144,13 @@ fn account(access: Option<&Access>) -> Result<&Viewer, Failure> {
     }
 }
 
-/// Whether it speaks our version, and may upload.
-fn check(viewer: &Viewer, headers: &HeaderMap) -> Result<(), Failure> {
-    if text(headers, "tus-resumable")? != Some(protocol::VERSION) {
-        let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
-        return Err(Failure::new(&code::VERSION, message));
+/// Whether it speaks our version.
+fn check(headers: &HeaderMap) -> Result<(), Failure> {
+    if text(headers, "tus-resumable")? == Some(protocol::VERSION) {
+        return Ok(());
     }
-    if (viewer.role as i32) < (Role::Editor as i32) {
-        let message = "this needs an account or token that may act as Editor";
-        return Err(Failure::new(&general::FORBIDDEN, message));
-    }
-    Ok(())
+    let message = format!("send `Tus-Resumable: {}`", protocol::VERSION);
+    Err(Failure::new(&code::VERSION, message))
 }
 
 fn not_allowed(method: &str) -> Failure {
@@ -179,6 +194,7 @@ fn options(upload: &Upload) -> Response {
     for (name, value) in headers {
         insert(&mut response, name, &value);
     }
+    draft::announce(upload, &mut response);
     response
 }
 

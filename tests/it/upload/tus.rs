@@ -44,6 +44,10 @@ impl Answer {
             .unwrap_or_default()
     }
 
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     pub fn code(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         body["error"]["code"].as_str().unwrap_or_default().to_owned()

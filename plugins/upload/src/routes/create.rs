@@ -30,47 +30,34 @@ use crate::{
 /// The longest name that is kept of a client's file, in characters.
 const MAX_NAME: usize = 300;
 
-/// Begins an upload.
+/// What a client wants to begin, in whatever protocol it said so.
+pub struct Asked<'a> {
+    /// What it is in a concatenation.
+    pub concat: Concat,
+    /// The parts of a final one.
+    pub parts: Vec<UploadId>,
+    /// Its length, if that is known.
+    pub n_bytes: Option<u64>,
+    /// What is told of the file, as it came.
+    pub raw: &'a str,
+    /// The same, read.
+    pub metadata: Metadata,
+}
+
+/// Begins an upload over tus.
 pub async fn create(upload: &Upload, viewer: &Viewer, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
     let (concat, parts) = protocol::concat(headers)?;
     let raw = text(headers, "upload-metadata")?.unwrap_or_default();
-    let metadata = Metadata::parse(raw)?;
-    let n_bytes = length(headers, concat)?;
-    if let Some(n) = n_bytes.filter(|n| *n > upload.config.max_bytes) {
-        return Err(too_large(n, upload.config.max_bytes));
-    }
-    let filename = metadata
-        .get(&["filename", "name"])
-        .map(|name| name.chars().take(MAX_NAME).collect::<String>());
-    if concat != Concat::Partial {
-        check_name(filename.as_deref())?;
-        refuse_known(upload, &metadata).await?;
-    }
-    let has_body = text(headers, "content-type")?.is_some_and(|sent| sent.eq_ignore_ascii_case(protocol::BODY_TYPE));
-    let check = if has_body { Check::parse(headers)? } else { None };
-    let now = upload.kernel.clock.now_ms();
-    let place = placed(upload, concat, &metadata).await?;
-    let row = Row {
-        id: UploadId::new(),
-        user: viewer.user,
-        library: place.as_ref().map(|(library, ..)| *library),
-        library_path: place.as_ref().map(|(_, path, _)| *path),
-        root: place.map(|(.., root)| root),
-        filename,
-        metadata: raw.to_owned(),
+    let asked = Asked {
+        n_bytes: length(headers, concat)?,
+        metadata: Metadata::parse(raw)?,
         concat,
         parts,
-        n_bytes,
-        n_received: 0,
-        state: State::Receiving,
-        modified_at: modified(&metadata, now),
-        content_hash: None,
-        target: None,
-        inode: None,
-        expires_at: now + upload.keep_ms(),
-        created_at: now,
+        raw,
     };
-    let row = begin(upload, viewer, row).await?;
+    let has_body = text(headers, "content-type")?.is_some_and(|sent| sent.eq_ignore_ascii_case(protocol::BODY_TYPE));
+    let check = if has_body { Check::parse(headers)? } else { None };
+    let row = start(upload, viewer, asked).await?;
     let mut offset = 0;
     if has_body && concat != Concat::Final && row.n_bytes != Some(0) {
         check_type(headers)?;
@@ -95,9 +82,53 @@ pub async fn create(upload: &Upload, viewer: &Viewer, headers: &HeaderMap, body:
         set_offset(&mut response, offset);
     }
     if concat != Concat::Final {
-        set_expires(&mut response, now + upload.keep_ms())?;
+        set_expires(&mut response, row.expires_at)?;
     }
     Ok(response)
+}
+
+/// Makes the upload that is asked for, without its bytes.
+pub async fn start(upload: &Upload, viewer: &Viewer, asked: Asked<'_>) -> Result<Row, Failure> {
+    let Asked {
+        concat,
+        parts,
+        n_bytes,
+        raw,
+        metadata,
+    } = asked;
+    if let Some(n) = n_bytes.filter(|n| *n > upload.config.max_bytes) {
+        return Err(too_large(n, upload.config.max_bytes));
+    }
+    let filename = metadata
+        .get(&["filename", "name"])
+        .map(|name| name.chars().take(MAX_NAME).collect::<String>());
+    if concat != Concat::Partial {
+        check_name(filename.as_deref())?;
+        refuse_known(upload, &metadata).await?;
+    }
+    let now = upload.kernel.clock.now_ms();
+    let place = placed(upload, concat, &metadata).await?;
+    let row = Row {
+        id: UploadId::new(),
+        user: viewer.user,
+        library: place.as_ref().map(|(library, ..)| *library),
+        library_path: place.as_ref().map(|(_, path, _)| *path),
+        root: place.map(|(.., root)| root),
+        filename,
+        metadata: raw.to_owned(),
+        concat,
+        parts,
+        n_bytes,
+        n_received: 0,
+        state: State::Receiving,
+        modified_at: modified(&metadata, now),
+        content_hash: None,
+        target: None,
+        inode: None,
+        expires_at: now + upload.keep_ms(),
+        created_at: now,
+    };
+    begin(upload, viewer, row).await
 }
 
 fn length(headers: &HeaderMap, concat: Concat) -> Result<Option<u64>, Failure> {
