@@ -347,6 +347,21 @@ const ROUTES: &[(&str, &str, Class)] = &[
         Class::Signed,
     ),
     ("/rendition/{name}", "/p/clips/rendition/a.mp4", Class::Signed),
+    (
+        "/live/{capture}/index.m3u8",
+        "/p/capture/live/cap_0000000000000/index.m3u8",
+        Class::Signed,
+    ),
+    (
+        "/live/{capture}/{part}/{span}",
+        "/p/capture/live/cap_0000000000000/cpt_0000000000000/0-1.mp4",
+        Class::Signed,
+    ),
+    (
+        "/snapshot/{capture}/{tick}",
+        "/p/capture/snapshot/cap_0000000000000/1.jpg",
+        Class::Signed,
+    ),
     ("/poster/{formats}", "/p/pictures/poster/a", Class::Signed),
     ("/sprite/{name}", "/p/pictures/sprite/a", Class::Signed),
     ("/preview/{name}", "/p/pictures/preview/a", Class::Signed),

@@ -5,6 +5,7 @@
 
 mod camera;
 mod killed;
+mod live;
 mod sealed;
 mod senders;
 

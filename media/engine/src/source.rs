@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, MemfdFlags, fstat, memfd_create};
 
 /// Identifies the content that a descriptor showed when it was opened: a changed file is another identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +45,16 @@ impl Source {
             mtime_ns,
         };
         Ok(Self { descriptor, identity })
+    }
+
+    /// Takes bytes that are in memory, as a file that nobody else sees.
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub fn of_bytes(bytes: &[u8]) -> io::Result<Self> {
+        let file = File::from(memfd_create("vitagraph-bytes", MemfdFlags::CLOEXEC)?);
+        file.write_all_at(bytes, 0)?;
+        Self::new(file)
     }
 
     /// Takes a pipe or a socket, for the work that reads one to its end; it has no identity.

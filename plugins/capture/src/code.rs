@@ -10,6 +10,7 @@ kernel::codes! {
     SEALED = "CAPTURE_SEALED", Conflict, "The address of the source was sealed with another key; give it again.";
     UNREACHABLE = "CAPTURE_UNREACHABLE", Unavailable, "The source does not answer, or sends nothing.";
     UNSUPPORTED = "CAPTURE_UNSUPPORTED", Conflict, "What the source sends cannot be kept as it is.";
+    NOT_RECORDED = "CAPTURE_NOT_RECORDED", NotFound, "Nothing is recorded that could be watched, or not any more.";
     NO_ENGINE = "CAPTURE_NO_ENGINE", Unavailable, "The media engine is not running.";
     NO_ROOM = "CAPTURE_NO_ROOM", Unavailable, "What was recorded could not be written to the data directory, or its disk is nearly full.";
 }

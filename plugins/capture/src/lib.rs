@@ -3,18 +3,21 @@
 //! `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
 //! back into a file, the row first, so that a killed server loses less than a second, `jobs::record` keeps a capture going
 //! through gaps, `clock` begins those that are due and ends what has been kept long enough, `link` tells which items they
-//! have become. Addresses of sources are secrets: `secret` seals them, and nothing here shows or logs one.
+//! have become; `routes` shows a recording while it grows, by what `grown` reads off its file. Addresses of sources are
+//! secrets: `secret` seals them, and nothing here shows or logs one.
 
 mod clock;
 mod code;
 mod desk;
 mod graphql;
+mod grown;
 mod jobs;
 mod link;
 mod migrations;
 mod part;
 mod place;
 mod repair;
+mod routes;
 mod row;
 mod secret;
 mod source;
@@ -52,6 +55,8 @@ pub struct Config {
     pub retry_seconds: u32,
     /// Recordings end when less than so many bytes are free.
     pub least_free_bytes: u64,
+    /// How old the picture of a source may be that is recorded, in seconds.
+    pub snapshot_seconds: u32,
 }
 
 impl Default for Config {
@@ -61,6 +66,7 @@ impl Default for Config {
             idle_seconds: 15,
             retry_seconds: 30,
             least_free_bytes: 2 << 30,
+            snapshot_seconds: 10,
         }
     }
 }
@@ -79,8 +85,11 @@ impl Plugin for Capture {
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         anyhow::ensure!(
-            config.file_minutes > 0 && config.idle_seconds > 0 && config.retry_seconds > 0,
-            "`file_minutes`, `idle_seconds` and `retry_seconds` in `[capture]` must be at least 1"
+            config.file_minutes > 0
+                && config.idle_seconds > 0
+                && config.retry_seconds > 0
+                && config.snapshot_seconds > 0,
+            "`file_minutes`, `idle_seconds`, `retry_seconds` and `snapshot_seconds` in `[capture]` must be at least 1"
         );
         // Without rules, as in tools, the public internet alone is open.
         let closed = || Arc::new(Egress::new(&Default::default()).expect("no rules are good rules"));
@@ -156,5 +165,9 @@ impl Surface for Capture {
 
     fn loaders(&self, kernel: &Kernel, data: &mut Data) {
         data.insert(Arc::new(RequestCaptures::new(kernel)));
+    }
+
+    fn routes(self: Arc<Self>, kernel: &Kernel) -> axum::Router {
+        routes::router(kernel)
     }
 }

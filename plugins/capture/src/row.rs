@@ -366,6 +366,48 @@ pub async fn open_parts<C: ConnectionTrait>(db: &C, capture: CaptureId) -> Resul
     rows.iter().map(read).collect()
 }
 
+/// A file of a capture as those see it who watch.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Its id.
+    pub id: CapturePartId,
+    /// The name of its file.
+    pub file_name: String,
+    /// When it began.
+    pub started_at: i64,
+    /// Whether it is whole.
+    pub is_sealed: bool,
+    /// Where it goes.
+    pub library: LibraryId,
+    /// Whether nothing comes after it.
+    pub is_over: bool,
+}
+
+/// A file of a capture, or its latest.
+pub async fn shown_part<C: ConnectionTrait>(
+    db: &C,
+    capture: CaptureId,
+    part: Option<CapturePartId>,
+) -> Result<Option<Shown>, DbErr> {
+    let text = "select capture_part.id, file_name, capture_part.started_at, capture_part.status, library_id, capture.status \
+        from capture_part join capture on capture.id = capture_part.capture_id \
+        join capture_source on capture_source.id = capture.source_id \
+        where capture.id = $1 and ($2 = 0 or capture_part.id = $2) order by capture_part.id desc limit 1";
+    let values: [Value; 2] = [capture.0.into(), part.map_or(0, |part| part.0).into()];
+    let rows = sql::rows(db, text, values).await?;
+    let read = |row: &QueryResult| {
+        Ok(Shown {
+            id: CapturePartId(row.try_get_by_index(0)?),
+            file_name: row.try_get_by_index(1)?,
+            started_at: row.try_get_by_index(2)?,
+            is_sealed: row.try_get_by_index::<i32>(3)? != 0,
+            library: LibraryId(row.try_get_by_index(4)?),
+            is_over: Status::of(row.try_get_by_index(5)?).is_terminal(),
+        })
+    };
+    rows.first().map(read).transpose()
+}
+
 /// Opens a gap, unless one is open.
 pub async fn open_gap<C: ConnectionTrait>(
     db: &C,

@@ -7,6 +7,7 @@ use entities::{
     id::{CaptureId, MediaId},
     user::Role,
 };
+use kernel::plugin::Kernel;
 use schema::{
     caches::Loaders,
     kit::{
@@ -16,7 +17,7 @@ use schema::{
         id::id,
         keyset::Keyset,
         page::{self, PageArgs},
-        scalar::{Bytes, DateTime, Seconds},
+        scalar::{Bytes, DateTime, Seconds, Url},
     },
     library::types::Library,
     media::types::Media,
@@ -24,7 +25,9 @@ use schema::{
 
 use super::loader::RequestCaptures;
 use crate::{
+    Capture as Plugin,
     desk::Vitals,
+    routes,
     row::{self, Status},
 };
 
@@ -151,9 +154,12 @@ impl CaptureSource {
         self.0.last_error.as_deref()
     }
 
-    /// Its latest picture; null while none was made.
-    async fn latest_snapshot_url(&self) -> Option<schema::kit::scalar::Url> {
-        None
+    /// Its latest picture, 640 wide, while it is recorded; another URL each few seconds, as the settings say.
+    async fn latest_snapshot_url(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Url>> {
+        let captures = RequestCaptures::of(cx).captures(self.0.id).await.graphql()?;
+        let recording = captures.first().filter(|capture| capture.status == Status::Recording);
+        let (kernel, plugin) = (cx.data_unchecked::<Kernel>(), cx.data_unchecked::<Arc<Plugin>>());
+        Ok(recording.map(|capture| Url(routes::snapshot_url(kernel, capture.id, plugin.config.snapshot_seconds))))
     }
 
     /// Its captures, the latest first: a thousand at most.
@@ -192,6 +198,12 @@ impl Capture {
     /// How far it is.
     async fn status(&self) -> CaptureStatus {
         self.0.status.into()
+    }
+
+    /// Where it can be watched while it records, a few seconds late: HLS. Null otherwise.
+    async fn live_url(&self, cx: &Context<'_>) -> Option<Url> {
+        let is_live = self.0.status == Status::Recording;
+        is_live.then(|| Url(routes::live_url(cx.data_unchecked(), self.0.id)))
     }
 
     /// When it began.
