@@ -1,6 +1,6 @@
 //! Processor time of surveys against `ffmpeg` command lines that do the same, interleaved on the same clip.
 //!
-//! `cargo build --release -p media-worker && cargo bench -p media-engine --bench survey -- [ROUNDS] [CLIP] [PART OF A NAME]`
+//! `cargo build --release -p media-worker && cargo bench -p media-engine --bench survey -- [ROUNDS] [CLIP] [PARTS,OF,NAMES]`
 //! Without a clip it takes the 1080p one of `../shared/media` beside the workspace. Processor time is that of this process
 //! and of all that it started, as the kernel counts it: ours with the zygote, its start and every worker's in it, divided by
 //! the calls that one engine serves in a row, as it does in the server.
@@ -95,8 +95,8 @@ async fn main() {
         ..Survey::default()
     };
     let thumbnails = |format| anywhere().map(|at| pictures(Some((at * 1e6) as i64), format)).to_vec();
-    // Where a keyframe is, if they are two seconds apart: the least that the others can have to do.
-    let on_key = seconds * 0.4;
+    // The least that the others can have to do.
+    let on_key = keyframe_s(&clip, seconds * 0.4);
     let contest = |name, n_calls, surveys, commands| Contest {
         name,
         surveys,
@@ -117,13 +117,13 @@ async fn main() {
             anywhere().map(|at| still(at, "mjpeg")).to_vec(),
         ),
         contest(
-            "a thumbnail at 0.4, WebP",
+            "a thumbnail on a key, WebP",
             40,
             vec![pictures(Some((on_key * 1e6) as i64), PictureFormat::Webp)],
             vec![still(on_key, "libwebp")],
         ),
         contest(
-            "a thumbnail at 0.4, JPEG",
+            "a thumbnail on a key, JPEG",
             40,
             vec![pictures(Some((on_key * 1e6) as i64), PictureFormat::Jpeg)],
             vec![still(on_key, "mjpeg")],
@@ -158,16 +158,18 @@ async fn main() {
             everything,
         ),
     ];
-    let only = arguments.next();
+    let only: Option<Vec<String>> = arguments
+        .next()
+        .map(|parts| parts.split(',').map(str::to_owned).collect());
     println!(
         "{} s of {}; processor seconds, median of {n_rounds}",
         seconds,
         clip.display()
     );
-    for contest in contests
-        .iter()
-        .filter(|contest| only.as_ref().is_none_or(|only| contest.name.contains(only)))
-    {
+    for contest in contests.iter().filter(|contest| {
+        only.as_ref()
+            .is_none_or(|only| only.iter().any(|part| contest.name.contains(part)))
+    }) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..n_rounds {
             ours.push(surveys(&clip, contest).await / contest.n_calls as f64);
@@ -233,6 +235,24 @@ fn duration_s(clip: &Path) -> f64 {
     let arguments = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"];
     let output = Command::new("ffprobe").args(arguments).arg(clip).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// The keyframe nearest to a time.
+fn keyframe_s(clip: &Path, at: f64) -> f64 {
+    let arguments = ["-v", "error", "-select_streams", "v:0", "-skip_frame", "nokey"];
+    let shown = ["-show_entries", "frame=pts_time", "-of", "csv=p=0"];
+    let output = Command::new("ffprobe")
+        .args(arguments)
+        .args(shown)
+        .arg(clip)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let times = text
+        .lines()
+        .filter_map(|line| line.trim_end_matches(',').parse::<f64>().ok());
+    let off = |time: &f64| (time - at).abs();
+    times.min_by(|a, b| off(a).total_cmp(&off(b))).unwrap()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
