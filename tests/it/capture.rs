@@ -6,6 +6,7 @@
 mod camera;
 mod killed;
 mod live;
+mod motion;
 mod sealed;
 mod senders;
 

@@ -9,6 +9,8 @@ pub struct Capture {
     pub extension: Option<String>,
     /// A new file begins at the first keyframe after so many microseconds; 0 for never.
     pub file_us: i64,
+    /// Whether it is told how much moves.
+    pub looks_for_motion: bool,
 }
 
 /// A part of a file that is whole by itself: a header, or a fragment with its packets. A file that ends after any of them
@@ -23,6 +25,8 @@ pub struct Fragment {
     pub n_frames: u64,
     /// How long the file is with it, in microseconds.
     pub end_us: i64,
+    /// What share of the picture moved since the last time that this was said, in percent, where it was looked for.
+    pub motion: Option<u8>,
 }
 
 /// What was captured; its bytes went out before, as [fragments](crate::message::Event::Fragment).

@@ -3,6 +3,7 @@
 
 mod clock;
 mod film;
+mod motion;
 
 use std::os::fd::OwnedFd;
 
@@ -15,6 +16,7 @@ use media_proto::job::Limits;
 
 use self::clock::Clock;
 use self::film::Film;
+use self::motion::Motion;
 use crate::container::DECODERS;
 use crate::control;
 use crate::head::copy::adts;
@@ -77,7 +79,10 @@ pub fn run(source: OwnedFd, wanted: &Capture, limits: &Limits, give: &mut Give<'
     input.set_analysis(ANALYSIS.0, ANALYSIS.1);
     input.find_stream_info().map_err(explain)?;
     let tracks = choose(&mut input)?;
+    let seen = tracks.iter().find(|track| track.is_video && wanted.looks_for_motion);
+    let seen = seen.and_then(|track| input.streams().nth(track.stream));
     let mut capture = Running {
+        motion: seen.map(|view| Motion::of(view, limits)).transpose()?,
         clock: Clock::new(&tracks),
         tracks,
         film: None,
@@ -157,6 +162,7 @@ struct Running {
     early: Vec<(usize, Packet)>,
     done: Captured,
     file_us: i64,
+    motion: Option<Motion>,
 }
 
 impl Running {
@@ -242,6 +248,9 @@ impl Running {
             self.done.n_dropped += 1;
             return Ok(());
         };
+        if let Some(motion) = self.motion.as_mut().filter(|_| is_video && packet.is_key()) {
+            film.moved(motion.look(&packet)?);
+        }
         packet.set_times(pts, dts, times.duration);
         film.write(n, packet, &times, is_video, give)
     }

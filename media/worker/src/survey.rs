@@ -5,7 +5,7 @@ mod drawing;
 mod film;
 mod image;
 mod keys;
-mod lens;
+pub mod lens;
 mod listen;
 mod moments;
 mod phash;

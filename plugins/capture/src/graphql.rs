@@ -165,6 +165,8 @@ pub struct CreateCaptureSourceInput {
     keep_days: Option<i32>,
     /// The most bytes that are kept, the newest; all when omitted.
     keep_bytes: Option<Bytes>,
+    /// How much of the picture must move for a minute to be kept, in percent; all is kept when omitted.
+    motion_threshold: Option<i32>,
 }
 
 /// The outcome of `createCaptureSource`.
@@ -198,6 +200,8 @@ pub struct UpdateCaptureSourceInput {
     keep_days: MaybeUndefined<i32>,
     /// The most bytes that are kept; null for all.
     keep_bytes: MaybeUndefined<Bytes>,
+    /// How much of the picture must move for a minute to be kept, in percent; null for keeping all.
+    motion_threshold: MaybeUndefined<i32>,
 }
 
 /// The outcome of `updateCaptureSource`.
@@ -288,6 +292,12 @@ async fn check(kernel: &Kernel, source: &row::Source) -> Result<(), Failure> {
     if source.keep_bytes.is_some_and(|bytes| bytes < 1) {
         return Err(Failure::field("input.keepBytes", "at least 1"));
     }
+    if source
+        .motion_threshold
+        .is_some_and(|percent| !(1..=100).contains(&percent))
+    {
+        return Err(Failure::field("input.motionThreshold", "1 to 100 percent"));
+    }
     let known = "select id from library where id = $1";
     if sql::rows(kernel.store.reader(), known, [source.library.0.into()])
         .await?
@@ -345,6 +355,7 @@ async fn create(cx: &Context<'_>, input: CreateCaptureSourceInput) -> Result<Cap
         keep_bytes: input.keep_bytes.map(|bytes| bytes.0),
         last_error: None,
         last_tick: 0,
+        motion_threshold: input.motion_threshold,
     };
     write(cx, source, Some(&address)).await
 }
@@ -375,6 +386,7 @@ async fn update(cx: &Context<'_>, input: UpdateCaptureSourceInput) -> Result<Cap
     let mut keep_bytes = source.keep_bytes.map(Bytes);
     given(input.keep_bytes, &mut keep_bytes);
     source.keep_bytes = keep_bytes.map(|bytes| bytes.0);
+    given(input.motion_threshold, &mut source.motion_threshold);
     write(cx, source, address.as_deref()).await
 }
 

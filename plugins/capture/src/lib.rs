@@ -115,6 +115,7 @@ impl Plugin for Capture {
         vec![
             Box::new(migrations::m20261121_000001_capture::Migration),
             Box::new(migrations::m20261121_000002_shown::Migration),
+            Box::new(migrations::m20261121_000003_motion::Migration),
         ]
     }
 

@@ -27,6 +27,8 @@ use crate::{
 const SYNC: Duration = Duration::from_secs(1);
 /// How often the row tells how far the file is. Nothing depends on it: a file's own bytes say what it holds.
 const TELL: Duration = Duration::from_secs(5);
+/// No file is longer: a day.
+const MAX_SECONDS: usize = 24 * 3600;
 
 /// A file at work.
 pub struct Writer {
@@ -37,8 +39,20 @@ pub struct Writer {
     n_bytes: u64,
     n_frames: u64,
     duration_us: i64,
+    /// How much moved in each second, in percent.
+    motion: Vec<u8>,
     synced: Instant,
     told: Instant,
+}
+
+/// What becomes of a file at its end.
+pub enum Fate<'a> {
+    /// It is whole, and goes to its library.
+    Kept(&'a Sealed),
+    /// There is nothing in it.
+    Empty,
+    /// Nothing moved in it that its source is recorded for.
+    Skipped,
 }
 
 impl Writer {
@@ -79,6 +93,7 @@ impl Writer {
             n_bytes: 0,
             n_frames: 0,
             duration_us: 0,
+            motion: Vec::new(),
             synced: Instant::now(),
             told: Instant::now(),
         })
@@ -114,6 +129,16 @@ impl Writer {
         self.n_bytes += n;
         self.n_frames = fragment.n_frames;
         self.duration_us = fragment.end_us.clamp(self.duration_us, i64::MAX / 4);
+        if let Some(percent) = fragment.motion {
+            // It holds for all the seconds since it was told last.
+            let second = usize::try_from(self.duration_us / 1_000_000)
+                .unwrap_or(0)
+                .min(MAX_SECONDS);
+            match self.motion.get_mut(second) {
+                Some(known) => *known = percent.max(*known),
+                None => self.motion.resize(second + 1, percent),
+            }
+        }
         if self.told.elapsed() >= TELL {
             self.told = Instant::now();
             let tx = cx.begin(Durability::Normal).await?;
@@ -130,10 +155,11 @@ impl Writer {
             duration_us: self.duration_us,
             hash: self.hasher.finalize().as_bytes().to_vec(),
             is_interrupted,
+            motion: self.motion.clone(),
         }
     }
 
-    /// Puts the file, which is whole now, into its library.
+    /// Puts the file, which is whole now, into its library, unless too little moved in it.
     ///
     /// # Errors
     /// The lease is lost, the database or the disk fails; the next attempt repairs what is left.
@@ -141,13 +167,14 @@ impl Writer {
         let file = Arc::clone(&self.file);
         blocking(move || file.sync_all()).await?;
         let sealed = self.sealed(false);
-        publish(
-            cx,
-            source,
-            &self.part,
-            (self.n_frames > 0 || self.duration_us > 0).then_some(&sealed),
-        )
-        .await
+        let most = self.motion.iter().max().copied().map(i32::from);
+        let fate = match (source.motion_threshold, most) {
+            _ if self.n_frames == 0 && self.duration_us == 0 => Fate::Empty,
+            (Some(threshold), Some(most)) if most < threshold => Fate::Skipped,
+            // Where nothing could be compared, nobody knows that nothing moved.
+            _ => Fate::Kept(&sealed),
+        };
+        publish(cx, source, &self.part, fate).await
     }
 }
 
@@ -156,23 +183,21 @@ async fn blocking(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -
     done.map_err(|error| Failure::new(&code::NO_ROOM, format!("writing the recording: {error}")))
 }
 
-/// Moves a whole and durable file to its place, then says so; one without anything in it is removed.
+/// Moves a whole and durable file to its place, then says so; one that is not kept is removed.
 ///
 /// # Errors
 /// The lease is lost, the database or the disk fails.
-pub async fn publish<S: Step>(
-    cx: &JobCx<S>,
-    source: &Source,
-    part: &Part,
-    sealed: Option<&Sealed>,
-) -> anyhow::Result<()> {
+pub async fn publish<S: Step>(cx: &JobCx<S>, source: &Source, part: &Part, fate: Fate<'_>) -> anyhow::Result<()> {
     let kernel = cx.kernel();
     let library = source.library;
     let work = place::work(&part.file_name);
-    let Some(sealed) = sealed else {
+    let Fate::Kept(sealed) = fate else {
         place::below(kernel, move |root| root.remove_file(&work)).await?;
         let tx = cx.begin(Durability::Full).await?;
         row::remove_part(&*tx, part.id).await?;
+        if matches!(fate, Fate::Skipped) {
+            row::count_skipped(&*tx, part.capture).await?;
+        }
         return Ok(tx.commit().await?);
     };
     let target = place::placed(library, &part.file_name);

@@ -11,7 +11,9 @@ use media_engine::{engine::Engine, source::Source as MediaSource};
 use media_proto::job::ProbeHints;
 
 use crate::{
-    code, part, place,
+    code,
+    part::{self, Fate},
+    place,
     row::{self, Capture, Part, Sealed, Source},
 };
 
@@ -54,7 +56,7 @@ async fn mend<S: Step>(cx: &JobCx<S>, engine: &Engine, source: &Source, left: &P
         Ok(Some((file, whole, written_at, hasher.finalize().as_bytes().to_vec())))
     });
     let Some((file, n_bytes, written_at, hash)) = found.await? else {
-        part::publish(cx, source, left, None).await?;
+        part::publish(cx, source, left, Fate::Empty).await?;
         return Ok(None);
     };
     let written_at = written_at
@@ -86,10 +88,12 @@ async fn mend<S: Step>(cx: &JobCx<S>, engine: &Engine, source: &Source, left: &P
                     duration_us: probe.duration_us.unwrap_or(0),
                     hash,
                     is_interrupted: true,
+                    // What was seen is gone with the server that saw it.
+                    motion: Vec::new(),
                 })
         }
     };
-    part::publish(cx, source, left, sealed.as_ref()).await?;
+    part::publish(cx, source, left, sealed.as_ref().map_or(Fate::Empty, Fate::Kept)).await?;
     Ok(Some(written_at))
 }
 

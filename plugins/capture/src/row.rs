@@ -64,10 +64,12 @@ pub struct Source {
     pub last_error: Option<String>,
     /// The last time of the schedule that was looked at.
     pub last_tick: i64,
+    /// Files in which less moved are not kept, in percent; none keeps all, and looks for nothing.
+    pub motion_threshold: Option<i32>,
 }
 
 const SOURCE: &str = "id, library_id, name, is_enabled, is_continuous, schedule, duration_s, keep_days, keep_bytes, \
-    last_error, last_tick, shown";
+    last_error, last_tick, shown, motion_threshold";
 
 /// All sources, or one.
 pub async fn sources<C: ConnectionTrait>(db: &C, id: Option<CaptureSourceId>) -> Result<Vec<Source>, DbErr> {
@@ -95,6 +97,7 @@ fn source(row: &QueryResult) -> Result<Source, DbErr> {
         last_error: row.try_get_by_index(9)?,
         last_tick: row.try_get_by_index(10)?,
         shown: row.try_get_by_index(11)?,
+        motion_threshold: row.try_get_by_index(12)?,
     })
 }
 
@@ -112,14 +115,14 @@ pub async fn write_source<C: ConnectionTrait>(
     now: i64,
 ) -> Result<(), DbErr> {
     let text = "insert into capture_source (id, library_id, name, address, is_enabled, is_continuous, schedule, duration_s, \
-        keep_days, keep_bytes, last_tick, created_at, updated_at, shown) \
-        values ($1, $2, $3, coalesce($4, ''), $5, $6, $7, $8, $9, $10, $11, $11, $11, $12) \
+        keep_days, keep_bytes, last_tick, created_at, updated_at, shown, \
+        motion_threshold) values ($1, $2, $3, coalesce($4, ''), $5, $6, $7, $8, $9, $10, $11, $11, $11, $12, $13) \
         on conflict (id) do update set library_id = excluded.library_id, name = excluded.name, \
         address = coalesce($4, capture_source.address), is_enabled = excluded.is_enabled, \
         is_continuous = excluded.is_continuous, schedule = excluded.schedule, duration_s = excluded.duration_s, \
         keep_days = excluded.keep_days, keep_bytes = excluded.keep_bytes, last_tick = excluded.last_tick, \
-        updated_at = excluded.updated_at, shown = excluded.shown";
-    let values: [Value; 12] = [
+        updated_at = excluded.updated_at, shown = excluded.shown, motion_threshold = excluded.motion_threshold";
+    let values: [Value; 13] = [
         source.id.0.into(),
         source.library.0.into(),
         source.name.clone().into(),
@@ -132,6 +135,7 @@ pub async fn write_source<C: ConnectionTrait>(
         source.keep_bytes.into(),
         now.into(),
         source.shown.clone().into(),
+        source.motion_threshold.into(),
     ];
     sql::execute(db, text, values).await?;
     Ok(())
@@ -179,13 +183,16 @@ pub struct Capture {
     pub n_bytes: i64,
     /// How long they are together, in microseconds.
     pub duration_us: i64,
+    /// How many files were not kept, for too little moved in them.
+    pub n_skipped: i32,
 }
 
 /// Columns of a capture, for [`capture`].
 pub const CAPTURE: &str = "capture.id, capture.source_id, capture.status, capture.is_stopping, \
     capture.started_at, capture.ends_at, capture.ended_at, capture.last_error, \
     coalesce((select cast(sum(part.n_bytes) as bigint) from capture_part as part where part.capture_id = capture.id), 0), \
-    coalesce((select cast(sum(part.duration_us) as bigint) from capture_part as part where part.capture_id = capture.id), 0)";
+    coalesce((select cast(sum(part.duration_us) as bigint) from capture_part as part where part.capture_id = capture.id), 0), \
+    capture.n_skipped";
 
 /// Reads a capture off a row.
 pub fn capture(row: &QueryResult) -> Result<Capture, DbErr> {
@@ -200,6 +207,7 @@ pub fn capture(row: &QueryResult) -> Result<Capture, DbErr> {
         last_error: row.try_get_by_index(7)?,
         n_bytes: row.try_get_by_index(8)?,
         duration_us: row.try_get_by_index(9)?,
+        n_skipped: row.try_get_by_index(10)?,
     })
 }
 
@@ -297,6 +305,8 @@ pub struct Sealed {
     pub hash: Vec<u8>,
     /// Whether it was cut off.
     pub is_interrupted: bool,
+    /// How much moved in each second, in percent; empty where nobody looked.
+    pub motion: Vec<u8>,
 }
 
 /// Begins a file: its row is there before its first byte.
@@ -330,8 +340,9 @@ pub async fn set_progress<C: ConnectionTrait>(db: &C, id: CapturePartId, sealed:
 /// Says that a file is whole and in its place.
 pub async fn seal<C: ConnectionTrait>(db: &C, id: CapturePartId, sealed: &Sealed, now: i64) -> Result<(), DbErr> {
     let text = "update capture_part set status = 1, n_bytes = $2, n_frames = $3, duration_us = $4, hash = $5, \
-        is_interrupted = $6, ended_at = $7 where id = $1";
-    let values: [Value; 7] = [
+        is_interrupted = $6, ended_at = $7, motion = $8 where id = $1";
+    let motion = (!sealed.motion.is_empty()).then(|| sealed.motion.clone());
+    let values: [Value; 8] = [
         id.0.into(),
         sealed.n_bytes.into(),
         sealed.n_frames.into(),
@@ -339,6 +350,7 @@ pub async fn seal<C: ConnectionTrait>(db: &C, id: CapturePartId, sealed: &Sealed
         sealed.hash.clone().into(),
         sealed.is_interrupted.into(),
         now.into(),
+        motion.into(),
     ];
     sql::execute(db, text, values).await?;
     Ok(())
@@ -347,6 +359,13 @@ pub async fn seal<C: ConnectionTrait>(db: &C, id: CapturePartId, sealed: &Sealed
 /// Forgets a file that never had anything.
 pub async fn remove_part<C: ConnectionTrait>(db: &C, id: CapturePartId) -> Result<(), DbErr> {
     sql::execute(db, "delete from capture_part where id = $1", [id.0.into()]).await?;
+    Ok(())
+}
+
+/// Counts a file that is not kept, for too little moved in it.
+pub async fn count_skipped<C: ConnectionTrait>(db: &C, id: CaptureId) -> Result<(), DbErr> {
+    let text = "update capture set n_skipped = n_skipped + 1 where id = $1";
+    sql::execute(db, text, [id.0.into()]).await?;
     Ok(())
 }
 

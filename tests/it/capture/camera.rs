@@ -29,7 +29,7 @@ impl Camera {
     pub async fn start(n_frames: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let film = folder.path().join("film.mp4");
-        senders::make(&film, n_frames / RATE).await?;
+        senders::make(&film, senders::MOVING, n_frames / RATE).await?;
         let output = command("ffmpeg")
             .args(["-nostdin", "-v", "error", "-i"])
             .arg(&film)

@@ -39,12 +39,22 @@ struct Shared {
     fetched: Mutex<BTreeSet<String>>,
 }
 
+impl Shared {
+    fn still(&self) -> PathBuf {
+        self.folder.path().join("still.mp4")
+    }
+}
+
+/// What a camera sees where something happens, and where nothing does but its own noise.
+pub const MOVING: &str = "testsrc2=size=320x180:rate=25";
+const STILL: &str = "smptebars=size=320x180:rate=25,noise=alls=4:allf=t";
+
 impl Senders {
     /// Sources that send for so many seconds.
     pub async fn start(seconds: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let film = folder.path().join("film.mp4");
-        make(&film, seconds).await?;
+        make(&film, MOVING, seconds).await?;
         let shared = Arc::new(Shared {
             folder,
             film,
@@ -53,6 +63,7 @@ impl Senders {
         });
         let routes = Router::new()
             .route("/live.ts", get(live))
+            .route("/still.ts", get(still))
             .route("/hls/{name}", get(segment))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -80,6 +91,11 @@ impl Senders {
         self.shared.fetched.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
     }
 
+    /// Makes what `/still.ts` sends: so many seconds in which nothing moves.
+    pub async fn still(&self, seconds: u64) -> anyhow::Result<()> {
+        make(&self.shared.still(), STILL, seconds).await
+    }
+
     /// Begins a live list of segments of a second each, and waits until it is there.
     pub async fn segments(&self) -> anyhow::Result<Child> {
         let list = self.shared.folder.path().join("live.m3u8");
@@ -104,19 +120,11 @@ impl Drop for Senders {
     }
 }
 
-/// A film of so many seconds with a keyframe each second, and sound.
-pub async fn make(film: &Path, seconds: u64) -> anyhow::Result<()> {
+/// A film of so many seconds of this picture with a keyframe each second, and sound.
+pub async fn make(film: &Path, picture: &str, seconds: u64) -> anyhow::Result<()> {
     let length = seconds.to_string();
     let made = command("ffmpeg")
-        .args([
-            "-nostdin",
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=size=320x180:rate=25",
-        ])
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture])
         .args(["-f", "lavfi", "-i", "sine=sample_rate=48000", "-t", &length])
         .args([
             "-c:v",
@@ -142,16 +150,26 @@ pub async fn make(film: &Path, seconds: u64) -> anyhow::Result<()> {
 
 /// A transport stream at the speed of real time, which then is cut.
 async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    match send(shared) {
+    let film = shared.film.clone();
+    answer(send(shared, &film))
+}
+
+async fn still(State(shared): State<Arc<Shared>>) -> Response {
+    let film = shared.still();
+    answer(send(shared, &film))
+}
+
+fn answer(sent: anyhow::Result<Body>) -> Response {
+    match sent {
         Ok(body) => body.into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-fn send(shared: Arc<Shared>) -> anyhow::Result<Body> {
+fn send(shared: Arc<Shared>, film: &Path) -> anyhow::Result<Body> {
     let mut child = command("ffmpeg")
         .args(["-nostdin", "-v", "error", "-re", "-i"])
-        .arg(&shared.film)
+        .arg(film)
         .args(["-c", "copy", "-f", "mpegts", "-flush_packets", "1", "pipe:1"])
         .spawn()?;
     let output = child.stdout.take().context("a pipe")?;

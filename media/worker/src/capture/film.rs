@@ -40,6 +40,7 @@ pub struct Film {
     lanes: Vec<Option<i64>>,
     n_frames: u64,
     end_us: i64,
+    motion: Option<u8>,
 }
 
 impl Film {
@@ -75,6 +76,7 @@ impl Film {
             lanes: vec![None; streams.len()],
             n_frames: 0,
             end_us: 0,
+            motion: None,
         })
     }
 
@@ -95,6 +97,11 @@ impl Film {
         let dts = last.map_or(wanted, |last| wanted.max(last + 1));
         *last = Some(dts);
         Some(((wanted + ticks(times.delay_us, time_base)).max(dts), dts))
+    }
+
+    /// Notes how much moved up to a keyframe; the next fragment that goes out tells.
+    pub fn moved(&mut self, percent: Option<u8>) {
+        self.motion = self.motion.max(percent);
     }
 
     /// Writes a packet, and gives what is whole.
@@ -118,12 +125,14 @@ impl Film {
     pub fn end(mut self, give: &mut Give<'_>) -> Result<u64, MediaError> {
         let last = std::mem::take(&mut self.bytes);
         let (number, offset, n_frames, end_us) = (self.number, self.offset, self.n_frames, self.end_us);
+        let motion = self.motion.take();
         self.muxer.finish().map_err(av_error)?;
         let mut rest = Whole {
             number,
             offset,
             n_frames,
             end_us,
+            motion,
         };
         rest.give(&mut last.borrow_mut(), give)?;
         Ok(n_frames)
@@ -135,9 +144,11 @@ impl Film {
             offset: self.offset,
             n_frames: self.n_frames,
             end_us: self.end_us,
+            motion: self.motion,
         };
         whole.give(&mut self.bytes.borrow_mut(), give)?;
         self.offset = whole.offset;
+        self.motion = whole.motion;
         Ok(())
     }
 }
@@ -147,6 +158,7 @@ struct Whole {
     offset: u64,
     n_frames: u64,
     end_us: i64,
+    motion: Option<u8>,
 }
 
 impl Whole {
@@ -158,6 +170,7 @@ impl Whole {
                 offset: self.offset,
                 n_frames: self.n_frames,
                 end_us: self.end_us,
+                motion: self.motion.take(),
             };
             give(fragment, &bytes[..end])?;
             self.offset += end as u64;

@@ -84,7 +84,7 @@ impl BatchFn<CaptureId, Loaded<FileRow>> for ReadFiles {
     async fn load(&mut self, captures: &[CaptureId]) -> HashMap<CaptureId, Loaded<FileRow>> {
         let ids = sql::ids(captures.iter().copied());
         let text = format!(
-            "select capture_id, started_at, ended_at, n_bytes, n_frames, duration_us, is_interrupted, media_id \
+            "select capture_id, started_at, ended_at, n_bytes, n_frames, duration_us, is_interrupted, media_id, motion \
             from capture_part where capture_id in ({ids}) order by id"
         );
         let read = |row: &sea_orm::QueryResult| {
@@ -96,6 +96,7 @@ impl BatchFn<CaptureId, Loaded<FileRow>> for ReadFiles {
                 duration_us: row.try_get_by_index(5)?,
                 is_interrupted: row.try_get_by_index(6)?,
                 media: row.try_get_by_index::<Option<i64>>(7)?.map(MediaId),
+                motion: row.try_get_by_index(8)?,
             };
             Ok((CaptureId(row.try_get_by_index(0)?), file))
         };

@@ -134,6 +134,11 @@ impl CaptureSource {
         self.0.keep_bytes.map(Bytes)
     }
 
+    /// How much of the picture must move for a minute of it to be kept, in percent; null where all is kept.
+    async fn motion_threshold(&self) -> Option<i32> {
+        self.0.motion_threshold
+    }
+
     /// How it fares.
     async fn status(&self, cx: &Context<'_>) -> async_graphql::Result<CaptureSourceStatus> {
         if !self.0.is_enabled {
@@ -231,6 +236,11 @@ impl Capture {
         self.0.last_error.as_deref()
     }
 
+    /// How many files were not kept, for too little moved in them.
+    async fn skipped_file_count(&self) -> i32 {
+        self.0.n_skipped
+    }
+
     /// The item that its first file has become; null until then.
     async fn media(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Media>> {
         let files = RequestCaptures::of(cx).files(self.0.id).await.graphql()?;
@@ -272,6 +282,8 @@ pub struct FileRow {
     pub duration_us: i64,
     /// Whether it was cut off.
     pub is_interrupted: bool,
+    /// How much moved in each second, in percent.
+    pub motion: Option<Vec<u8>>,
     /// The item it has become.
     pub media: Option<MediaId>,
 }
@@ -310,6 +322,12 @@ impl CaptureFile {
     /// Whether the server was interrupted while it was written: what was not on the disk then is missing at its end.
     async fn is_interrupted(&self) -> bool {
         self.0.is_interrupted
+    }
+
+    /// What share of the picture moved in each second, in percent; null where nobody looked for motion.
+    async fn motion(&self) -> Option<Vec<i32>> {
+        let motion = self.0.motion.as_deref()?;
+        Some(motion.iter().copied().map(i32::from).collect())
     }
 
     /// The item that it has become; null until then.

@@ -50,9 +50,16 @@ pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> a
     let (ours, theirs) = UnixStream::pair()?;
     let pipe: OwnedFd = theirs.into_std()?.into();
     let (send, made) = mpsc::channel(AHEAD);
+    let looks_for_motion = recording.source.motion_threshold.is_some();
+    let minutes = match recording.plugin.config.file_minutes {
+        // What is kept for a movement is not the hour around it.
+        _ if looks_for_motion => 1,
+        minutes => minutes,
+    };
     let wanted = Wanted {
         extension: None,
-        file_us: i64::from(recording.plugin.config.file_minutes) * 60_000_000,
+        file_us: i64::from(minutes) * 60_000_000,
+        looks_for_motion,
     };
     // Nobody cancels the worker: the end of its pipe lets it give what it still has.
     let (never, over) = (CancellationToken::new(), CancellationToken::new());
