@@ -1,13 +1,13 @@
 //! Starts the app: language, session, first render.
 
 import { startTransition, StrictMode } from "react";
-import { createRoot } from "react-dom/client";
 import { refreshSession } from "@/data/session";
 import { chooseLocale, chosenLanguage } from "@/lib/messages";
 import "@/ui/tokens.css";
 import { App } from "./app";
 import { ErrorBoundary } from "./error-boundary";
 import { features } from "./features";
+import { createRoot } from "./react-root";
 import { prefetchWhenIdle } from "./routes";
 
 history.scrollRestoration = "manual";

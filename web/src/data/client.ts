@@ -2,11 +2,10 @@
 
 import { Client, fetchExchange, mapExchange, subscriptionExchange } from "urql";
 import { normalizedCache } from "./cache";
-import { coalesced } from "./coalesce";
 import { problemOf } from "./errors";
-import { subscribeLive } from "./live";
 import { refreshSession } from "./session";
 import { startedFetch } from "./start";
+import type { Sink, SubscriptionRequest } from "./transport";
 
 /** A fresh client with an empty cache; one is made for each signed-in account. */
 export function makeClient(): Client {
@@ -26,11 +25,33 @@ export function makeClient(): Client {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = "", operationName, variables }) => ({
-          subscribe: (observer) => ({ unsubscribe: subscribeLive({ query, operationName, variables }, coalesced(observerSink(observer))) }),
+          subscribe: (observer) => ({ unsubscribe: subscribeSoon({ query, operationName, variables }, observerSink(observer)) }),
         }),
       }),
     ],
   });
+}
+
+/** How long until what did not load is tried again. */
+const againMs = 3000;
+
+/** Subscribes once the script for it is there, which the first page does not wait for. */
+function subscribeSoon(request: SubscriptionRequest, sink: Sink): () => void {
+  let isOver = false;
+  let stop = () => {};
+  const start = async (): Promise<void> => {
+    try {
+      const { subscribeLive } = await import("./live");
+      if (!isOver) stop = subscribeLive(request, sink);
+    } catch {
+      if (!isOver) setTimeout(() => void start(), againMs);
+    }
+  };
+  void start();
+  return () => {
+    isOver = true;
+    stop();
+  };
 }
 
 interface Observer<Value> {

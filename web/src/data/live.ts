@@ -2,6 +2,7 @@
 //! is lost; where sockets do not get through although the server answers, the same subscriptions go by server-sent events.
 
 import { backoffMs } from "@/lib/backoff";
+import { coalesced } from "./coalesce";
 import { reportConnection } from "./connection";
 import { refreshSession } from "./session";
 import { eventTransport, socketTransport, type Sink, type Subscribe, type SubscriptionRequest } from "./transport";
@@ -15,8 +16,9 @@ let socketFailures = 0;
 let attempt = 0;
 let gap: Promise<void> | null = null;
 
-/** Starts a subscription that ends only by the server's completion, a GraphQL error or the returned function. */
-export function subscribeLive(request: SubscriptionRequest, sink: Sink): () => void {
+/** Starts a subscription, of whose events a flood is thinned, that ends only by the server's completion, a GraphQL error or the returned function. */
+export function subscribeLive(request: SubscriptionRequest, observer: Sink): () => void {
+  const sink = coalesced(observer);
   let isOver = false;
   let stop = () => {};
 

@@ -165,11 +165,13 @@ export class WindowList<Item> {
 
   #watch(window: number, after: string | null): void {
     // The source may deliver before it returns.
+    let isImmediate = true;
     const watched: { stop: () => void; page: WindowPage<Item> | null } = { stop: () => {}, page: null };
     this.#watched.set(window, watched);
     watched.stop = this.source.watch(
       after,
       (page) => {
+        const isFirst = this.#total === null;
         watched.page = page;
         this.#error = null;
         if (page.total !== null) this.#total = page.total;
@@ -177,13 +179,16 @@ export class WindowList<Item> {
           this.#cursors.set(window + 1, page.endCursor);
           if (this.#wanted.includes(window + 1) && !this.#watched.has(window + 1)) this.#goOn();
         }
-        this.#changed();
+        // Rendering the very first page is work enough for a task of its own, after the one that read the answer.
+        if (isFirst && !isImmediate) setTimeout(() => this.#changed());
+        else this.#changed();
       },
       (error) => {
         this.#error = error;
         this.#changed();
       },
     );
+    isImmediate = false;
   }
 
   /** Finds the cursor before a window, from the nearest known one or from the end. What was found on the way stays known. */

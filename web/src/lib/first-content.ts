@@ -4,14 +4,19 @@
 /** A page that is slower than this gets the decoration first. */
 const patienceMs = 1500;
 
+let isReported = false;
 let isThere = false;
+let patience: ReturnType<typeof setTimeout> | undefined;
 const listeners = new Set<() => void>();
 
-/** Called by pages once what they are about is rendered. */
+/** Called by pages once what they are about is rendered; what waited for it gets a task of its own. */
 export function reportContent(): void {
-  if (isThere) return;
-  isThere = true;
-  for (const listener of listeners) listener();
+  if (isReported) return;
+  isReported = true;
+  setTimeout(() => {
+    isThere = true;
+    for (const listener of listeners) listener();
+  });
 }
 
 /** Whether it is there. */
@@ -30,8 +35,8 @@ export function afterContent(action: () => void): void {
 
 /** Calls `listener` when that changes; gives what ends it. */
 export function onContent(listener: () => void): () => void {
+  // Not while the script is being evaluated: whoever records the page takes the place where a timer was set, and would parse all of it again.
+  patience ??= setTimeout(reportContent, patienceMs);
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
-
-setTimeout(reportContent, patienceMs);

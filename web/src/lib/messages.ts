@@ -3,6 +3,7 @@
 
 import type englishPages from "../locales/en-pages.json";
 import english from "../locales/en.json";
+import { formatCount } from "./format";
 
 type Entry = string | { readonly one: string; readonly other: string };
 
@@ -42,7 +43,8 @@ export function keepLanguage(language: string | null): void {
   }
 }
 
-let fallback: Entries = english;
+const firstEnglish: Entries = english;
+let englishOfPages: Entries = {};
 let chosen: Entries = {};
 let locale = "en";
 
@@ -65,15 +67,15 @@ export async function chooseLocale(wanted: readonly string[]): Promise<string> {
   return locale;
 }
 
-/** Adds English texts that came with a page. */
+/** Adds the English texts that come with all pages but the first. */
 export function addMessages(entries: Entries): void {
-  fallback = { ...fallback, ...entries };
+  englishOfPages = entries;
 }
 
 /** The text of a key; `{name}` is replaced by its value, and `count` chooses the plural form. */
 export function t(key: MessageKey, values: Values = {}): string {
   // A key that no catalog has can only be a page without its messages; its name is better than nothing.
-  return fill(chosen[key] ?? fallback[key] ?? key, values, locale);
+  return fill(chosen[key] ?? firstEnglish[key] ?? englishOfPages[key] ?? key, values, locale);
 }
 
 /** Fills one entry; apart from `t` so that plural rules can be tested for any language. */
@@ -82,7 +84,7 @@ export function fill(entry: Entry, values: Values, language: string): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === "number" ? new Intl.NumberFormat(language).format(value) : value;
+    return typeof value === "number" ? formatCount(value, language) : value;
   });
 }
 

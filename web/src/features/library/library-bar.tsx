@@ -1,6 +1,9 @@
 //! Search, kind, filter, order and look of the list. Every change is an address, so reload, back and a copied link keep it.
 
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState } from "react";
+import type { TileItem } from "@/components/media-lists";
+import { useWindowList } from "@/data/list-cache";
+import type { WindowList } from "@/data/window-list";
 import { countConditions } from "@/lib/filter";
 import { actionFor, takesText } from "@/lib/keys";
 import { isNarrowed, kinds, type LibrarySearch, orderOf, orders, type View, views, type Zoom, zooms } from "@/lib/library-search";
@@ -18,7 +21,7 @@ const Suggestions = lazy(async () => ({ default: (await import("./suggestions"))
 
 interface LibraryBarProps {
   readonly search: LibrarySearch;
-  readonly total: number | null;
+  readonly tiles: WindowList<TileItem>;
   readonly look: { readonly view: View; readonly zoom: Zoom };
   readonly onGo: Go;
 }
@@ -26,7 +29,7 @@ interface LibraryBarProps {
 const typingMs = 250;
 const viewIcons = { grid: GridIcon, wall: WallIcon, table: TableIcon };
 
-export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
+export function LibraryBar({ search, tiles, look, onGo }: LibraryBarProps) {
   const [isFiltering, setIsFiltering] = useState(false);
   const [panel, setPanel] = useState<"none" | "facets" | "saved">("none");
   const toggle = (wanted: "facets" | "saved") => setPanel(panel === wanted ? "none" : wanted);
@@ -52,9 +55,7 @@ export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
       </Button>
       <Button look="quiet" icon={<ChartIcon />} aria-expanded={panel === "facets"} aria-label={t("facets.title")} title={t("facets.title")} onClick={() => toggle("facets")} />
       <Button look="quiet" icon={<BookmarkIcon />} aria-expanded={panel === "saved"} aria-label={t("saved.title")} title={t("saved.title")} onClick={() => toggle("saved")} />
-      <p className={styles.total} role="status">
-        {total === null ? "" : t(isNarrowed(search) ? "library.matches" : "library.total", { count: total })}
-      </p>
+      <Total tiles={tiles} isNarrowed={isNarrowed(search)} />
       <OrderChoice search={search} onGo={onGo} />
       <div className={styles.group} role="group" aria-label={t("library.view")}>
         {views.map((view) => {
@@ -96,6 +97,16 @@ export function LibraryBar({ search, total, look, onGo }: LibraryBarProps) {
         </Suspense>
       )}
     </search>
+  );
+}
+
+/** How many there are. The first number in words makes the browser load how numbers are written, which what it counts need not wait for. */
+function Total({ tiles, isNarrowed: isPart }: { readonly tiles: WindowList<TileItem>; readonly isNarrowed: boolean }) {
+  const shown = useDeferredValue(useWindowList(tiles).total, null);
+  return (
+    <p className={styles.total} role="status">
+      {shown === null ? "" : t(isPart ? "library.matches" : "library.total", { count: shown })}
+    </p>
   );
 }
 

@@ -44,11 +44,7 @@ export function Page() {
     const made = listArguments(mediaArguments(parseLibrarySearch(key)));
     return { arguments: made, tiles: tileList(client, key, made) };
   }, [client, key]);
-  const { total, error } = useWindowList(list.tiles);
   usePageTitle(search.text === "" ? t("library.title") : `${search.text} · ${t("library.title")}`);
-  useEffect(() => {
-    if (total !== null || error !== null) reportContent();
-  }, [total, error]);
   const look = chosenLook(search);
   const go: Go = (change, isReplacing = false) => {
     const { view, zoom } = { ...look, ...change };
@@ -58,18 +54,14 @@ export function Page() {
   return (
     <div className={styles.page}>
       <h1 className={styles.heading}>{t("library.title")}</h1>
-      <LibraryBar search={search} total={total} look={look} onGo={go} />
+      <LibraryBar search={search} tiles={list.tiles} look={look} onGo={go} />
       {search.filter.items.length > 0 && (
         <Suspense fallback={<div className={styles.chips} />}>
           <FilterChips search={search} onGo={go} />
         </Suspense>
       )}
-      {error !== null && total === null ? (
-        <Failed error={error} onRetry={() => void list.tiles.refresh()} />
-      ) : (
-        // A different search is a different list: nothing of the old one may stay.
-        <Library key={key} list={list.arguments} tiles={list.tiles} search={search} look={look} onGo={go} />
-      )}
+      {/* A different search is a different list: nothing of the old one may stay. */}
+      <Library key={key} list={list.arguments} tiles={list.tiles} search={search} look={look} onGo={go} />
     </div>
   );
 }
@@ -82,7 +74,16 @@ interface LibraryProps {
   readonly onGo: Go;
 }
 
-function Library({ list, tiles, search, look, onGo }: LibraryProps) {
+function Library(props: LibraryProps) {
+  const { total, error } = useWindowList(props.tiles);
+  useEffect(() => {
+    if (total !== null || error !== null) reportContent();
+  }, [total, error]);
+  if (error !== null && total === null) return <Failed error={error} onRetry={() => void props.tiles.refresh()} />;
+  return <LibraryBody {...props} />;
+}
+
+function LibraryBody({ list, tiles, search, look, onGo }: LibraryProps) {
   const client = useClient();
   const isNarrow = useMedia("(width < 44rem)");
   const shape = useMemo(() => shapeOf(look.view, look.zoom, isNarrow), [look.view, look.zoom, isNarrow]);

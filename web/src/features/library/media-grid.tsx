@@ -8,6 +8,7 @@ import type { WindowList } from "@/data/window-list";
 import { t } from "@/lib/messages";
 import type { GridShape } from "@/ui/grid/layout";
 import { type GridHandle, type GridPlace, VirtualGrid } from "@/ui/grid/virtual-grid";
+import { useHasContent } from "@/ui/use-has-content";
 import styles from "./media-grid.module.css";
 import { keepPlace } from "./place";
 import { Scrubber } from "./scrubber";
@@ -28,8 +29,8 @@ export interface ListBodyProps {
 /** What the top bar and the list's own bar cover. */
 export const coveredPx = 116;
 
-/** Shown as placeholders while nobody knows how many there are. */
-const firstGuess = 36;
+/** Places shown while nobody knows how many items there are. */
+const guessed = Array.from({ length: 24 }, (_, index) => index);
 /** Pictures of the first rows come first. */
 const eagerTiles = 8;
 
@@ -43,7 +44,8 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
   const grid = useRef<GridHandle>(null);
   const scrubber = useRef<HTMLInputElement>(null);
   const selection = useSelection();
-  const count = tiles.total ?? firstGuess;
+  const count = tiles.total ?? 0;
+  const hasContent = useHasContent();
   const { tile: actions, onKey, canEdit } = useListActions({ list, idAt: (index) => tiles.item(index)?.id ?? null, nearest: (index) => tiles.nearest(index), count, grid });
   const drag = useDragSelect(actions);
   const lastWant = useRef(0);
@@ -60,8 +62,7 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
         count={count}
         shape={shape}
         covered={coveredPx}
-        initialPlace={tiles.total === null ? null : place}
-        key={tiles.total === null ? "guess" : "known"}
+        initialPlace={place}
         keyOf={(index) => tiles.item(index)?.id ?? `place-${index}`}
         onKey={onKey}
         onView={({ first, end, isFast }, fraction, layout) => {
@@ -98,7 +99,20 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
           );
         }}
       />
-      <Scrubber ref={scrubber} tiles={tiles} count={count} onJump={(index) => grid.current?.jump(index)} />
+      {tiles.total === null && <Guess shape={shape} look={look} />}
+      {hasContent && <Scrubber ref={scrubber} tiles={tiles} count={count} onJump={(index) => grid.current?.jump(index)} />}
+    </div>
+  );
+}
+
+/** Stands where the items will be, laid out by the style sheet alone. */
+function Guess({ shape, look }: { readonly shape: GridShape; readonly look: "card" | "bare" }) {
+  const { minWidth, gap, ratio, extraHeight } = shape;
+  return (
+    <div role="img" aria-label={t("app.loading")} className={styles.guess} style={{ gap, gridTemplateColumns: `repeat(auto-fill, minmax(${minWidth}px, 1fr))` }}>
+      {guessed.map((index) => (
+        <span key={index} className={look === "bare" ? styles.bare : styles.place} style={{ aspectRatio: `1 / ${ratio}`, marginBlockEnd: extraHeight }} />
+      ))}
     </div>
   );
 }

@@ -11,6 +11,8 @@ const restMs = 100;
 
 /** Cells made in one frame: about a quarter of a screen, and a few milliseconds. */
 const cellsPerFrame = 12;
+/** The very first ones are made by code that has never run. */
+const firstCells = 6;
 
 /** What of the grid is to be rendered. */
 export interface GridView {
@@ -58,14 +60,15 @@ export function useGridScroll(
   const ready = useRef<Stretch>({ first: 0, end: 0 });
   const show = useCallback(
     function show(isFast: boolean) {
+      // Nothing is made before the grid knows its width, and what it holds.
+      if (layout.cellWidth <= 1 || count === 0) return;
       const extent = extentOf(layout.height, window.innerHeight);
       const top = topOf(box);
       place.current = scrolled(place.current, -top, extent);
       const { virtual, physical } = place.current;
       const range = itemsIn(layout, count, virtual, window.innerHeight, isFast ? 1 : 2);
       const inView = itemsIn(layout, count, virtual, window.innerHeight, 0);
-      // Nothing is made before the grid knows its width.
-      ready.current = layout.cellWidth > 1 ? grown(ready.current, inView, range, cellsPerFrame) : { first: 0, end: 0 };
+      ready.current = grown(ready.current, inView, range, ready.current.end === 0 ? firstCells : cellsPerFrame);
       const next = { ...range, ready: ready.current, shift: Math.round(virtual - physical), isFast };
       cancelAnimationFrame(growing.current);
       if (ready.current.first > range.first || ready.current.end < range.end) growing.current = requestAnimationFrame(() => show(isFast));

@@ -48,15 +48,17 @@ export function VirtualGrid(props: VirtualGridProps) {
   const [tabStop, setTabStop] = useState(initialPlace?.focused ?? 0);
   const pendingFocus = useRef<number | null>(initialPlace?.focused ?? null);
 
+  const isEmpty = count === 0;
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
     const measure = () => setWidth(element.clientWidth);
-    measure();
+    // With nothing to lay out yet, the browser may measure when it does so anyway.
+    if (!isEmpty) measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
-  }, []);
+  }, [isEmpty]);
 
   // The place: restored once, then kept when the layout changes under the reader.
   const isRestored = useRef(false);
