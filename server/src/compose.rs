@@ -170,7 +170,7 @@ impl Server {
     /// Opens the data, starts the media workers, the jobs and the services, and composes schema and routes. On the
     /// embedded database it must be the only one.
     pub async fn boot(settings: Settings) -> anyhow::Result<Self> {
-        let base = Base::open_with(&settings, Some(media::config(&settings))).await?;
+        let base = Base::open_with(&settings, Some(media::config(&settings)?)).await?;
         let Base { kernel, plugins, lock } = base;
         let engine = kernel.parts.get::<Engine>().context("the media engine is missing")?;
         let stop = CancellationToken::new();

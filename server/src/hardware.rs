@@ -1,6 +1,10 @@
 //! What this machine's encoders and decoders can do, tried once and remembered as long as FFmpeg, drivers and devices stay.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use entities::setting;
@@ -8,9 +12,10 @@ use kernel::{
     error::{Failure, code},
     plugin::Kernel,
     store::Durability,
+    work::carried,
 };
 use media_engine::engine::Engine;
-use media_proto::hardware::{Direction, Hardware as Trials, Trial};
+use media_proto::hardware::{DeviceEncoder, Direction, Hardware as Trials, Trial};
 use schema::{
     kit::scalar::DateTime,
     system::{
@@ -24,7 +29,9 @@ use tokio::sync::Mutex;
 
 /// The trials of this machine. A row of `setting` for each set of FFmpeg, drivers and devices, so that machines that are
 /// alike share one.
-pub struct HardwareTrials {
+pub struct HardwareTrials(Arc<Inner>);
+
+struct Inner {
     kernel: Kernel,
     engine: Arc<Engine>,
     /// One at a time: trials disturb each other.
@@ -41,13 +48,15 @@ struct Remembered {
 impl HardwareTrials {
     /// The trials that this engine makes.
     pub fn new(kernel: Kernel, engine: Arc<Engine>) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             kernel,
             engine,
             turn: Mutex::new(()),
-        }
+        }))
     }
+}
 
+impl Inner {
     async fn setting(&self) -> Result<String, Failure> {
         let ffmpeg = self.engine.ffmpeg().ffmpeg_hash.clone();
         let found = tokio::task::spawn_blocking(move || machine(&ffmpeg)).await;
@@ -87,48 +96,70 @@ impl HardwareTrials {
         tx.commit().await?;
         Ok(made)
     }
-}
 
-#[async_trait]
-impl HardwareReport for HardwareTrials {
-    async fn read(&self) -> Result<Hardware, Failure> {
-        let name = self.setting().await?;
-        if let Some(known) = self.remembered(&name).await? {
-            return Ok(known.into());
-        }
-        let _turn = self.turn.lock().await;
-        match self.remembered(&name).await? {
-            Some(known) => Ok(known.into()),
-            None => Ok(self.make(name).await?.into()),
-        }
-    }
-
-    async fn refresh(&self) -> Result<Hardware, Failure> {
-        let _turn = self.turn.lock().await;
-        let name = self.setting().await?;
-        Ok(self.make(name).await?.into())
-    }
-}
-
-impl From<Remembered> for Hardware {
-    fn from(remembered: Remembered) -> Self {
+    /// The trials, and how what passed them has done since.
+    fn told(&self, remembered: Remembered) -> Hardware {
+        let devices = self.engine.devices();
+        let used = devices.choose();
         let (encoders, decoders): (Vec<Trial>, Vec<Trial>) = remembered
             .trials
             .trials
             .into_iter()
             .partition(|trial| trial.direction == Direction::Encode);
-        let codec = |trial: Trial| HardwareCodec {
-            name: trial.name,
-            codec: trial.codec,
-            device: trial.device,
-            is_working: trial.is_working,
-            reason: trial.reason,
+        let codec = |trial: Trial| {
+            let encoder = DeviceEncoder::of(&trial);
+            let failure = encoder.as_ref().and_then(|encoder| devices.failure(encoder));
+            let ms = |at: SystemTime| {
+                at.duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| since.as_millis() as i64)
+            };
+            HardwareCodec {
+                is_used: encoder.is_some() && encoder == used,
+                failed_at: failure.as_ref().map(|failure| DateTime(ms(failure.at))),
+                failure: failure.map(|failure| failure.reason),
+                name: trial.name,
+                codec: trial.codec,
+                device: trial.device,
+                is_working: trial.is_working,
+                reason: trial.reason,
+            }
         };
-        Self {
+        Hardware {
             encoders: encoders.into_iter().map(codec).collect(),
             decoders: decoders.into_iter().map(codec).collect(),
             checked_at: DateTime(remembered.checked_at),
         }
+    }
+}
+
+// Trials may take longer than a request: each is a task of its own, which goes on when nobody waits for it any more, so that
+// who asks again finds them made.
+#[async_trait]
+impl HardwareReport for HardwareTrials {
+    async fn read(&self) -> Result<Hardware, Failure> {
+        let inner = Arc::clone(&self.0);
+        let read = async move {
+            let name = inner.setting().await?;
+            if let Some(known) = inner.remembered(&name).await? {
+                return Ok(inner.told(known));
+            }
+            let _turn = inner.turn.lock().await;
+            match inner.remembered(&name).await? {
+                Some(known) => Ok(inner.told(known)),
+                None => Ok(inner.told(inner.make(name).await?)),
+            }
+        };
+        tokio::spawn(carried(read)).await.map_err(Failure::internal)?
+    }
+
+    async fn refresh(&self) -> Result<Hardware, Failure> {
+        let inner = Arc::clone(&self.0);
+        let refresh = async move {
+            let _turn = inner.turn.lock().await;
+            let name = inner.setting().await?;
+            Ok(inner.told(inner.make(name).await?))
+        };
+        tokio::spawn(carried(refresh)).await.map_err(Failure::internal)?
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::bail;
 use async_trait::async_trait;
 use entities::setting;
 use kernel::{
@@ -15,6 +16,7 @@ use media_engine::{
 };
 use media_proto::message::Scheduling;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
+use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -82,19 +84,52 @@ pub const METRICS: &[Metric] = &[
     STREAMS,
 ];
 
+/// The `[media]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaConfig {
+    /// When background work runs: `idle`, when nothing else on the machine wants a processor, or `normal`, beside
+    /// everything else. Where other programs keep all processors busy, nothing would be drawn with `idle`.
+    background: String,
+    /// Whether films are encoded on a device, such as a graphics card, where one works: `off` or `auto`. A device that
+    /// fails is replaced by software.
+    hardware: String,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            background: "idle".to_owned(),
+            hardware: "off".to_owned(),
+        }
+    }
+}
+
 /// The engine's configuration.
-pub fn config(settings: &Settings) -> EngineConfig {
-    EngineConfig {
+///
+/// # Errors
+/// When a setting has no such value.
+pub fn config(settings: &Settings) -> anyhow::Result<EngineConfig> {
+    let media: MediaConfig = settings.config.section("media")?;
+    let batch_scheduling = match media.background.as_str() {
+        // Tests share the machine with their own build: background work would never have its turn.
+        "idle" if settings.worker_faults => Scheduling::Normal,
+        "idle" => Scheduling::Idle,
+        "normal" => Scheduling::Normal,
+        other => bail!("`background` in `[media]` is `{other}`; it must be `idle` or `normal`"),
+    };
+    let uses_devices = match media.hardware.as_str() {
+        "off" => false,
+        "auto" => true,
+        other => bail!("`hardware` in `[media]` is `{other}`; it must be `off` or `auto`"),
+    };
+    Ok(EngineConfig {
         worker_binary: settings.worker_binary.clone(),
         faults: settings.worker_faults,
-        // Tests share the machine with their own build: background work would never have its turn.
-        batch_scheduling: if settings.worker_faults {
-            Scheduling::Normal
-        } else {
-            Scheduling::Idle
-        },
+        batch_scheduling,
+        uses_devices,
         ..EngineConfig::default()
-    }
+    })
 }
 
 /// Measures the machine, unless that was done before, and keeps the metrics up to date until it is stopped.
@@ -116,6 +151,16 @@ pub async fn run(engine: Arc<Engine>, store: Store, metrics: Metrics, faults: bo
             Err(error) => tracing::warn!(%error, "this machine's speed is unknown, so few streams are admitted"),
         }
     };
+    let find_devices = async {
+        // The same of trials; a test says itself which devices there are.
+        if faults || !engine.devices().are_allowed() {
+            return;
+        }
+        match engine.hardware().await {
+            Ok(_) => tracing::info!(encoder = ?engine.devices().choose(), "the encoder of streams"),
+            Err(error) => tracing::warn!(%error, "no device could be tried, so streams are encoded in software"),
+        }
+    };
     let record = async {
         let mut last = EngineStats::default();
         let mut ticks = interval(PERIOD);
@@ -128,10 +173,10 @@ pub async fn run(engine: Arc<Engine>, store: Store, metrics: Metrics, faults: bo
             last = now;
         }
     };
-    let futures = async { tokio::join!(calibrate, record) };
+    let futures = async { tokio::join!(calibrate, find_devices, record) };
     tokio::select! {
         () = stop.cancelled() => {}
-        ((), ()) = futures => {}
+        ((), (), ()) = futures => {}
     }
 }
 

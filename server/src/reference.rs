@@ -50,6 +50,12 @@ fn configuration(checkout: &Path) -> anyhow::Result<String> {
         &source(checkout, "kernel/src/egress.rs")?,
         "EgressConfig",
     )?;
+    section(
+        &mut page,
+        "media",
+        &source(checkout, "server/src/media.rs")?,
+        "MediaConfig",
+    )?;
     for name in Plugins::NAMES {
         let text = source(checkout, &format!("plugins/{name}/src/lib.rs"))?;
         section(&mut page, name, &text, "Config")?;

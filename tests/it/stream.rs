@@ -1,6 +1,7 @@
 //! Streaming: what playlists promise is what segments are, whoever made them and in whatever order they were asked for.
 
 mod bench;
+mod devices;
 pub(crate) mod playlist;
 mod sidecars;
 mod tracks;
@@ -148,24 +149,32 @@ on_both! {
 
     async fn a_segment_is_given_away_while_it_is_made(backend: Backend) {
         let server = TestServer::start_with(backend, &[("VITAGRAPH_STREAM_PRESET", "medium")]).await?;
-        let library = server.library("film.mp4 h264 1280x720 13s fps:60").await?;
+        let library = server.library("film.mp4 h264 1280x720 17s fps:60").await?;
         server.scan(&library).await?;
         let segments = segments(&server, "film").await?;
         let anyone = server.anonymous();
-        let mut first = fetch(&anyone, &segments[1]).await?;
-        ensure!(!first.headers().contains_key(header::CONTENT_LENGTH), "its length is not known yet: {first:?}");
+        // Whether one is made while it is asked for is a matter of time; of all of them, one is.
+        let mut found = None;
+        for (n, uri) in segments.iter().enumerate().skip(1).take(3) {
+            let response = fetch(&anyone, uri).await?;
+            if !response.headers().contains_key(header::CONTENT_LENGTH) {
+                found = Some((n, response));
+                break;
+            }
+        }
+        let (n, mut first) = found.context("every length was known at once")?;
         let mut whole = first.chunk().await?.context("a first chunk")?.to_vec();
         ensure!(whole.get(4..8) == Some(b"moof"), "{:?}", whole.get(..8));
         // Somebody who comes meanwhile gets what there is, and the rest with the first.
         let joined = tokio::spawn({
-            let request = anyone.request("GET", &segments[1])?;
+            let request = anyone.request("GET", &segments[n])?;
             async move { request.send().await?.error_for_status()?.bytes().await }
         });
         while let Some(chunk) = first.chunk().await? {
             whole.extend_from_slice(&chunk);
         }
         ensure!(joined.await?? == whole, "who joins gets the same");
-        let kept = fetch(&anyone, &segments[1]).await?;
+        let kept = fetch(&anyone, &segments[n]).await?;
         ensure!(kept.headers()[header::CONTENT_LENGTH] == whole.len().to_string().as_str(), "{kept:?}");
         ensure!(kept.bytes().await? == whole, "what is kept is what was given away");
         // A quarter of a second, three of a whole one, and the rest.
@@ -173,7 +182,7 @@ on_both! {
         ensure!(n_fragments == 5, "{n_fragments} fragments");
         ensure!(playlist::n_samples(&whole) == Some(240), "{:?}", playlist::n_samples(&whole));
         let figures = figures(&server).await?;
-        ensure!(figures["madeSegments"].as_i64() <= Some(2), "one head made it for all: {figures:#}");
+        ensure!(figures["madeSegments"].as_i64() <= Some(2 * n as i64), "one head made it for all: {figures:#}");
     }
 
     async fn what_is_rendered_as_a_whole_is_played_at_once(backend: Backend) {

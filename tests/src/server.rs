@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{client::Client, database::Backend, fixture};
 
 /// A job that takes longer has hung.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running server with an administrator, an editor and a viewer.
 pub struct TestServer {
@@ -60,7 +60,7 @@ impl TestServer {
         ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        settings.config = Config::load(None, variables, &[Plugins::NAMES, &["egress"]].concat())?;
+        settings.config = Config::load(None, variables, &[Plugins::NAMES, &["egress", "media"]].concat())?;
         let server = Arc::new(Server::boot(settings).await?);
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -1,11 +1,11 @@
-//! The encoders of films as segments need them: H.264 with closed groups, keyframes where asked, and no setup that depends
+//! The encoders of films in software, as segments need them: H.264 with closed groups, keyframes where asked, and no setup that depends
 //! on where it was started; AV1, of which one is opened for each segment, so that every segment begins with a keyframe and
 //! needs none before it.
 
 use ffmpeg_next::ffi;
 
 use crate::dict::Dict;
-use crate::encode::{Encoder, Frame, PixelFormat, pixel_format};
+use crate::encode::{Encoder, Frame};
 use crate::error::AvError;
 use crate::text;
 
@@ -24,6 +24,17 @@ pub struct Film {
     pub bit_rate: u64,
     /// How many threads.
     pub n_threads: u32,
+    /// Where decoders find what they must know before the first picture.
+    pub setup: Setup,
+}
+
+/// Where an encoder puts what decoders must know before the first picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// Apart from its packets, for a header.
+    Apart,
+    /// In front of every keyframe.
+    Within,
 }
 
 /// What is the H.264 encoder's own.
@@ -40,7 +51,7 @@ pub struct H264<'a> {
 }
 
 /// More frames than any segment has: only the first is a keyframe.
-const NO_KEYFRAME: i32 = 3000;
+pub(crate) const NO_KEYFRAME: i32 = 3000;
 
 impl Encoder {
     /// Opens libx264. It makes a keyframe only where [`Frame::ask_for_keyframe`] asks for one.
@@ -56,7 +67,7 @@ impl Encoder {
                 "scenecut=0:open-gop=0:keyint=infinite:min-keyint=1:stitchable=1",
             ),
         ];
-        open("libx264", film, &options, |context| {
+        open("libx264", film, &options, PLANAR, |context| {
             context.gop_size = i32::MAX;
             context.rc_max_rate = settings.max_bit_rate as i64;
             context.rc_buffer_size = settings.buffer_bits.min(i32::MAX as u64) as i32;
@@ -70,15 +81,20 @@ impl Encoder {
         let preset = preset.to_string();
         let threads = format!("lp={}", film.n_threads.clamp(1, 16));
         let options = [("preset", preset.as_str()), ("svtav1-params", threads.as_str())];
-        open("libsvtav1", film, &options, |context| context.gop_size = NO_KEYFRAME)
+        open("libsvtav1", film, &options, PLANAR, |context| {
+            context.gop_size = NO_KEYFRAME
+        })
     }
 }
 
+const PLANAR: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P;
+
 /// Opens an encoder of films by libav's name, with its own options and what else it is told.
-fn open(
+pub(crate) fn open(
     name: &str,
     film: &Film,
     options: &[(&str, &str)],
+    pixels: ffi::AVPixelFormat,
     tell: impl FnOnce(&mut ffi::AVCodecContext),
 ) -> Result<Encoder, String> {
     let complain = |error: AvError| format!("encoder `{name}`: {error}");
@@ -100,7 +116,7 @@ fn open(
         let context = &mut *raw;
         context.width = film.width as i32;
         context.height = film.height as i32;
-        context.pix_fmt = pixel_format(PixelFormat::Yuv420p);
+        context.pix_fmt = pixels;
         context.time_base = ffi::AVRational {
             num: 1,
             den: film.ticks_per_second as i32,
@@ -111,7 +127,9 @@ fn open(
         };
         context.sample_aspect_ratio = ffi::AVRational { num: 1, den: 1 };
         context.bit_rate = film.bit_rate as i64;
-        context.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
+        if film.setup == Setup::Apart {
+            context.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
+        }
         context.colorspace = ffi::AVColorSpace::AVCOL_SPC_BT709;
         context.color_primaries = ffi::AVColorPrimaries::AVCOL_PRI_BT709;
         context.color_trc = ffi::AVColorTransferCharacteristic::AVCOL_TRC_BT709;

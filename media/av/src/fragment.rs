@@ -47,6 +47,17 @@ impl Fragments {
         })
     }
 
+    /// The same for H.264 that brings its setup in front of every keyframe, made by whatever encoder (`avc3` of ISO/IEC
+    /// 14496-15). The header repeats the setup of this one.
+    pub fn self_describing(encoder: &Encoder, ticks_per_second: u32, first: u32) -> Result<(Self, Vec<u8>), String> {
+        // SAFETY: the encoder lives; libav copies its parameters.
+        Self::with_parameters(ticks_per_second, first, None, |to| unsafe {
+            let copied = ffi::avcodec_parameters_from_context(to, encoder.0);
+            (*to).codec_tag = u32::from_le_bytes(*b"avc3");
+            copied
+        })
+    }
+
     /// A track of packets as a stream of a file has them, turned as it is; as [`new`](Self::new) otherwise. `setup` takes the
     /// place of the stream's own where packets bring it themselves.
     pub fn copying(

@@ -48,7 +48,7 @@ impl DeviceKind {
         }
     }
 
-    fn pixels(self) -> ffi::AVPixelFormat {
+    pub(crate) fn pixels(self) -> ffi::AVPixelFormat {
         match self {
             Self::Vaapi => ffi::AVPixelFormat::AV_PIX_FMT_VAAPI,
             Self::Cuda => ffi::AVPixelFormat::AV_PIX_FMT_CUDA,
@@ -86,20 +86,29 @@ pub enum Layout {
 }
 
 /// What went wrong: a mistake that is clear by itself, or libav's, to which its log may say more.
-enum Trouble {
+pub(crate) enum Trouble {
     Said(String),
     Av(&'static str, AvError),
 }
 
-fn at(step: &'static str) -> impl Fn(AvError) -> Trouble {
+impl Trouble {
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Said(reason) => reason,
+            Self::Av(step, error) => format!("{step} failed: {error}"),
+        }
+    }
+}
+
+pub(crate) fn at(step: &'static str) -> impl Fn(AvError) -> Trouble {
     move |error| Trouble::Av(step, error)
 }
 
 /// A counted reference to a device or to a pool of its pictures.
-struct Buffer(*mut ffi::AVBufferRef);
+pub(crate) struct Buffer(pub(crate) *mut ffi::AVBufferRef);
 
 impl Buffer {
-    fn device(kind: DeviceKind, path: Option<&str>) -> Result<Self, Trouble> {
+    pub(crate) fn device(kind: DeviceKind, path: Option<&str>) -> Result<Self, Trouble> {
         let mut device = ptr::null_mut();
         let path = path.map(text::c_text);
         // SAFETY: libav opens the device into the pointer, which is ours then.
@@ -111,8 +120,8 @@ impl Buffer {
         Ok(Self(device))
     }
 
-    /// A pool of pictures in the device's memory.
-    fn pool(&self, kind: DeviceKind) -> Result<Self, Trouble> {
+    /// A pool of pictures of this size in the device's memory.
+    pub(crate) fn pool(&self, kind: DeviceKind, (width, height): (u32, u32)) -> Result<Self, Trouble> {
         // SAFETY: the device is open; the pool is ours, and its fields are plain until it is set up.
         unsafe {
             let pool = Self(ffi::av_hwframe_ctx_alloc(self.0));
@@ -122,7 +131,7 @@ impl Buffer {
             let frames = (*pool.0).data.cast::<ffi::AVHWFramesContext>();
             (*frames).format = kind.pixels();
             (*frames).sw_format = ffi::AVPixelFormat::AV_PIX_FMT_NV12;
-            ((*frames).width, (*frames).height) = (SIZE.0 as c_int, SIZE.1 as c_int);
+            ((*frames).width, (*frames).height) = (width as c_int, height as c_int);
             (*frames).initial_pool_size = 20;
             AvError::check(ffi::av_hwframe_ctx_init(pool.0)).map_err(at("making a pool of pictures"))?;
             Ok(pool)
@@ -130,7 +139,7 @@ impl Buffer {
     }
 
     /// Another reference, for a codec to keep.
-    fn share(&self) -> *mut ffi::AVBufferRef {
+    pub(crate) fn share(&self) -> *mut ffi::AVBufferRef {
         // SAFETY: ours.
         unsafe { ffi::av_buffer_ref(self.0) }
     }
@@ -189,7 +198,7 @@ fn encode(name: &str, layout: Layout, access: Access<'_>) -> Result<Vec<Packet>,
         };
         if let Access::Device { kind, path } = access {
             let opened = Buffer::device(kind, path)?;
-            let pool = opened.pool(kind)?;
+            let pool = opened.pool(kind, SIZE)?;
             (*context).pix_fmt = kind.pixels();
             (*context).hw_frames_ctx = pool.share();
             device = Some(pool);
@@ -258,7 +267,14 @@ fn gray(layout: Layout, pool: Option<&Buffer>) -> Result<Frame, Trouble> {
         let n_rows = if plane == 0 { height } else { height / 2 };
         frame.plane(plane, n_rows as usize).0.fill(0x80);
     }
-    let Some(pool) = pool else { return Ok(frame) };
+    match pool {
+        Some(pool) => upload(&frame, pool),
+        None => Ok(frame),
+    }
+}
+
+/// A picture in the device's memory, with nothing but its pixels.
+pub(crate) fn upload(frame: &Frame, pool: &Buffer) -> Result<Frame, Trouble> {
     let uploaded = Frame::empty().map_err(at("making a picture"))?;
     // SAFETY: the pool is set up and both frames are ours.
     unsafe {
@@ -334,10 +350,10 @@ unsafe extern "C" fn choose_device(
 static COMPLAINT: Mutex<String> = Mutex::new(String::new());
 
 /// Takes libav's log while a trial runs: its first complaint names the library or driver that is missing.
-struct Listener;
+pub(crate) struct Listener;
 
 impl Listener {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         COMPLAINT.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // The type of C's argument lists is another on other processors; there the error number has to do.
         #[cfg(target_arch = "x86_64")]
@@ -348,12 +364,19 @@ impl Listener {
         Self
     }
 
-    fn explain(&self, trouble: Trouble) -> String {
-        let complaint = COMPLAINT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    pub(crate) fn explain(&self, trouble: Trouble) -> String {
         match trouble {
             Trouble::Said(reason) => reason,
-            Trouble::Av(step, error) if complaint.is_empty() => format!("{step} failed: {error}"),
-            Trouble::Av(step, error) => format!("{step} failed: {error}: {complaint}"),
+            Trouble::Av(..) => self.add_to(trouble.text()),
+        }
+    }
+
+    /// A reason with what libav said of it, if anything.
+    pub(crate) fn add_to(&self, reason: String) -> String {
+        let complaint = COMPLAINT.lock().unwrap_or_else(PoisonError::into_inner);
+        match complaint.as_str() {
+            "" => reason,
+            complaint => format!("{reason}: {complaint}"),
         }
     }
 }

@@ -11,6 +11,7 @@
 pub mod checkpoint;
 mod compat;
 pub mod decode;
+pub mod device;
 mod dict;
 pub mod encode;
 pub mod error;

@@ -84,6 +84,7 @@ async fn main() {
             rotation: stream.rotation,
             burn: None,
             rendition: rendition.clone(),
+            encoder: None,
             grid,
             first: n,
             until: 0,

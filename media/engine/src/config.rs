@@ -10,8 +10,11 @@ use media_proto::message::{Layer, Scheduling};
 const LONG_MS: u32 = 6 * 3600 * 1000;
 /// Two hours of processor time for one file that nobody waits for.
 const BATCH_CPU_S: u32 = 2 * 3600;
-/// How long the trials of encoders and decoders may take.
-const HARDWARE_MS: u32 = 5_000;
+/// How long the trials of encoders and decoders may take together. A third of a second is usual, but on a busy machine they
+/// wait for a processor, and drivers for each other.
+const HARDWARE_MS: u32 = 60_000;
+/// How long a driver may keep a head waiting. Somebody watches, and software takes over then.
+const DEVICE_IDLE_MS: u32 = 8_000;
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub struct EngineConfig {
     pub max_waiting: usize,
     /// The bounds of a short job; those of other classes follow from it.
     pub limits: Limits,
+    /// Whether heads may encode on devices.
+    pub uses_devices: bool,
     /// Whether workers obey [`Fault`](media_proto::fault::Fault)s; only for tests.
     pub faults: bool,
     /// Sandbox layers to leave out; only with `faults`.
@@ -53,6 +58,7 @@ impl Default for EngineConfig {
             batch_scheduling: Scheduling::Idle,
             max_waiting: 10_000,
             limits: Limits::default(),
+            uses_devices: false,
             faults: false,
             without: Vec::new(),
         }
@@ -130,9 +136,19 @@ impl EngineConfig {
                 width: 1,
                 limits: Limits {
                     deadline_ms: HARDWARE_MS,
-                    idle_ms: HARDWARE_MS,
                     ..base
                 },
+                max_jobs: 1,
+                ..quick
+            },
+            Class::Device => ClassConfig {
+                width: self.stream_workers.max(1),
+                limits: Limits {
+                    deadline_ms: base.deadline_ms.max(LONG_MS),
+                    idle_ms: base.idle_ms.min(DEVICE_IDLE_MS),
+                    ..base
+                },
+                // It shuts itself in for the one file.
                 max_jobs: 1,
                 ..quick
             },

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::calibration::{self, Calibration, Calibrations};
 use crate::config::n_processors;
+use crate::devices::Devices;
 use crate::head::{HeadJob, Link, Made, Resumable, Taker};
 use crate::pool::{Pool, Task};
 use crate::progress::Progress;
@@ -54,6 +55,7 @@ pub struct Engine {
     ffmpeg: Hello,
     binary: PathBuf,
     budget: Arc<Budget>,
+    devices: Devices,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -76,6 +78,7 @@ impl Engine {
             ffmpeg,
             binary,
             budget: Budget::new(n_processors()),
+            devices: Devices::new(config.uses_devices),
             thread: Mutex::new(Some(thread)),
         }))
     }
@@ -88,6 +91,11 @@ impl Engine {
     /// What streams take their shares of.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// The devices that encode.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
     }
 
     /// Fills the [budget](Engine::budget) with what this machine can do: what is remembered, or what two seconds of work at
@@ -228,7 +236,7 @@ impl Engine {
 
     /// Runs a head: segment after segment goes to `made`, up to the one before `until`, which may grow; then it waits. Ends
     /// with the last segment of the track, or when it is canceled. A worker that dies is replaced once, from the segment on
-    /// that it owed.
+    /// that it owed. Where a device was to encode and does not, software goes on from there; see [`Engine::devices`].
     pub async fn head(
         &self,
         source: &Source,
@@ -237,21 +245,42 @@ impl Engine {
         until: watch::Receiver<u32>,
         cancel: &CancellationToken,
     ) -> Result<(), MediaError> {
-        let job = head.job(head.first(), *until.borrow());
+        let link = Link::new(head.first(), Taker::Segments(made), until);
+        let Some((encoder, in_software)) = head.in_software() else {
+            return self.run_head(source, head, &link, cancel).await;
+        };
+        let error = match self.run_head(source, head, &link, cancel).await {
+            Ok(()) => return Ok(()),
+            Err(MediaError::Canceled) => return Err(MediaError::Canceled),
+            Err(error) => error,
+        };
+        // The file may be to blame, but then software says so as well, and the device has its rest for nothing.
+        self.devices.failed(&encoder, &error);
+        tracing::warn!(encoder = encoder.name(), segment = link.next(), %error, "a device failed; software goes on");
+        self.run_head(source, &in_software, &link, cancel).await
+    }
+
+    async fn run_head(
+        &self,
+        source: &Source,
+        head: &HeadJob,
+        link: &Link,
+        cancel: &CancellationToken,
+    ) -> Result<(), MediaError> {
+        let job = head.job(link.next(), *link.until.borrow());
         let limits = Limits {
             // A head lives as long as somebody watches, and a film may be long.
             deadline_ms: u32::MAX,
             cpu_s: 0,
             ..self.limits(job.class())
         };
-        let link = Link::new(head.first(), Taker::Segments(made), until);
         let task = Task {
             job: &job,
             source: Some(source),
             limits: &limits,
             cancel,
             progress: None,
-            head: Some((head, &link)),
+            head: Some((head, link)),
         };
         match self.pool.run(task).await? {
             (Reply::Ended, _) => Ok(()),
@@ -259,10 +288,14 @@ impl Engine {
         }
     }
 
-    /// What the encoders and decoders of this machine can do, by having each handle a frame.
+    /// What the encoders and decoders of this machine can do, by having each handle a frame. What works is used from then on,
+    /// where that is allowed.
     pub async fn hardware(&self) -> Result<Hardware, MediaError> {
         match self.ask(&Job::Hardware).await? {
-            (Reply::Hardware(hardware), _) => Ok(*hardware),
+            (Reply::Hardware(hardware), _) => {
+                self.devices.learn(&hardware);
+                Ok(*hardware)
+            }
             _ => Err(mismatch()),
         }
     }

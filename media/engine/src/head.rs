@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use media_proto::capture::Fragment;
 use media_proto::copy::CopyHead;
+use media_proto::hardware::DeviceEncoder;
 use media_proto::head::{AudioHead, Segment, VideoHead};
 use media_proto::job::{Job, Limits};
 use media_proto::message::Event;
@@ -71,6 +72,16 @@ impl HeadJob {
             Self::Keyframes(head) => head.first,
         }
     }
+
+    /// The device that is to encode, and the same head without it; none if it needs no device.
+    pub(crate) fn in_software(&self) -> Option<(DeviceEncoder, Self)> {
+        let Self::Video(head) = self else { return None };
+        let plain = VideoHead {
+            encoder: None,
+            ..head.clone()
+        };
+        Some((head.encoder.clone()?, Self::Video(plain)))
+    }
 }
 
 /// Work whose result comes in parts, and which goes on elsewhere after a crash.
@@ -85,6 +96,11 @@ pub(crate) trait Resumable: Sync {
 }
 
 impl Resumable for HeadJob {
+    // What takes a driver along once takes it along twice: software is next.
+    fn is_repeatable(&self) -> bool {
+        self.in_software().is_none()
+    }
+
     fn job(&self, first: u32, until: u32) -> Job {
         match self {
             Self::Video(head) => Job::VideoHead(Box::new(VideoHead {

@@ -9,6 +9,7 @@ pub mod calibration;
 pub mod capture;
 pub mod clip;
 mod config;
+pub mod devices;
 pub mod engine;
 pub mod head;
 mod page;

@@ -32,7 +32,7 @@ pub(crate) struct Pool {
     zygote: Zygote,
     ffmpeg_hash: String,
     quarantine: Arc<dyn Quarantine>,
-    queues: [Queue; 5],
+    queues: [Queue; Class::ALL.len()],
     next_id: AtomicU64,
     /// Ends every job when the engine stops.
     stopping: CancellationToken,

@@ -60,7 +60,7 @@ impl Worker {
         let socket = UnixStream::from_std(ours).map_err(broken)?;
         let (errors, errors_in) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|e| broken(e.into()))?;
         let page = Arc::new(Page::new().map_err(broken)?);
-        let is_alone = spawn.class == Class::Hardware;
+        let is_alone = matches!(spawn.class, Class::Hardware | Class::Device);
         let forked = if is_alone {
             zygote.spawn_alone(theirs.into(), errors_in).await?
         } else {

@@ -6,7 +6,6 @@
 )]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use media_engine::engine::{Engine, EngineConfig};
 use media_engine::quarantine::NoQuarantine;
@@ -18,9 +17,7 @@ async fn software_works_and_what_does_not_says_why() {
         Ok(engine) => engine,
         Err(error) => panic!("{error}; build the worker first: cargo build -p media-worker"),
     };
-    let begun = Instant::now();
     let trials = engine.hardware().await.unwrap().trials;
-    let took = begun.elapsed();
     for Trial {
         direction,
         name,
@@ -67,6 +64,5 @@ async fn software_works_and_what_does_not_says_why() {
             .all(|trial| trial.reason.as_ref().is_some_and(|reason| reason.len() > 10)),
         "{lacking:?}"
     );
-    assert!(took < Duration::from_secs(5), "{took:?}");
     engine.stop().await;
 }

@@ -56,6 +56,7 @@ fn video(first: u32) -> HeadJob {
         rotation: 0,
         burn: None,
         rendition: ladder(&shape, Preset::Ultrafast).remove(0),
+        encoder: None,
         grid: Grid::new(Some(RATE), 2000),
         first,
         until: 0,

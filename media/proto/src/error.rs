@@ -80,6 +80,12 @@ pub enum MediaError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A device, such as a graphics card, does not do its work.
+    #[error("the device does not encode: {reason}")]
+    Device {
+        /// What libav or the driver said.
+        reason: String,
+    },
     /// Server and worker were not built together.
     #[error(
         "the media worker speaks another protocol ({found}, expected {expected}); install both binaries from one build"
@@ -122,6 +128,7 @@ impl MediaError {
             Self::Quarantined { .. } => "MEDIA_QUARANTINED",
             Self::Busy { .. } => "MEDIA_BUSY",
             Self::Unavailable { .. } => "MEDIA_UNAVAILABLE",
+            Self::Device { .. } => "MEDIA_DEVICE",
             Self::Version { .. } => "MEDIA_VERSION",
             Self::Protocol { .. } => "MEDIA_PROTOCOL",
             Self::Invalid { .. } => "MEDIA_INVALID",
@@ -146,6 +153,7 @@ impl MediaError {
             | Self::Canceled
             | Self::Busy { .. }
             | Self::Unavailable { .. }
+            | Self::Device { .. }
             | Self::Version { .. }
             | Self::Invalid { .. } => false,
         }
@@ -179,6 +187,9 @@ impl MediaError {
                 reason: display_text(&reason),
             },
             Self::Unavailable { reason } => Self::Unavailable {
+                reason: display_text(&reason),
+            },
+            Self::Device { reason } => Self::Device {
                 reason: display_text(&reason),
             },
             other => other,

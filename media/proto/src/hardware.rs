@@ -28,6 +28,52 @@ pub struct Trial {
     pub reason: Option<String>,
 }
 
+/// An encoder of H.264 on a device, as heads use it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DeviceEncoder {
+    /// NVIDIA's, which finds its device by itself.
+    Nvenc,
+    /// Intel's Quick Sync, which finds its device by itself.
+    Qsv,
+    /// A VAAPI device at this place, such as `/dev/dri/renderD128`.
+    Vaapi(String),
+    /// One that works for so many pictures and then fails so; only in a pool with faults.
+    Broken(u32, Breaking),
+}
+
+/// How a device fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Breaking {
+    /// Its encoder takes no more pictures.
+    Refuses,
+    /// Its driver takes the process along.
+    Crashes,
+    /// Its driver never returns.
+    Hangs,
+}
+
+impl DeviceEncoder {
+    /// The encoder that was tried, if heads can use it.
+    pub fn of(trial: &Trial) -> Option<Self> {
+        match (trial.direction, trial.name.as_str(), trial.device.split_once(':')) {
+            (Direction::Encode, "h264_nvenc", _) => Some(Self::Nvenc),
+            (Direction::Encode, "h264_qsv", _) => Some(Self::Qsv),
+            (Direction::Encode, "h264_vaapi", Some(("vaapi", place))) => Some(Self::Vaapi(place.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// libav's name of it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Nvenc => "h264_nvenc",
+            Self::Qsv => "h264_qsv",
+            Self::Vaapi(_) => "h264_vaapi",
+            Self::Broken(..) => "libx264",
+        }
+    }
+}
+
 /// Everything that was tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hardware {

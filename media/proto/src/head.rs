@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grid::{Grid, TimeBase};
+use crate::hardware::DeviceEncoder;
 use crate::rendition::{AudioRendition, VideoRendition};
 
 /// Ticks a second of every video rendition.
@@ -29,6 +30,10 @@ pub struct VideoHead {
     pub burn: Option<u32>,
     /// What is made.
     pub rendition: VideoRendition,
+    /// The device that encodes it; none for software. Only a [self-describing](VideoRendition::is_self_describing) rendition
+    /// can have one, and its segments fit whoever made them.
+    #[serde(default)]
+    pub encoder: Option<DeviceEncoder>,
     /// Where segments begin.
     pub grid: Grid,
     /// The first segment to make.

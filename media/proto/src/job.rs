@@ -80,11 +80,20 @@ pub enum Class {
     Hardware,
     /// Waits for a live source nearly all the time, for hours.
     Live,
+    /// Somebody watches, and a device encodes: a process of its own for each head.
+    Device,
 }
 
 impl Class {
     /// All of them, in the order of [`index`](Class::index).
-    pub const ALL: [Self; 5] = [Self::Quick, Self::Stream, Self::Batch, Self::Hardware, Self::Live];
+    pub const ALL: [Self; 6] = [
+        Self::Quick,
+        Self::Stream,
+        Self::Batch,
+        Self::Hardware,
+        Self::Live,
+        Self::Device,
+    ];
 
     /// Its place in [`ALL`](Class::ALL).
     pub fn index(self) -> usize {
@@ -99,6 +108,7 @@ impl Class {
             Self::Batch => "batch",
             Self::Hardware => "hardware",
             Self::Live => "live",
+            Self::Device => "device",
         }
     }
 }
@@ -212,6 +222,7 @@ impl Job {
             },
             Self::Survey(survey) if survey.is_light() => Class::Quick,
             Self::Survey(_) => Class::Batch,
+            Self::VideoHead(head) if head.encoder.is_some() => Class::Device,
             // The speed is measured at the priority that streams have.
             Self::VideoHead(_) | Self::AudioHead(_) | Self::Calibrate | Self::Clip(_) => Class::Stream,
             Self::CopyHead(_) | Self::KeyframeHead(_) => Class::Stream,

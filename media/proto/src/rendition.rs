@@ -29,6 +29,9 @@ pub struct VideoRendition {
     pub is_tone_mapped: bool,
     /// Whether interlaced pictures are made progressive.
     pub is_deinterlaced: bool,
+    /// Whether every keyframe brings the parameter sets that it needs, so that segments of any encoder fit one header.
+    #[serde(default)]
+    pub is_self_describing: bool,
 }
 
 /// How pictures are encoded.
@@ -189,6 +192,7 @@ pub fn rung(source: &Source, preset: Preset, lines: u32, rate_at_30: u64) -> Vid
         level: level(width, height, frames_per_second, max_bit_rate),
         is_tone_mapped: source.is_hdr,
         is_deinterlaced: source.is_interlaced,
+        is_self_describing: false,
     }
 }
 

@@ -235,6 +235,60 @@ fn refuse_system_calls() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Closes the file system to every thread of this process, those of drivers included. What they have opened stays open.
+pub fn shut_files() -> anyhow::Result<()> {
+    let arch = std::env::consts::ARCH.try_into().context("seccomp on this processor")?;
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = PATHS.iter().map(|&call| (call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend(
+        [
+            libc::SYS_open,
+            libc::SYS_creat,
+            libc::SYS_stat,
+            libc::SYS_lstat,
+            libc::SYS_access,
+            libc::SYS_readlink,
+            libc::SYS_unlink,
+            libc::SYS_rename,
+            libc::SYS_mkdir,
+            libc::SYS_rmdir,
+            libc::SYS_link,
+            libc::SYS_symlink,
+            libc::SYS_mknod,
+            libc::SYS_chmod,
+            libc::SYS_chown,
+        ]
+        .map(|call| (call, Vec::new())),
+    );
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refused, arch)?.try_into()?;
+    seccompiler::apply_filter_all_threads(&filter).context("closing the file system")
+}
+
+/// What reaches files by their paths.
+const PATHS: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_mkdirat,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mknodat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_truncate,
+    libc::SYS_chdir,
+    libc::SYS_fchdir,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_fanotify_mark,
+];
+
 const REFUSED: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
 use media_proto::error::MediaError;
+use media_proto::hardware::DeviceEncoder;
 use media_proto::job::{Job, Limits};
 use media_proto::message::{FromWorker, Reply, Spawn, ToWorker};
 use media_proto::{INLINE_REPLY, PROTOCOL, wire};
@@ -102,8 +103,16 @@ fn work(
         Job::Hardware => hardware::run().map(|hardware| (Reply::Hardware(Box::new(hardware)), None)),
         Job::VideoHead(head) => {
             let source = take(&mut descriptors, "a head")?;
+            if !faults && matches!(head.encoder, Some(DeviceEncoder::Broken(..))) {
+                return Err(no_faults());
+            }
             outlet.allow(head.until);
-            head::video::run(source, &head, limits, Delivery::Chunks, &mut |made| outlet.give(made))?;
+            // What was given away cannot be taken back, and where a device fails another encoder begins the segment anew.
+            let delivery = match head.encoder {
+                Some(_) => Delivery::Whole,
+                None => Delivery::Chunks,
+            };
+            head::video::run(source, &head, limits, delivery, &mut |made| outlet.give(made))?;
             Ok((Reply::Ended, None))
         }
         Job::VideoTrack(head) => {
@@ -159,9 +168,13 @@ fn work(
         }
         Job::Calibrate => calibrate::run(limits).map(|calibration| (Reply::Calibrated(calibration), None)),
         Job::Escape { .. } if faults => Ok((Reply::Escaped(sys::escapes()), None)),
-        Job::Escape { .. } => Err(MediaError::Invalid {
-            reason: "faults are off in this pool".to_owned(),
-        }),
+        Job::Escape { .. } => Err(no_faults()),
+    }
+}
+
+fn no_faults() -> MediaError {
+    MediaError::Invalid {
+        reason: "faults are off in this pool".to_owned(),
     }
 }
 

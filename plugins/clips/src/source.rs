@@ -150,6 +150,7 @@ impl Subject {
             rotation: u16::try_from(video.stream.rotation).unwrap_or(0),
             burn: None,
             rendition,
+            encoder: None,
             grid,
             first: 0,
             until: 0,

@@ -17,13 +17,13 @@ pub fn facts(header: &[u8]) -> Option<Facts> {
     // Version, flags and the number of entries come before the entries.
     let (kind, entry) = boxes(table.get(8..)?).next()?;
     match &kind {
-        b"avc1" => {
+        b"avc1" | b"avc3" => {
             let config = find(entry.get(78..)?, "avcC")?;
             let [profile, constraints, level] = *config.get(1..4)? else {
                 return None;
             };
             Some(Facts {
-                codecs: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
+                codecs: format!("{}.{profile:02x}{constraints:02x}{level:02x}", kind.escape_ascii()),
                 size: Some((number(entry, 24)?, number(entry, 26)?)),
             })
         }

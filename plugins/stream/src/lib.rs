@@ -131,6 +131,7 @@ impl Plugin for Stream {
             offers: Arc::new(Offers {
                 urls: Arc::clone(&urls),
                 preset,
+                parts: kernel.parts.clone(),
             }),
             urls,
             plans: plans(kernel, preset),

@@ -6,6 +6,8 @@ use entities::{
     file,
     stream::{self, StreamKind},
 };
+use kernel::parts::Parts;
+use media_engine::{devices::Devices, engine::Engine};
 use media_proto::rendition::{Preset, VideoRendition};
 use schema::{
     kit::scalar::Url,
@@ -27,6 +29,8 @@ pub struct Offers {
     pub urls: Arc<Urls>,
     /// How pictures are compressed.
     pub preset: Preset,
+    /// Where the engine is.
+    pub parts: Parts,
 }
 
 impl Streaming for Offers {
@@ -49,10 +53,17 @@ impl Streaming for Offers {
         }
         let ceiling = Ceiling::of(capabilities);
         let has_sound = shape::sounds(streams).next().is_some();
-        let rungs = shape::main_video(streams).map(|video| shape::rungs(file, video, self.preset));
+        let engine = self.parts.get::<Engine>();
+        let devices = engine.as_deref().map(Engine::devices);
+        let uses_devices = devices.is_some_and(Devices::are_allowed);
+        let is_on_device = burn.is_none() && devices.is_some_and(|devices| devices.choose().is_some());
+        let rungs = shape::main_video(streams).map(|video| shape::rungs(file, video, self.preset, uses_devices));
         let rungs = rungs.unwrap_or_default();
         let offered = ceiling.among(&rungs, |rung| Some(rung));
-        let mut variants: Vec<_> = offered.iter().map(|rung| variant(rung, has_sound)).collect();
+        let mut variants: Vec<_> = offered
+            .iter()
+            .map(|rung| variant(rung, has_sound, is_on_device))
+            .collect();
         if variants.is_empty() && has_sound {
             variants.push(PlaybackVariant {
                 name: "audio".to_owned(),
@@ -160,14 +171,15 @@ impl Offers {
 const SOUND_CODEC: &str = "mp4a.40.2";
 const SOUND_BIT_RATE: i64 = 160_000;
 
-fn variant(rung: &VideoRendition, has_sound: bool) -> PlaybackVariant {
+fn variant(rung: &VideoRendition, has_sound: bool, is_on_device: bool) -> PlaybackVariant {
     // What x264 makes with these settings: high profile, or constrained baseline without any of its tools. Playlists say
     // what was made.
     let profile = match rung.preset {
         Preset::Ultrafast => "42c0",
         Preset::Superfast | Preset::Veryfast | Preset::Medium => "6400",
     };
-    let video = format!("avc1.{profile}{:02x}", rung.level);
+    let kind = if rung.is_self_describing { "avc3" } else { "avc1" };
+    let video = format!("{kind}.{profile}{:02x}", rung.level);
     PlaybackVariant {
         name: format!("{}p", rung.width.min(rung.height)),
         width: i32::try_from(rung.width).ok(),
@@ -178,6 +190,6 @@ fn variant(rung: &VideoRendition, has_sound: bool) -> PlaybackVariant {
         } else {
             video
         },
-        is_hardware_encoded: false,
+        is_hardware_encoded: is_on_device,
     }
 }

@@ -183,7 +183,9 @@ impl Rendition {
     }
 
     /// One picture of each segment of pictures, for scrubbing.
-    pub fn keyframes(file: FileState, head: VideoHead, end_us: i64, label: Label, ffmpeg: &str) -> Self {
+    pub fn keyframes(file: FileState, mut head: VideoHead, end_us: i64, label: Label, ffmpeg: &str) -> Self {
+        // No device makes them.
+        head.rendition.is_self_describing = false;
         Self::new(file, Track::Keyframes(head), end_us, Arc::default(), label, ffmpeg)
     }
 
@@ -395,6 +397,11 @@ impl Rendition {
             Track::Copy(head, _) => HeadJob::Copy(CopyHead { first, ..head.clone() }),
             Track::Keyframes(head) => HeadJob::Keyframes(VideoHead { first, ..head.clone() }),
         }
+    }
+
+    /// Whether a device can encode it.
+    pub fn fits_devices(&self) -> bool {
+        matches!(&self.track, Track::Video(head) if head.rendition.is_self_describing && head.burn.is_none())
     }
 
     /// What a head needs to keep up with somebody who watches; `source` is the size of the pictures that it decodes.

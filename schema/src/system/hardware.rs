@@ -28,4 +28,10 @@ pub struct HardwareCodec {
     pub is_working: bool,
     /// Why not; null where it works.
     pub reason: Option<String>,
+    /// Whether films that are watched are encoded with it now: it works, settings allow it, and it has not failed of late.
+    pub is_used: bool,
+    /// How it failed the last time that it was used, since it was last tried; software took its place.
+    pub failure: Option<String>,
+    /// When it failed.
+    pub failed_at: Option<DateTime>,
 }

@@ -73,7 +73,7 @@ pub fn open(source: OwnedFd, clip: &Clip, video: &ClipVideo, limits: &Limits) ->
     Ok((opened, Clock { time_base, start_us }))
 }
 
-/// Decodes from before that tick on.
+/// Decodes from before that tick on. Not every frame before it comes out.
 pub fn decode(
     source: OwnedFd,
     clip: &Clip,
@@ -99,5 +99,6 @@ pub fn decode(
     if tick > start {
         reader.go_before(tick, tick, start, clock.time_base)?;
     }
+    reader.want_from(tick);
     Ok((reader, clock))
 }

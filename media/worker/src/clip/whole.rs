@@ -259,6 +259,7 @@ impl<'a> Whole<'a> {
             rotation: self.video.rotation,
             burn: None,
             rendition: self.video.rendition.clone(),
+            encoder: None,
             grid: Grid::new(None, 4000),
             first: 0,
             until: 0,

@@ -111,6 +111,7 @@ fn film(file: File, extension: &str, preset: Preset) -> Option<Film> {
         rotation: stream.rotation,
         burn: None,
         rendition: ladder(&source, preset).pop()?,
+        encoder: None,
         grid,
         first: 0,
         until: u32::MAX,

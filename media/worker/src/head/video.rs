@@ -39,6 +39,7 @@ pub fn run(
 ) -> Result<(), MediaError> {
     check(head)?;
     let n_threads = threads(limits);
+    let encoder = encoder::open(head, n_threads)?;
     let mut burner = match head.burn {
         Some(stream) => Some(Burner::open(
             source.try_clone().map_err(io_error)?,
@@ -49,12 +50,12 @@ pub fn run(
         None => None,
     };
     let mut reader = reader(source, head, limits, n_threads)?;
-    reader.go_to(head)?;
-    let mut cutter = Cutter::new(head, n_threads, delivery, give)?;
+    let mut cutter = Cutter::new(head, encoder, n_threads, delivery, give)?;
     let mut painter = Painter::new(head);
     let mut frame = Frame::empty().map_err(av_error)?;
     let mut painted = Frame::empty().map_err(av_error)?;
-    while reader.next(&mut frame)? {
+    let mut has_frame = reader.first(head, &mut frame)?;
+    while has_frame {
         control::checkpoint()?;
         painter.push(Some(&frame))?;
         while painter.pull(&mut painted)? {
@@ -65,6 +66,7 @@ pub fn run(
                 return Ok(());
             }
         }
+        has_frame = reader.next(&mut frame)?;
     }
     painter.push(None)?;
     while painter.pull(&mut painted)? {
@@ -77,6 +79,7 @@ pub fn run(
     }
     cutter.finish()
 }
+
 /// A reader of the head's stream, at the beginning of the file.
 pub fn reader(source: OwnedFd, head: &VideoHead, limits: &Limits, n_threads: u32) -> Result<Reader, MediaError> {
     let mut opened = open::open(source, head.extension.as_deref(), u64::MAX, limits)?;

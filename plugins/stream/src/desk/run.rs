@@ -10,7 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use kernel::{library_file::LibraryFile, plugin::Kernel};
-use media_engine::{budget::Share, engine::Engine, head::Made, source::Source};
+use media_engine::{
+    budget::Share,
+    engine::Engine,
+    head::{HeadJob, Made},
+    source::Source,
+};
 use media_proto::error::MediaError;
 use tokio::sync::mpsc;
 
@@ -49,7 +54,12 @@ async fn work(inner: &Arc<Inner>, engine: &Engine, wanted: &Wanted, head: Starte
         cancel,
     } = head;
     let source = open(&inner.kernel, wanted.rendition.file).await?;
-    let job = wanted.rendition.head(first);
+    let mut job = wanted.rendition.head(first);
+    if let HeadJob::Video(head) = &mut job
+        && wanted.rendition.fits_devices()
+    {
+        head.encoder = engine.devices().choose();
+    }
     let (send, mut made) = mpsc::channel(1);
     let mut running = pin!(engine.head(&source, &job, send, until, &cancel));
     let mut desk = Hands {

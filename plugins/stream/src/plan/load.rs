@@ -50,6 +50,7 @@ pub async fn load(store: &Store, parts: &Parts, id: FileId, preset: Preset) -> R
         extension: kind::extension(&file.name),
         ffmpeg: &engine.ffmpeg().ffmpeg_hash,
         preset,
+        uses_devices: engine.devices().are_allowed(),
     };
     let video = shape::main_video(&streams);
     let cuts = match video {
@@ -70,6 +71,7 @@ struct Maker<'a> {
     extension: Option<String>,
     ffmpeg: &'a str,
     preset: Preset,
+    uses_devices: bool,
 }
 
 impl Maker<'_> {
@@ -198,6 +200,7 @@ impl Maker<'_> {
                 rotation: u16::try_from(film.stream.rotation).unwrap_or(0),
                 burn: None,
                 rendition,
+                encoder: None,
                 grid,
                 first: 0,
                 until: 0,
@@ -217,7 +220,7 @@ impl Maker<'_> {
             );
             Arc::new(made)
         };
-        let rungs = shape::rungs(self.file, film.stream, self.preset);
+        let rungs = shape::rungs(self.file, film.stream, self.preset, self.uses_devices);
         rungs.into_iter().map(rung).collect()
     }
 

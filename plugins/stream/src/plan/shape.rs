@@ -28,9 +28,13 @@ pub fn source(file: &file::Model, video: &stream::Model) -> Source {
     }
 }
 
-/// The rungs for a file's pictures, best first.
-pub fn rungs(file: &file::Model, video: &stream::Model, preset: Preset) -> Vec<VideoRendition> {
-    ladder(&source(file, video), preset)
+/// The rungs for a file's pictures, best first. Where devices may encode, their segments fit those of software.
+pub fn rungs(file: &file::Model, video: &stream::Model, preset: Preset, uses_devices: bool) -> Vec<VideoRendition> {
+    let mut rungs = ladder(&source(file, video), preset);
+    for rung in &mut rungs {
+        rung.is_self_describing = uses_devices;
+    }
+    rungs
 }
 
 /// What of a ladder a player is offered.

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
-use media_av::encode::{Encoder, Frame, Packet};
+use media_av::encode::{Frame, Packet};
+use media_av::film::Setup;
 use media_av::fragment::{Fragments, Timing};
 use media_proto::error::MediaError;
 use media_proto::grid::TimeBase;
 use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
 use media_proto::rendition::VideoCodec;
 
-use super::{OUT, encoder};
+use super::OUT;
+use super::encoder::{self, Pictures};
 use crate::head::{Delivery, Give, Made};
 use crate::open::av_error;
 
@@ -31,7 +33,7 @@ struct Pending {
 pub struct Cutter<'a, 'b> {
     head: &'a VideoHead,
     n_threads: u32,
-    encoder: Encoder,
+    encoder: Pictures,
     fragments: Fragments,
     give: &'a mut Give<'b>,
     /// The last frame before the first segment, which is what its start shows if no frame begins there.
@@ -55,13 +57,12 @@ pub struct Cutter<'a, 'b> {
 impl<'a, 'b> Cutter<'a, 'b> {
     pub fn new(
         head: &'a VideoHead,
+        encoder: Pictures,
         n_threads: u32,
         delivery: Delivery,
         give: &'a mut Give<'b>,
     ) -> Result<Self, MediaError> {
-        let encoder = encoder::open(&head.rendition, n_threads)?;
-        let (fragments, header) =
-            Fragments::new(&encoder, VIDEO_TICKS, head.first).map_err(|reason| MediaError::Invalid { reason })?;
+        let (fragments, header) = encoder::fragments(&head.rendition, &encoder, n_threads, head.first)?;
         let goes_on = give(Made::Header(header))?;
         Ok(Self {
             head,
@@ -141,9 +142,10 @@ impl<'a, 'b> Cutter<'a, 'b> {
             // Makes a keyframe of its first picture alone, so that each segment has one of its own.
             VideoCodec::Av1 => {
                 if self.half.is_some_and(|(segment, _)| segment != pending.segment) {
-                    self.encoder.send(None).map_err(av_error)?;
+                    self.encoder.send(None)?;
                     self.receive()?;
-                    self.encoder = encoder::open(&self.head.rendition, self.n_threads)?;
+                    let next = encoder::software(&self.head.rendition, self.n_threads, Setup::Apart)?;
+                    self.encoder = Pictures::Software(next);
                 }
                 (pending.segment, false)
             }
@@ -152,7 +154,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
         frame.ask_for_keyframe(self.half != Some(half));
         self.half = Some(half);
         self.pending.push_back(pending);
-        self.encoder.send(Some(frame)).map_err(av_error)?;
+        self.encoder.send(Some(frame))?;
         self.collect(None)
     }
 
@@ -197,7 +199,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
     }
 
     fn receive(&mut self) -> Result<(), MediaError> {
-        while let Some(packet) = self.encoder.receive().map_err(av_error)? {
+        while let Some(packet) = self.encoder.receive()? {
             self.held.push_back(packet);
         }
         Ok(())
@@ -241,7 +243,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
         };
         let (num, den) = self.head.rendition.frame_rate;
         let end = last.pts + rescale(1, (den, num), OUT).max(1);
-        self.encoder.send(None).map_err(av_error)?;
+        self.encoder.send(None)?;
         self.collect(Some(end))?;
         match self.current.take() {
             Some(current) if !self.is_over => self.cut(current, end),

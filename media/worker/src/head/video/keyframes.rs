@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use media_av::encode::Frame;
+use media_av::film::Setup;
 use media_av::fragment::{Fragments, Timing};
 use media_proto::error::MediaError;
 use media_proto::head::{Segment, VIDEO_TICKS, VideoHead};
@@ -60,7 +61,7 @@ fn picture(head: &VideoHead, n: u32, frame: &Frame) -> Result<(Vec<u8>, Vec<u8>)
             reason: "no picture decodes from there on".to_owned(),
         });
     }
-    let mut encoder = encoder::open(&head.rendition, 1)?;
+    let mut encoder = encoder::software(&head.rendition, 1, Setup::Apart)?;
     let (mut fragments, header) = Fragments::new(&encoder, VIDEO_TICKS, n).map_err(invalid)?;
     let (pts, end) = (head.grid.first_tick(n, OUT), head.grid.first_tick(n + 1, OUT));
     painted.set_pts(pts);

@@ -73,7 +73,9 @@ fn filters(head: &VideoHead, frame: &Frame) -> String {
             "scale=w={width}:h={height}:flags=bilinear:{from}out_color_matrix=bt709:out_range=tv"
         ));
     }
-    chain.push("format=yuv420p,setsar=1".to_owned());
+    // Devices take their colors interleaved.
+    let layout = if head.encoder.is_some() { "nv12" } else { "yuv420p" };
+    chain.push(format!("format={layout},setsar=1"));
     match head.rotation {
         90 => chain.push("transpose=clock".to_owned()),
         180 => chain.push("hflip,vflip".to_owned()),

@@ -1,12 +1,13 @@
 //! Reads and decodes one stream, from where its decoding must begin.
 
-use media_av::decode::Decoder;
+use media_av::decode::{Decoder, Skip};
 use media_av::encode::{Frame, Packet};
 use media_av::error::AvError;
 use media_proto::error::MediaError;
 use media_proto::grid::TimeBase;
 use media_proto::head::VideoHead;
 
+use crate::control;
 use crate::open::{self, Opened, av_error};
 
 /// Damaged packets that are borne before their share counts.
@@ -15,6 +16,7 @@ const MAX_DAMAGED: u64 = 50;
 const STEP_BACK_S: i64 = 2;
 /// Steps back before the file is read from its beginning.
 const MAX_STEPS: u32 = 5;
+
 /// Reads and decodes one stream.
 pub struct Reader {
     opened: Opened,
@@ -23,6 +25,8 @@ pub struct Reader {
     n_packets: u64,
     n_damaged: u64,
     has_ended: bool,
+    /// Frames that show before this tick are not wanted.
+    wanted_from: i64,
 }
 
 impl Reader {
@@ -35,12 +39,45 @@ impl Reader {
             n_packets: 0,
             n_damaged: 0,
             has_ended: false,
+            wanted_from: i64::MIN,
         }
+    }
+
+    /// Leaves out of the decoding, from now on, what shows before this tick and what no other frame is made from: half of
+    /// the work on the way from a keyframe to a place far behind it. Some of what shows before still comes out.
+    pub fn want_from(&mut self, tick: i64) {
+        self.wanted_from = tick;
+    }
+
+    /// The first frame that a head needs; the others come by [`next`](Self::next). False if there is none.
+    pub fn first(&mut self, head: &VideoHead, frame: &mut Frame) -> Result<bool, MediaError> {
+        self.go_to(head)?;
+        // What makes whole pictures of fields looks at those before.
+        if head.first == 0 || head.rendition.is_deinterlaced {
+            return self.next(frame);
+        }
+        let boundary = |n| head.start_pts.saturating_add(head.grid.first_tick(n, head.time_base));
+        let (begin, end) = (boundary(head.first), boundary(head.first + 1));
+        self.want_from(begin);
+        while self.next(frame)? {
+            control::checkpoint()?;
+            match frame.best_pts() {
+                Some(pts) if pts >= end => break,
+                Some(pts) if pts >= begin => return Ok(true),
+                _ => {}
+            }
+        }
+        // No frame begins in the segment: it shows the one before, which may have been left out.
+        self.want_from(i64::MIN);
+        self.decoder.flush();
+        self.has_ended = false;
+        self.go_to(head)?;
+        self.next(frame)
     }
 
     /// Goes to where decoding must begin, so that the first segment's first frame comes out whole. Indexes count in
     /// decoding times or are coarse, so the position is accepted only if its first keyframe is early enough.
-    pub fn go_to(&mut self, head: &VideoHead) -> Result<(), MediaError> {
+    fn go_to(&mut self, head: &VideoHead) -> Result<(), MediaError> {
         if head.first == 0 {
             return Ok(());
         }
@@ -143,6 +180,10 @@ impl Reader {
             match self.opened.input.read(&mut packet) {
                 Ok(true) if packet.stream() == self.stream => {
                     self.n_packets += 1;
+                    self.decoder.set_skip(Skip {
+                        unreferenced: packet.pts().is_some_and(|pts| pts < self.wanted_from),
+                        loop_filter: false,
+                    });
                     if let Err(error) = self.decoder.send(Some(&packet)) {
                         self.count_damage(error)?;
                     }
