@@ -13,6 +13,8 @@ use reqwest::{StatusCode, header::RANGE};
 use serde_json::{Value, json};
 use tests::{on_both, server::TestServer};
 
+/// Nothing takes longer, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 const CREATE: &str = "mutation($input: CreateClipInput!) { createClip(input: $input) { clip { id title start end status } job { id status } } }";
 const RENDER: &str = "mutation($input: RenderProxyInput!) { renderProxy(input: $input) { rendition { id kind status } job { id status } } }";
 const WATCH: &str = "query($id: ID!) { node(id: $id) { ... on Video { id title duration
@@ -35,7 +37,7 @@ async fn item(server: &TestServer) -> anyhow::Result<Value> {
 
 /// Waits until the newest clip of an item is ready or failed.
 async fn ready(server: &TestServer, id: &Value) -> anyhow::Result<Value> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let clip = watched(server, id).await?["clips"]["nodes"][0].take();
         if clip["status"] == "READY" || clip["status"] == "FAILED" {
@@ -172,7 +174,7 @@ on_both! {
             let rows = kernel::sql::rows(kernel.store.reader(), "select count(*) from clip_segment", []).await?;
             anyhow::Ok(rows[0].try_get_by_index::<i64>(0)?)
         };
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         while segments().await? < 3 {
             ensure!(tokio::time::Instant::now() < deadline, "no segment is made");
             tokio::time::sleep(Duration::from_millis(5)).await;

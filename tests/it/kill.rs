@@ -102,7 +102,7 @@ on_both! {
             and not exists (select 1 from picture_failure f where f.media_id = m.id)";
         let begun = Instant::now();
         while world.number(undrawn).await? > 0 {
-            ensure!(begun.elapsed() < Duration::from_secs(120), "{} items are never drawn", world.number(undrawn).await?);
+            ensure!(begun.elapsed() < Duration::from_secs(600), "{} items are never drawn", world.number(undrawn).await?);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         life.all_succeeded(&world).await?;

@@ -21,9 +21,9 @@ use tokio::{
 use super::rows::Rows;
 
 /// Nothing but the whole work takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A killed server's workers must have followed it by then.
-const FOLLOW: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(300);
+/// A killed server's workers must have followed it by then: even a dead process needs a processor to be gone.
+const FOLLOW: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(20);
 
 /// The folder with `vitagraph` and `vitagraph-media`.
@@ -93,6 +93,8 @@ impl World {
         command.env("VITAGRAPH_DATA", self.home.join("data"));
         command.env("VITAGRAPH_PICTURES_AUTOMATIC", self.draws.to_string());
         command.env("VITAGRAPH_SCAN_WATCH", "false");
+        // Other tests want the processor too, and what runs only when nothing else does would never end beside them.
+        command.env("VITAGRAPH_MEDIA_BACKGROUND", "normal");
         match &self.database {
             Some(url) => command.env("VITAGRAPH_DATABASE", url),
             None => command.env_remove("VITAGRAPH_DATABASE"),
@@ -157,7 +159,12 @@ impl World {
         let file = || format!("sqlite://{}?mode=rw", self.home.join("data/vitagraph.db").display());
         let mut options = ConnectOptions::new(self.database.clone().unwrap_or_else(file));
         options.max_connections(1).sqlx_logging(false);
-        Ok(Database::connect(options).await?)
+        let db = Database::connect(options).await?;
+        if db.get_database_backend() == DbBackend::Sqlite {
+            // A server that starts after one that was killed may hold the file until it has read the log.
+            db.execute_unprepared("pragma busy_timeout = 120000").await?;
+        }
+        Ok(db)
     }
 
     /// What a scan wrote; no server may run.

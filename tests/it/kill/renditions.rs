@@ -22,7 +22,7 @@ use super::{
     tree,
 };
 
-/// Nothing takes longer, on whatever machine.
+/// No segment takes longer, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long each film lasts, and its frames.
 const FILM: (&str, i64, u64) = ("film.mp4 h264 320x240 24s aac:2ch", 24_000_000, 600);
@@ -59,7 +59,7 @@ async fn ready(db: &DatabaseConnection) -> anyhow::Result<BTreeSet<i64>> {
 /// Waits until so much is done; false when all of it is. What was seen to be kept must be there at every later look, or its
 /// rendition be whole: else it is made again.
 async fn reaches(world: &World, db: &DatabaseConnection, wanted: i64, n: i64, seen: &mut Kept) -> anyhow::Result<bool> {
-    let begun = Instant::now();
+    let (mut last, mut n_last) = (Instant::now(), 0);
     loop {
         for _ in 0..50 {
             // In this order: a rendition gets whole and loses its segments in one step.
@@ -75,12 +75,16 @@ async fn reaches(world: &World, db: &DatabaseConnection, wanted: i64, n: i64, se
             if n_ready == n {
                 return Ok(false);
             }
-            if n_ready * N_ROWS + now.len() as i64 >= wanted {
+            let n_done = n_ready * N_ROWS + now.len() as i64;
+            if n_done >= wanted {
                 return Ok(true);
+            }
+            if n_done != n_last {
+                (last, n_last) = (Instant::now(), n_done);
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        ensure!(begun.elapsed() < PATIENCE, "the work does not go on: {seen:?}");
+        ensure!(last.elapsed() < PATIENCE, "the work does not go on: {seen:?}");
         world.pass_time().await?;
     }
 }

@@ -15,7 +15,7 @@ const N_ITEMS: u64 = 4000;
 /// Kills in the middle of a comparison.
 const N_KILLS: usize = 3;
 /// Nothing takes longer, on whatever machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What comparing writes, as texts.
 #[derive(Debug, PartialEq, Eq)]

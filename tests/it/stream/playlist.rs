@@ -1,9 +1,14 @@
 //! Playlists and segments as a client reads them: a second reading of both formats, so that tests share no mistake with
 //! what they test.
 
-use anyhow::{Context, ensure};
-use reqwest::Response;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use reqwest::{Response, StatusCode, header};
 use tests::client::Client;
+
+/// Nothing is made in more time than this, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A playlist of tracks.
 #[derive(Debug)]
@@ -32,14 +37,21 @@ pub struct Media {
     pub segments: Vec<(f64, String)>,
 }
 
-/// A response that must be good.
+/// A response that must be good. What is not ready yet is asked for again when the server says so, as players do.
 pub async fn fetch(client: &Client, uri: &str) -> anyhow::Result<Response> {
-    let response = client.request("GET", uri)?.send().await?;
-    let status = response.status();
-    if !status.is_success() {
-        anyhow::bail!("{uri}: {status}: {}", response.text().await?);
+    let begun = Instant::now();
+    loop {
+        let response = client.request("GET", uri)?.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let again = response.headers().get(header::RETRY_AFTER).cloned();
+        match again.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE && begun.elapsed() < PATIENCE) {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.to_str()?.parse()?)).await,
+            None => bail!("{uri}: {status}: {}", response.text().await?),
+        }
     }
-    Ok(response)
 }
 
 impl Master {
