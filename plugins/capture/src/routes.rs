@@ -2,7 +2,14 @@
 //!
 //! Both are read off the file as it grows, by whatever process is asked: nothing of them is kept by the one that records.
 
-use std::{fs::File, os::unix::fs::FileExt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fs::File,
+    hash::Hash,
+    os::unix::fs::FileExt,
+    sync::{Arc, Mutex as Shelf, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -16,7 +23,6 @@ use entities::id::{CaptureId, CapturePartId};
 use kernel::{error::Failure, plugin::Kernel, signing::LONGEST};
 use media_engine::source::Source;
 use media_proto::survey::{PictureFormat, Poster, Survey};
-use moka::sync::Cache;
 use schema::kit::refusal::refusal;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -39,23 +45,48 @@ const WIDTH: u32 = 640;
 /// The largest segment that is given away.
 const MAX_SEGMENT: u64 = 256 << 20;
 
+/// How long is remembered of a recording what nobody asks for.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
 type Picture = Arc<OnceCell<Bytes>>;
+
+/// What was asked for of late.
+struct Recent<K, V>(Arc<Shelf<HashMap<K, (Instant, V)>>>);
+
+impl<K, V> Clone for Recent<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Hash + Eq, V: Clone + Default> Recent<K, V> {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    fn get(&self, key: K) -> V {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.retain(|_, (asked, _)| asked.elapsed() < REMEMBERED);
+        let (asked, value) = shelf.entry(key).or_insert_with(|| (Instant::now(), V::default()));
+        *asked = Instant::now();
+        value.clone()
+    }
+}
 
 /// What is known of recordings that somebody watches. All of it can be read again.
 #[derive(Clone)]
 pub struct Watched {
     kernel: Kernel,
-    grown: Cache<CapturePartId, Arc<Mutex<Grown>>>,
-    pictures: Cache<(CapturePartId, u64), Picture>,
+    grown: Recent<CapturePartId, Arc<Mutex<Grown>>>,
+    pictures: Recent<(CapturePartId, u64), Picture>,
 }
 
 /// The routes below `/p/capture`.
 pub fn router(kernel: &Kernel) -> Router {
-    let idle = Duration::from_secs(60);
     let watched = Watched {
         kernel: kernel.clone(),
-        grown: Cache::builder().max_capacity(256).time_to_idle(idle).build(),
-        pictures: Cache::builder().max_capacity(256).time_to_idle(idle).build(),
+        grown: Recent::new(),
+        pictures: Recent::new(),
     };
     Router::new()
         .route("/live/{capture}/index.m3u8", get(playlist))
@@ -138,7 +169,7 @@ impl Watched {
         shown: &Shown,
         look: impl FnOnce(&Grown) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let grown = self.grown.get_with(shown.id, Arc::default).lock_owned().await;
+        let grown = self.grown.get(shown.id).lock_owned().await;
         self.with(shown, move |file| {
             let mut grown = grown;
             grown.read_on(file)?;
@@ -269,7 +300,7 @@ async fn snapshot(
             .read(&shown, |grown| Some((grown.header()?, grown.latest_key()?)))
             .await?;
         let (header, key) = found.ok_or_else(|| gone("a picture of the recording"))?;
-        let picture = watched.pictures.get_with((shown.id, key.at), Picture::default);
+        let picture = watched.pictures.get((shown.id, key.at));
         let drawn = picture.get_or_try_init(async || {
             let bytes = watched.bytes(&shown, vec![header, key]).await?;
             draw(&watched.kernel, &bytes).await
@@ -325,7 +356,7 @@ mod tests {
             number,
             span: Span { at: number, n: 1 },
             lasts_ms: 2000,
-            is_key: number % 6 == 0,
+            is_key: number.is_multiple_of(6),
         };
         let all: Vec<Segment> = (0..40).map(segment).collect();
         let text = written(&all, 1000, "map", &|span| span.at.to_string(), false);
