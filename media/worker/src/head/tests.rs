@@ -3,6 +3,7 @@
 mod burn;
 mod copy;
 mod keyframes;
+mod skipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
