@@ -10,6 +10,7 @@ import { paths } from "@/lib/paths";
 import { averageColor, decodeBlur } from "@/lib/thumbhash";
 import { classNames } from "@/ui/class-names";
 import { CheckIcon, HeartIcon } from "@/ui/icons";
+import spoken from "@/ui/spoken.module.css";
 import { KindIcon, kindText } from "./kind-icon";
 import styles from "./media-tile.module.css";
 
@@ -85,7 +86,7 @@ export const MediaTile = memo(function MediaTile(props: MediaTileProps) {
         {/* First for a screen reader, below the picture for the eye. */}
         <span className={styles.title} title={media.title}>
           {media.title}
-          {props.isSelected && <span className={styles.spoken}>, {t("select.selected")}</span>}
+          {props.isSelected && <span className={spoken.spoken}>, {t("select.selected")}</span>}
         </span>
         <span className={classNames(styles.picture, styles[media.__typename])}>
           {media.thumbnail === null && <KindIcon type={media.__typename} />}

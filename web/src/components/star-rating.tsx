@@ -4,6 +4,7 @@ import { useId } from "react";
 import { t } from "@/lib/messages";
 import { classNames } from "@/ui/class-names";
 import { StarIcon } from "@/ui/more-icons";
+import spoken from "@/ui/spoken.module.css";
 import styles from "./star-rating.module.css";
 
 interface StarRatingProps {
@@ -18,11 +19,11 @@ export function StarRating({ rating, canEdit, onRate }: StarRatingProps) {
   const stars = rating === null ? 0 : Math.round(rating / 20);
   return (
     <fieldset className={styles.stars} disabled={!canEdit}>
-      <legend className={styles.spoken}>{t("field.rating")}</legend>
+      <legend className={spoken.spoken}>{t("field.rating")}</legend>
       {[1, 2, 3, 4, 5].map((star) => (
         <label key={star} className={classNames(styles.star, star <= stars && styles.full)}>
           <input
-            className={styles.spoken}
+            className={spoken.spoken}
             type="radio"
             name={name}
             checked={star === stars}

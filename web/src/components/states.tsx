@@ -8,13 +8,14 @@ import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { WarnIcon } from "@/ui/icons";
+import spoken from "@/ui/spoken.module.css";
 import styles from "./states.module.css";
 
 /** Quiet at first, then a placeholder, and after ten seconds words. */
 export function Loading() {
   return (
     <div className={styles.loading} role="status">
-      <span className={styles.spoken}>{t("app.loading")}</span>
+      <span className={spoken.spoken}>{t("app.loading")}</span>
       <span className={styles.bar} />
       <span className={styles.slow}>{t("app.slow")}</span>
     </div>

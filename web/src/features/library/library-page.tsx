@@ -16,6 +16,7 @@ import { formatLibrarySearch, isNarrowed, type LibrarySearch, listKey, mediaArgu
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
+import spoken from "@/ui/spoken.module.css";
 import { useMedia } from "@/ui/use-media";
 import { LibraryBar } from "./library-bar";
 import styles from "./library-page.module.css";
@@ -53,7 +54,7 @@ export function Page() {
   };
   return (
     <div className={styles.page}>
-      <h1 className={styles.heading}>{t("library.title")}</h1>
+      <h1 className={spoken.spoken}>{t("library.title")}</h1>
       <LibraryBar search={search} tiles={list.tiles} look={look} onGo={go} />
       {search.filter.items.length > 0 && (
         <Suspense fallback={<div className={styles.chips} />}>

@@ -201,7 +201,7 @@ const Row = memo(function Row({ height, ...props }: RowProps) {
       <Link
         href={paths.media(media.id)}
         state={{ list: props.list, index: props.index }}
-        className={classNames(styles.title, styles.link)}
+        className={styles.link}
         tabIndex={props.isTabStop ? 0 : -1} data-focus="item"
       >
         {media.title}

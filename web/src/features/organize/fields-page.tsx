@@ -134,7 +134,7 @@ function FieldDialog({ field, onChanged, onClose }: FieldDialogProps) {
         {kind === "CHOICE" && (
           <label className={styles.form}>
             {t("fields.choices")}
-            <textarea className={styles.search} rows={5} required value={choices} onChange={(event) => setChoices(event.target.value)} />
+            <textarea rows={5} required value={choices} onChange={(event) => setChoices(event.target.value)} />
           </label>
         )}
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
