@@ -255,6 +255,10 @@ async function bulkTag(found) {
   await press("Enter");
   const tagged = async () => (await query("query Tagged($id: ID!) { media(first: 1, filter: { tags: { anyOf: [$id] } }) { totalCount } }", { id })).media.totalCount;
   const { media } = await query("{ media(first: 1, filter: { kind: { in: [VIDEO] } }) { totalCount } }");
+  // Its own word first: a refusal says why.
+  const word = page.getByText(/^\d+ items? changed$|^Not saved/).last();
+  await word.waitFor();
+  assert.equal(await word.textContent(), `${media.totalCount} items changed`);
   await expectSoon(async () => (await tagged()) === media.totalCount, "every video has the tag");
   await page.getByRole("button", { name: "Undo" }).waitFor();
   await press("Control+z");

@@ -85,7 +85,10 @@ async function fill() {
   const { node } = await query("query($id: ID!) { node(id: $id) { ... on Video { files { id } } ... on Image { files { id } } } }", { id: of("Image").at(-1).id });
   await query("mutation($input: TrashFilesInput!) { trashFiles(input: $input) { failures { message } } }", { input: { fileIds: [node.files[0].id] } });
   await idle();
-  return { library, video, audio: of("Audio")[0], image: of("Image")[0], sea, collection, gallery, number };
+  const share = async (input) => new URL((await query("mutation($input: CreateShareLinkInput!) { createShareLink(input: $input) { url } }", { input })).createShareLink.url, url).pathname;
+  const shared = await share({ name: "For the family", collectionId: collection });
+  const locked = await share({ name: "For one only", mediaId: video.id, password: account.password });
+  return { shared, locked, library, video, audio: of("Audio")[0], image: of("Image")[0], sea, collection, gallery, number };
 }
 
 /** Waits until no job is left and the pictures are drawn. */
@@ -104,7 +107,7 @@ async function idle() {
 }
 
 /** Name, address and what is opened there. */
-function pages({ library, video, audio, image, sea, collection, gallery, number }) {
+function pages({ library, video, audio, image, sea, collection, gallery, number, shared, locked }) {
   const dialog = () => page.locator("dialog[open]").waitFor();
   const region = (name) => () => page.getByRole("region", { name }).waitFor();
   const press = (name, seen = async () => {}) => async () => {
@@ -179,6 +182,11 @@ function pages({ library, video, audio, image, sea, collection, gallery, number 
     ["studio-edit", "/studios", press("Edit Pier Pictures", dialog)],
     ["fields", "/fields"],
     ["field-edit", "/fields", press("Edit Medium", dialog)],
+    ["name-rules", "/name-rules", async () => {
+      await page.getByLabel("What the end of a path looks like").fill("{title}");
+      await page.getByLabel("Replace what items have").check();
+      await press("What would change?", region("What would change"))();
+    }],
     ["auto-tag", "/auto-tag", press("What would change?", region("What would change"))],
     ["duplicates", "/duplicates"],
     ["upload", "/upload"],
@@ -200,6 +208,10 @@ function pages({ library, video, audio, image, sea, collection, gallery, number 
     ["admin-hardware", "/admin/hardware"],
     ["admin-thumbnails", "/admin/thumbnails"],
     ["settings", "/settings"],
+    ["share-new", `/media/${video.id}`, press("Share", dialog)],
+    ["shared", shared],
+    ["shared-locked", locked],
+    ["shared-gone", "/share/nothing"],
     ["not-found", "/nowhere"],
   ];
 }
@@ -230,8 +242,8 @@ async function look(name, path, open) {
       }
     }
   }
-  // A missing item is asked for on purpose.
-  if (name === "media-missing") problems.splice(known);
+  // A missing item, and a link without its password, are asked for on purpose.
+  if (["media-missing", "shared-locked", "shared-gone"].includes(name)) problems.splice(known);
 }
 
 /** Runs in the page: what reaches over its sides, and cannot be scrolled to. */

@@ -98,7 +98,15 @@ if (hits.length + reports.length + uncaught.length > 0) process.exitCode = 1;
 /** What looks for scripts finds one: here the policy stops it, and says so. */
 async function seePlanted() {
   await page.goto(`${url}/login`);
-  await page.evaluate(() => document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='xss(-1)'>"));
+  const isRefused = await page.evaluate(() => {
+    try {
+      document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='xss(-1)'>");
+      return false;
+    } catch (error) {
+      return error instanceof TypeError;
+    }
+  });
+  if (!isRefused) throw new Error("text became markup");
   await page.waitForTimeout(500);
   const n = reports.splice(0).length + hits.splice(0).length;
   if (n === 0) throw new Error("a planted script was not noticed");
