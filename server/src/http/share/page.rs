@@ -77,7 +77,8 @@ fn document(title: &str, body: &str) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <link rel=\"stylesheet\" href=\"/share.css\"><title>{} – Vitagraph</title></head><body><main>{body}</main></body></html>",
+         <link rel=\"icon\" href=\"/icon.svg\"><link rel=\"stylesheet\" href=\"/share.css\">\
+         <title>{} – Vitagraph</title></head><body><main>{body}</main></body></html>",
         escape(title)
     ))
 }
