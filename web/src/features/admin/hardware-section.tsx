@@ -3,23 +3,28 @@
 import { useMutation, useQuery } from "urql";
 import { useNow } from "@/components/clock";
 import { Failed, Loading } from "@/components/states";
-import { graphql, type ResultOf } from "@/data/graphql";
+import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import styles from "./admin-page.module.css";
 
-const HardwareFacts = graphql(`
-  query HardwareFacts {
-    system { hardware { checkedAt encoders { name codec device isWorking reason } decoders { name codec device isWorking reason } } }
-  }
-`);
+const HardwareCodecFragment = graphql(`fragment HardwareCodec on HardwareCodec { name codec device isWorking reason isUsed failure failedAt }`);
 
-const RefreshHardware = graphql(`
-  mutation RefreshHardware { refreshHardware { hardware { checkedAt encoders { name codec device isWorking reason } decoders { name codec device isWorking reason } } } }
-`);
+const HardwareFacts = graphql(
+  `
+    query HardwareFacts {
+      system { hardware { checkedAt encoders { ...HardwareCodec } decoders { ...HardwareCodec } } }
+    }
+  `,
+  [HardwareCodecFragment],
+);
 
-type Codec = NonNullable<ResultOf<typeof HardwareFacts>["system"]["hardware"]>["encoders"][number];
+const RefreshHardware = graphql(
+  `mutation RefreshHardware { refreshHardware { hardware { checkedAt encoders { ...HardwareCodec } decoders { ...HardwareCodec } } } }`,
+  [HardwareCodecFragment],
+);
+
 
 export function HardwareSection() {
   const now = useNow();
@@ -48,7 +53,14 @@ export function HardwareSection() {
   );
 }
 
-function Codecs({ title, codecs }: { readonly title: string; readonly codecs: readonly Codec[] }) {
+interface CodecsProps {
+  readonly title: string;
+  readonly codecs: readonly FragmentOf<typeof HardwareCodecFragment>[];
+}
+
+function Codecs({ title, ...props }: CodecsProps) {
+  const now = useNow();
+  const codecs = props.codecs.map((codec) => readFragment(HardwareCodecFragment, codec));
   return (
     <section aria-label={title}>
       <h2 className={styles.heading}>{title}</h2>
@@ -69,7 +81,11 @@ function Codecs({ title, codecs }: { readonly title: string; readonly codecs: re
                 <td>{codec.name}</td>
                 <td>{codec.codec}</td>
                 <td>{codec.device}</td>
-                <td className={codec.isWorking ? styles.good : styles.bad}>{codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}</td>
+                <td className={codec.isWorking ? styles.good : styles.bad}>
+                  {codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}
+                  {codec.isUsed && ` · ${t("admin.isUsed")}`}
+                  {codec.failure !== null && <span className={styles.bad}> {t("admin.failedLast", { when: formatAgo(codec.failedAt, now, currentLocale()), reason: codec.failure })}</span>}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -7,9 +7,9 @@ export const CaptureSources = graphql(`
     captureSources(first: $first, after: $after) {
       pageInfo { hasNextPage endCursor }
       nodes {
-        id name status isEnabled isContinuous schedule duration keepDays keepBytes lastError latestSnapshotUrl
+        id name status isEnabled isContinuous schedule duration keepDays keepBytes motionThreshold lastError latestSnapshotUrl
         library { id name }
-        captures(first: 5) { nodes { id status startedAt endedAt duration size lastError gaps { startedAt } media { __typename id title } } }
+        captures(first: 5) { nodes { id status startedAt endedAt duration size liveUrl skippedFileCount lastError gaps { startedAt } media { __typename id title } } }
       }
     }
   }
@@ -26,7 +26,7 @@ export const CreateSource = graphql(`
 `);
 export const UpdateSource = graphql(`
   mutation UpdateSource($input: UpdateCaptureSourceInput!) {
-    updateCaptureSource(input: $input) { captureSource { id name status isEnabled isContinuous schedule duration keepDays keepBytes library { id name } } }
+    updateCaptureSource(input: $input) { captureSource { id name status isEnabled isContinuous schedule duration keepDays keepBytes motionThreshold library { id name } } }
   }
 `);
 export const DeleteSource = graphql(`mutation DeleteSource($input: DeleteCaptureSourceInput!) { deleteCaptureSource(input: $input) { captureSourceId } }`);

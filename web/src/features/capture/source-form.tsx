@@ -33,6 +33,7 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
     minutes: source?.duration == null ? "" : String(source.duration / 60),
     keepDays: source?.keepDays == null ? "" : String(source.keepDays),
     keepGigabytes: source?.keepBytes == null ? "" : String(source.keepBytes / gigabyte),
+    motion: source?.motionThreshold == null ? "" : String(source.motionThreshold),
     isContinuous: source?.isContinuous ?? false,
     isEnabled: source?.isEnabled ?? true,
   });
@@ -51,6 +52,7 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
       duration: number(draft.minutes, 60),
       keepDays: number(draft.keepDays, 1),
       keepBytes: number(draft.keepGigabytes, gigabyte),
+      motionThreshold: number(draft.motion, 1),
       isContinuous: draft.isContinuous,
       isEnabled: draft.isEnabled,
     };
@@ -88,6 +90,17 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
           <Field label={t("capture.keepDays")} name="days" type="number" min={1} value={draft.keepDays} onChange={(event) => set({ keepDays: event.target.value })} />
           <Field label={t("capture.keepGigabytes")} name="gigabytes" type="number" min={0.001} step="any" value={draft.keepGigabytes} onChange={(event) => set({ keepGigabytes: event.target.value })} />
         </div>
+        <Field
+          label={t("capture.motion")}
+          hint={t("capture.motionHint")}
+          error={errorOf("motionThreshold")}
+          name="motion"
+          type="number"
+          min={1}
+          max={100}
+          value={draft.motion}
+          onChange={(event) => set({ motion: event.target.value })}
+        />
         <label className={styles.check}>
           <input type="checkbox" checked={draft.isContinuous} onChange={(event) => set({ isContinuous: event.target.checked })} />
           {t("capture.isContinuous")}

@@ -5,6 +5,7 @@ import { type CombinedError, useClient, useSubscription } from "urql";
 import { Link } from "wouter";
 import card from "@/components/card-row.module.css";
 import { useNow } from "@/components/clock";
+import { LiveVideo } from "@/components/live-video";
 import { problemText } from "@/components/states";
 import { useCanEdit, useIsAdmin } from "@/data/session";
 import { useIsVisible } from "@/data/visibility";
@@ -36,6 +37,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
   const now = useNow();
   const locale = currentLocale();
   const [isEditing, setIsEditing] = useState(false);
+  const [isWatching, setIsWatching] = useState(false);
   const captures = source.captures.nodes;
   const live = captures.find(({ status }) => running.includes(status));
   const told = (error: CombinedError | undefined) => {
@@ -54,6 +56,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
     source.schedule === null ? "" : `${t("capture.schedule")}: ${source.schedule}`,
     source.keepDays === null ? "" : t("capture.keptDays", { count: source.keepDays }),
     source.keepBytes === null ? "" : t("capture.keptBytes", { size: formatBytes(source.keepBytes, locale) }),
+    source.motionThreshold === null ? "" : t("capture.keptMotion", { percent: source.motionThreshold }),
   ];
   return (
     <li className={card.row} data-capture-source={source.id} data-status={source.status}>
@@ -61,6 +64,11 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
         {source.latestSnapshotUrl !== null && <img className={styles.snapshot} src={source.latestSnapshotUrl} alt="" />}
         <h2 className={card.title}>{source.name}</h2>
         <span className={classNames(card.state, looks[source.status])}>{t(`capture.status.${source.status}`)}</span>
+        {live?.liveUrl && (
+          <Button aria-expanded={isWatching} aria-label={t("capture.watchOf", { name: source.name })} onClick={() => setIsWatching(!isWatching)}>
+            {t("capture.watch")}
+          </Button>
+        )}
         {canEdit &&
           (live ? (
             <Button aria-label={t("capture.stopOf", { name: source.name })} onClick={() => void stop(live.id)}>
@@ -84,6 +92,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
           <span key={part}>{part}</span>
         ))}
       </p>
+      {isWatching && live?.liveUrl && <LiveVideo key={live.id} url={live.liveUrl} label={t("capture.watchOf", { name: source.name })} />}
       {live && <LiveFigures key={live.id} id={live.id} onChanged={onChanged} />}
       {source.lastError !== null && <Notice tone="warn">{source.lastError}</Notice>}
       {captures.length > 0 && (
@@ -96,6 +105,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
                   formatAgo(capture.startedAt, now, locale),
                   formatDuration(capture.duration),
                   formatBytes(capture.size, locale),
+                  capture.skippedFileCount > 0 ? t("capture.skipped", { count: capture.skippedFileCount }) : "",
                   capture.gaps.length > 0 ? t("capture.gaps", { count: capture.gaps.length }) : "",
                 ]
                   .filter(Boolean)
