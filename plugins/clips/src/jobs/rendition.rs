@@ -11,6 +11,7 @@ use kernel::{
     error::Failure,
     events::MediaChanged,
     jobs::{Interrupted, Job, JobCx, Lane},
+    plugin::Kernel,
     sql,
     store::Durability,
 };
@@ -82,7 +83,8 @@ impl Job for RenderRendition {
             return Ok(());
         };
         if row.status == State::Ready as i32 {
-            return Ok(());
+            // An attempt that was killed right after it had said so has left its work.
+            return Ok(clear_work(kernel, row.id).await?);
         }
         let tx = cx.begin(Durability::Normal).await?;
         rendition::set_rendering(&*tx, row.id, kernel.clock.now_ms()).await?;
@@ -198,14 +200,19 @@ async fn make(cx: &JobCx<RenditionStep>, clips: &Clips, row: &Row) -> anyhow::Re
         media: vec![subject.file.media_id],
     });
     tx.commit().await?;
-    let names = rendition::work_names(row.id);
-    let cleared = place::below(kernel, move |root| {
+    Ok(clear_work(kernel, row.id).await?)
+}
+
+/// Removes the files of work that is done.
+async fn clear_work(kernel: &Kernel, id: RenditionId) -> Result<(), Failure> {
+    let names = rendition::work_names(id);
+    place::below(kernel, move |root| {
         for name in names {
             root.remove_file(&place::work(&name))?;
         }
         Ok(())
-    });
-    Ok(cleared.await?)
+    })
+    .await
 }
 
 fn tracks(wanted: &Wanted, subject: &Subject) -> Result<Vec<Track>, Failure> {
