@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -25,7 +25,10 @@ use schema::{
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinHandle};
+
+/// How long a request waits for trials, which take a third of a second where the machine does nothing else.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The trials of this machine. A row of `setting` for each set of FFmpeg, drivers and devices, so that machines that are
 /// alike share one.
@@ -149,7 +152,7 @@ impl HardwareReport for HardwareTrials {
                 None => Ok(inner.told(inner.make(name).await?)),
             }
         };
-        tokio::spawn(carried(read)).await.map_err(Failure::internal)?
+        soon(tokio::spawn(carried(read))).await
     }
 
     async fn refresh(&self) -> Result<Hardware, Failure> {
@@ -159,8 +162,17 @@ impl HardwareReport for HardwareTrials {
             let name = inner.setting().await?;
             Ok(inner.told(inner.make(name).await?))
         };
-        tokio::spawn(carried(refresh)).await.map_err(Failure::internal)?
+        soon(tokio::spawn(carried(refresh))).await
     }
+}
+
+/// What a task finds, or that it takes long.
+async fn soon(trials: JoinHandle<Result<Hardware, Failure>>) -> Result<Hardware, Failure> {
+    let Ok(found) = tokio::time::timeout(PATIENCE, trials).await else {
+        let message = "the encoders and decoders are being tried; ask again in a moment";
+        return Err(Failure::new(&code::UNAVAILABLE, message));
+    };
+    found.map_err(Failure::internal)?
 }
 
 /// What decides whether a codec works: FFmpeg, the kernel with its drivers, and the devices.

@@ -25,7 +25,17 @@ pub async fn film(to: &Path, seconds: u32, streams: &[&str]) -> anyhow::Result<b
         .output()
         .await?;
     ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // Gigabytes that wait to be written would be counted to whatever is made durable first.
+    std::fs::File::open(to)?.sync_all()?;
     Ok(true)
+}
+
+/// How many there are to be, by this variable of the environment.
+pub fn number(name: &str, usual: usize) -> anyhow::Result<usize> {
+    match std::env::var(name) {
+        Ok(text) => text.parse().with_context(|| format!("{name} is not a number: {text}")),
+        Err(_) => Ok(usual),
+    }
 }
 
 /// The processor time of all that this process has started and of what they have, ended or not, in seconds. The server

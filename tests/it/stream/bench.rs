@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{measure, players::command};
 
-/// Seeks that are measured.
+/// Seeks that are measured, unless `VITAGRAPH_BENCH_SEEKS` says how many.
 const SEEKS: usize = 100;
 /// Viewers at once, and how many segments each takes.
 const VIEWERS: usize = 500;
@@ -113,14 +113,19 @@ async fn a_seek_is_measured_cold_and_warm_against_a_command_line() -> anyhow::Re
     };
     let anyone = server.anonymous();
     let (mut cold, mut command_line, mut warm) = (Vec::new(), Vec::new(), Vec::new());
-    for (turn, n) in random(SEEKS, segments.len()).into_iter().enumerate() {
+    let mut n_made = figures_of(&server).await?["madeSegments"].as_u64().unwrap_or(0);
+    let n_seeks = measure::number("VITAGRAPH_BENCH_SEEKS", SEEKS)?;
+    for (turn, n) in random(n_seeks, segments.len()).into_iter().enumerate() {
         let begun = Instant::now();
         let mut response = fetch(&anyone, &segments[n]).await?;
         response.chunk().await?.context("a first byte")?;
         cold.push(begun.elapsed());
         while response.chunk().await?.is_some() {}
-        // Time for what is made ahead, so that it does not count as the command line's.
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        // What is made ahead must not count as the command line's, or as the next seek's.
+        n_made += if n + 1 < segments.len() { 2 } else { 1 };
+        while figures_of(&server).await?["madeSegments"].as_u64() < Some(n_made) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         if turn % 4 == 0 {
             command_line.push(by_command(&server.media().join("long.mkv"), n * 4).await?);
         }
