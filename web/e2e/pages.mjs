@@ -233,6 +233,7 @@ async function look(name, path, open) {
         await page.waitForLoadState("networkidle", { timeout: 4000 }).catch(() => {});
         await page.evaluate(() => Promise.all([...document.images].filter((image) => !image.complete).map((image) => image.decode().catch(() => {}))));
         found.push(...(await page.evaluate(tooWide)).map((what) => `${view}: ${what}`));
+        if (/^library(-wall|-table)?$/.test(name)) found.push(...(await page.evaluate(covered)).map((what) => `${view}: ${what}`));
         await shoot(page, view);
         taken.push(view);
         found.push(...(await accessibilityProblems(page, view)));
@@ -259,6 +260,14 @@ function tooWide() {
     if (around === null && getComputedStyle(element).visibility === "visible") found.push(`${element.localName} "${(element.ariaLabel ?? element.textContent).slice(0, 40)}" reaches from ${Math.round(left)} to ${Math.round(right)} of ${width}`);
   }
   return found;
+}
+
+/** Runs in the page: whether something lies over the first item. */
+function covered() {
+  const item = document.querySelector('[data-index="0"]');
+  const { left, top, width } = item.getBoundingClientRect();
+  const hit = document.elementFromPoint(left + width / 2, top + 2);
+  return item.contains(hit) ? [] : [`the first item lies under ${hit?.localName} ${hit?.className}`];
 }
 
 /** Pages of pictures, some dozen views each. */
