@@ -24,7 +24,7 @@ use self::{holds::World, trees::Trees};
 
 const N_MEDIA: usize = 2_000;
 /// Trees when nobody says how many: some seconds.
-const N_TREES: u64 = 400;
+const N_TREES: u64 = 200;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name)

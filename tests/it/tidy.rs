@@ -434,6 +434,7 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("MediaFacets.kinds", "an enum"),
     ("MediaFacets.resolutions", "an enum"),
     ("MediaFacets.ratings", "ten ranges"),
+    ("CaptureFile.motion", "one for each second of an hour at most"),
     ("*Connection.edges", "a page"),
     ("*Connection.nodes", "a page"),
 ];

@@ -27,8 +27,8 @@ use crate::{
 const SYNC: Duration = Duration::from_secs(1);
 /// How often the row tells how far the file is. Nothing depends on it: a file's own bytes say what it holds.
 const TELL: Duration = Duration::from_secs(5);
-/// No file is longer: a day.
-const MAX_SECONDS: usize = 24 * 3600;
+/// A file that is kept for its motion is a minute long, or as long as its source takes to its next keyframe.
+const MAX_SECONDS: usize = 3600 - 1;
 
 /// A file at work.
 pub struct Writer {

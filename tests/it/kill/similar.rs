@@ -11,7 +11,7 @@ use super::{number, process::World, random::Random};
 use crate::similar::plant::{Plant, numbers, plant_rows};
 
 /// Enough that a comparison takes some transactions.
-const N_ITEMS: u64 = 4000;
+const N_ITEMS: u64 = 2000;
 /// Kills in the middle of a comparison.
 const N_KILLS: usize = 3;
 /// Nothing takes longer, on whatever machine.
