@@ -1,6 +1,16 @@
 //! Runs before the app's script and while it still loads, without holding up the first paint: sets the chosen theme, asks who is signed in, and
 //! asks for what the library begins with. src/data/start.ts takes the answers; a test holds the request to what the app would send. Then it runs
 //! the app's pieces, which the build has put into index.html in their order.
+
+// The security policy lets no text become a script or markup. What must be an address of a script, such as that of a player's worker, may be one
+// of our own.
+window.trustedTypes?.createPolicy("default", {
+  createScriptURL(address) {
+    if (new URL(address, location.href).origin === location.origin) return address;
+    throw new TypeError(`${address} is no script of this server`);
+  },
+});
+
 try {
   const theme = localStorage.getItem("vitagraph.theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;

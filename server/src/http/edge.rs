@@ -35,9 +35,11 @@ const SECONDS: Metric = Metric {
 /// The metrics of this module.
 pub const METRICS: &[Metric] = &[REQUESTS, SECONDS];
 
-/// The rule for pages: everything from our own origin, nothing inline, no frames.
+/// The rule for pages: everything from our own origin, nothing inline, no frames, and no text becomes markup or script
+/// (Trusted Types) but by the app's one policy, which knows addresses of its own alone.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
-     form-action 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:";
+     form-action 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; \
+     require-trusted-types-for 'script'; trusted-types default";
 /// The same for the playground: the editor puts its styles and its symbol font into the page itself.
 const CONTENT_SECURITY_POLICY_PLAYGROUND: &str = "default-src 'self'; base-uri 'none'; object-src 'none'; \
      frame-ancestors 'none'; form-action 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
