@@ -72,7 +72,7 @@ export default defineConfig({
         // What the first page needs is a few files: two dozen small ones compress worse and cost requests, one alone runs for too long.
         codeSplitting: {
           groups: [
-            { name: "react", tags: ["$initial"], test: /\/node_modules\/(react|react-dom|scheduler)\//, priority: 3 },
+            { name: "react", tags: ["$initial"], test: /\/node_modules\/(react|react-dom|scheduler)\/|\/src\/app\/react-root\.ts$/, priority: 3 },
             { name: "data", tags: ["$initial"], test: /\/node_modules\//, priority: 2 },
             { name: "first", tags: ["$initial"], priority: 1 },
             // And so is what the frame loads right after it: tray, uploads, account.
