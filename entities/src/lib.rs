@@ -33,6 +33,7 @@ pub mod media_tag;
 pub mod media_user;
 pub mod node;
 pub mod operation_hour;
+pub mod page;
 pub mod person;
 pub mod person_alias;
 pub mod quarantine;

@@ -66,10 +66,11 @@ const AUDIO: &[&str] = &[
     "weba", "wma", "wv",
 ];
 
+// Archives of pictures are one item with pages.
 const IMAGE: &[&str] = &[
-    "apng", "arw", "avif", "avifs", "bmp", "cr2", "cr3", "dib", "dng", "exr", "gif", "hdr", "heic", "heif", "hif",
-    "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jpx", "jxl", "mpo", "nef", "orf", "pbm", "pcx", "pef", "pgm", "png",
-    "pnm", "ppm", "psd", "qoi", "raf", "rw2", "srw", "tga", "tif", "tiff", "webp",
+    "apng", "arw", "avif", "avifs", "bmp", "cbz", "cr2", "cr3", "dib", "dng", "exr", "gif", "hdr", "heic", "heif",
+    "hif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jpx", "jxl", "mpo", "nef", "orf", "pbm", "pcx", "pef", "pgm",
+    "png", "pnm", "ppm", "psd", "qoi", "raf", "rw2", "srw", "tga", "tif", "tiff", "webp", "zip",
 ];
 
 const SIDECARS: &[&str] = &[

@@ -12,6 +12,9 @@ mod m20261121_000011_organize;
 mod m20261121_000020_operations;
 mod m20261121_000030_trust;
 mod m20261121_000031_subtitle_files;
+mod m20261121_000032_settlement;
+mod m20261121_000033_pages;
+mod m20261121_000034_sizes;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -32,6 +35,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000020_operations::Migration),
             Box::new(m20261121_000030_trust::Migration),
             Box::new(m20261121_000031_subtitle_files::Migration),
+            Box::new(m20261121_000032_settlement::Migration),
+            Box::new(m20261121_000033_pages::Migration),
+            Box::new(m20261121_000034_sizes::Migration),
         ]
     }
 }

@@ -19,7 +19,7 @@ use entities::{
     id::{
         CollectionId, CustomFieldId, FileId, FolderId, LibraryId, MarkerId, MediaId, PersonId, StudioId, TagId, UserId,
     },
-    library, marker, media_field, media_user, person, stream, studio, tag,
+    library, marker, media_field, media_user, page, person, stream, studio, tag,
 };
 use futures_util::future::BoxFuture;
 use kernel::{
@@ -135,6 +135,8 @@ caches! {
         files: MediaId => Vec<file::Model>;
         /// Chapters of items, by file.
         chapters: MediaId => ByFile<chapter::Model>;
+        /// Pages of items that are archives, by file.
+        pages: MediaId => ByFile<page::Model>;
         /// Markers of items, from the beginning to the end.
         markers: MediaId => Vec<marker::Model>;
         /// What one account did with one item.
@@ -208,6 +210,7 @@ pub fn context(kernel: &Kernel) -> SharedCaches {
             shared.files.invalidate(ids());
             shared.streams.invalidate(ids());
             shared.chapters.invalidate(ids());
+            shared.pages.invalidate(ids());
             shared.media_tags.invalidate(ids());
             shared.credits.invalidate(ids());
             shared.markers.invalidate(ids());
@@ -287,6 +290,7 @@ fn build(kernel: &Kernel) -> SharedCaches {
             weigh::chapters,
             alone(&sources, joined::chapters),
         ),
+        pages: caches.rows("media.pages", 16 * MIB, weigh::pages, alone(&sources, joined::pages)),
         media_tags: {
             let (db, tag) = (db(), tag.clone());
             caches.rows(

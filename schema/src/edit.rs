@@ -15,6 +15,7 @@ pub mod queries;
 pub mod revert;
 pub mod row;
 pub mod session;
+mod settlement;
 pub mod table;
 pub mod types;
 mod write;

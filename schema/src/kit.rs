@@ -7,6 +7,7 @@ pub mod connection;
 pub mod criterion;
 pub mod cursor;
 pub mod error;
+pub mod held;
 pub mod id;
 pub mod keyset;
 pub mod listing;

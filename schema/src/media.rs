@@ -15,6 +15,7 @@ pub mod inputs;
 pub mod mutations;
 pub mod nested;
 pub mod page;
+pub mod pages;
 pub mod playback;
 pub mod primary;
 pub mod queries;

@@ -372,6 +372,11 @@ const ROUTES: &[(&str, &str, Class)] = &[
         "/p/pictures/at/fil_0000000000000/1/1/1",
         Class::Signed,
     ),
+    (
+        "/page/{file}/{stamp}/{at}/{width}",
+        "/p/pictures/page/fil_0000000000000/1/1/1",
+        Class::Signed,
+    ),
 ];
 
 /// Fields that use no account's things by the ids they are given.

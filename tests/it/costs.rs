@@ -10,29 +10,11 @@ use serde_json::{Value, json};
 use server::dev::{self, plan::Plan};
 use tests::{client::Client, on_both, server::TestServer, shared};
 
-use crate::pages::cost;
-
 /// The goal for every operation.
 const MOST: u64 = 8;
 
-/// What costs more than the goal today, and how much. On SQLite a statement writes to one table, and the counters, the
-/// search, the audit record and its subjects are tables of their own, so that a merge of tags writes to eight; it costs
-/// two more on PostgreSQL, which locks before it reads.
-const MORE: [(&str, u64); 9] = [
-    ("MergeTags", 15),
-    ("BulkEdit", 13),
-    ("Undo", 12),
-    ("Rate", 11),
-    ("RenderProxy", 10),
-    ("CreateClip", 9),
-    ("AddToCollection", 9),
-    ("Watch", 9),
-    // It asks the hardware, the disk and the process, too, and some of its answers are kept for a while.
-    ("System", 20),
-];
-
-/// What does not cost the same each time: it finds something kept or done before, or its plugins' reads meet or not.
-const UNSTEADY: [&str; 3] = ["RenderProxy", "System", "Watch"];
+/// What does not cost the same each time: it finds something done before, such as the trial of this machine's hardware.
+const UNSTEADY: [&str; 2] = ["RenderProxy", "System"];
 
 struct World<'a> {
     server: &'a TestServer,
@@ -43,9 +25,19 @@ struct World<'a> {
 impl World<'_> {
     /// Runs an operation with nothing in memory, and counts it.
     async fn count(&mut self, file: &'static str, operation: &'static str, variables: Value) -> anyhow::Result<()> {
-        self.server.server().kernel.caches.clear();
         let document = alone(&self.documents[file], operation)?;
-        let cost = cost(self.server, &document, Some(operation), &variables).await?;
+        // A fact of something in the background makes what was just read old, and then it is read again: of what can be
+        // asked again, the least of some tries is its own.
+        let n_tries = if document.trim_start().starts_with("query") {
+            3
+        } else {
+            1
+        };
+        let mut cost = u64::MAX;
+        for _ in 0..n_tries {
+            self.server.server().kernel.caches.clear();
+            cost = cost.min(crate::pages::cost(self.server, &document, Some(operation), &variables).await?);
+        }
         self.costs.entry(operation).or_default().push(cost);
         Ok(())
     }
@@ -181,8 +173,7 @@ on_both! {
         for (operation, costs) in &world.costs {
             let is_steady = UNSTEADY.contains(operation) || costs.iter().all(|cost| cost == &costs[0]);
             ensure!(is_steady, "{operation} costs {costs:?}");
-            let most = MORE.iter().find(|(name, _)| name == operation).map_or(MOST, |(_, most)| *most);
-            ensure!(costs.iter().all(|cost| *cost <= most), "{operation} costs {costs:?}, more than {most}");
+            ensure!(costs.iter().all(|cost| *cost <= MOST), "{operation} costs {costs:?}, more than {MOST}");
         }
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "tests say what they measured and what they skipped")]
 
 mod access;
+mod archives;
 mod capture;
 mod clients;
 mod clips;

@@ -467,8 +467,13 @@ on_both! {
         let before = rows(&server).await?;
         let merged = merge(&editor, json!({ "ids": [id[0], id[2]], "keepId": id[0] })).await?;
         ensure!(merged["media"]["height"] == 1080, "{merged:#}");
-        let undo = "mutation($input: UndoMergeMediaInput!) { undoMergeMedia(input: $input) { media { id } } }";
-        editor.query(undo, json!({ "input": { "undoToken": merged["undoToken"] } })).await?;
+        // The one `undo` of all changes takes it, too.
+        let undo = "mutation($input: UndoInput!) { undo(input: $input) { changedCount undoToken } }";
+        let token = json!({ "input": { "token": merged["undoToken"] } });
+        ensure!(server.viewer().error_code(undo, token.clone()).await? == "FORBIDDEN");
+        let undone = editor.query(undo, token.clone()).await?;
+        ensure!(undone["undo"] == json!({ "changedCount": 2, "undoToken": null }), "{undone:#}");
+        ensure!(editor.error_code(undo, token).await? == "SIMILAR_NOTHING_TO_UNDO");
         let after = rows(&server).await?;
         ensure!(after["media"] == before["media"], "{:#?} became {:#?}", before["media"], after["media"]);
     }

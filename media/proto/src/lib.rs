@@ -25,7 +25,7 @@ pub mod transcode;
 pub mod wire;
 
 /// The protocol spoken; both sides must agree exactly, since the two binaries are always built and shipped together.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// The one argument of the worker program: makes it a single worker for [`Job::Hardware`](job::Job::Hardware).
 pub const HARDWARE_ARGUMENT: &str = "hardware";

@@ -11,6 +11,8 @@ pub const MAX_TEXT: usize = 16 * 1024;
 pub const MAX_STREAMS: usize = 512;
 /// The most chapters in a reply.
 pub const MAX_CHAPTERS: usize = 4096;
+/// The most pages of an archive.
+pub const MAX_PAGES: usize = 10_000;
 /// The most tags of a file, a stream or a chapter.
 pub const MAX_TAGS: usize = 256;
 
@@ -37,6 +39,17 @@ pub struct Probe {
     pub tags: Vec<(String, String)>,
     /// What was odd about the file, as sentences.
     pub warnings: Vec<String>,
+    /// Of an archive of pictures, its pages in their order; then the streams are those of the first.
+    pub pages: Vec<Page>,
+}
+
+/// A picture in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// What the archive calls it.
+    pub name: String,
+    /// How long it is, in bytes, as the archive says.
+    pub n_bytes: u64,
 }
 
 /// What a file is for its viewer.
@@ -187,6 +200,8 @@ impl Probe {
         at_most("streams", self.streams.len(), MAX_STREAMS)?;
         at_most("chapters", self.chapters.len(), MAX_CHAPTERS)?;
         at_most("warnings", self.warnings.len(), MAX_TAGS)?;
+        at_most("pages", self.pages.len(), MAX_PAGES)?;
+        check_texts(self.pages.iter().map(|page| &page.name))?;
         check_texts([&self.container, &self.demuxer].into_iter().chain(&self.warnings))?;
         check_tags(&self.tags)?;
         check_time("duration", self.duration_us)?;

@@ -17,6 +17,8 @@ pub const MAX_FINGERPRINT: usize = 57_600;
 pub struct Survey {
     /// The file name's extension, as for a probe.
     pub extension: Option<String>,
+    /// Which page of an archive is meant; the first when absent.
+    pub page: Option<u32>,
     /// The poster in several widths, and its ThumbHash.
     pub poster: Option<Poster>,
     /// Stills over time in one sheet.

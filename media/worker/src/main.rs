@@ -5,6 +5,7 @@
 //! server speaks to it over the socket that is its standard input.
 
 mod alone;
+mod archive;
 mod calibrate;
 mod capture;
 mod clip;

@@ -6,14 +6,40 @@ use media_av::input::Input;
 use media_av::stream::{Kind, SideData, StreamView};
 use media_proto::error::MediaError;
 use media_proto::job::{Limits, ProbeHints};
-use media_proto::probe::{Chapter, Hdr, MAX_CHAPTERS, MAX_TAGS, MAX_TEXT, Probe, Stream, StreamKind};
+use media_proto::probe::{Chapter, Hdr, MAX_CHAPTERS, MAX_TAGS, MAX_TEXT, MediaKind, Probe, Stream, StreamKind};
 
 use crate::container::{self, Format};
 use crate::open::{self, Opened};
-use crate::{codec_string, exif, heif_file};
+use crate::{archive, codec_string, exif, heif_file};
 
-/// Probes the file behind the descriptor.
+/// Probes the file behind the descriptor. Of an archive it is what its first page says, with the list of all.
 pub fn run(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe, MediaError> {
+    let Some(archive) = archive::open(&source)? else {
+        return file(source, hints, limits);
+    };
+    let first = archive.page(0).and_then(|(page, extension)| {
+        let hints = ProbeHints {
+            extension: Some(extension),
+        };
+        file(page, &hints, limits)
+    });
+    let mut warnings = archive.warnings();
+    let first = first.unwrap_or_else(|error| {
+        warnings.push(format!("the first page: {error}"));
+        Probe::default()
+    });
+    Ok(Probe {
+        container: "zip".to_owned(),
+        demuxer: "zip".to_owned(),
+        kind: MediaKind::Image,
+        streams: first.streams,
+        warnings,
+        pages: archive.pages(),
+        ..Probe::default()
+    })
+}
+
+fn file(source: OwnedFd, hints: &ProbeHints, limits: &Limits) -> Result<Probe, MediaError> {
     if heif_file::name(&source) == Some("heif") {
         return heif_file::probe(&source, limits);
     }
@@ -143,6 +169,7 @@ fn describe(
         chapters: chapters(input),
         tags,
         warnings,
+        pages: Vec::new(),
     };
     if container == "jpeg"
         && let (Some(rotation), Some(picture)) = (exif::rotation(head), probe.streams.first_mut())

@@ -34,6 +34,7 @@ use media_proto::job::Limits;
 use media_proto::probe::MediaKind;
 use media_proto::survey::{PosterSource, Survey, Surveyed};
 
+use crate::archive;
 use crate::container::{self, Format};
 use crate::control::checkpoint;
 use crate::heif_file;
@@ -47,8 +48,21 @@ use crate::survey::sound::Sound;
 /// Damaged stretches of a container that are skipped.
 const MAX_READ_ERRORS: u32 = 200;
 
-/// Surveys the file behind the descriptor; gives the results and the sealed memory file with the artifacts.
+/// Surveys the file behind the descriptor, or a page of the archive that it is; gives the results and the sealed memory file
+/// with the artifacts.
 pub fn run(source: OwnedFd, survey: &Survey, limits: &Limits) -> Result<(Surveyed, OwnedFd), MediaError> {
+    let Some(archive) = archive::open(&source)? else {
+        return file(source, survey, limits);
+    };
+    let (page, extension) = archive.page(survey.page.unwrap_or(0))?;
+    let survey = Survey {
+        extension: Some(extension),
+        ..survey.clone()
+    };
+    file(page, &survey, limits)
+}
+
+fn file(source: OwnedFd, survey: &Survey, limits: &Limits) -> Result<(Surveyed, OwnedFd), MediaError> {
     let mut surveyed = Surveyed::default();
     let mut sheet = Sheet::new(limits);
     let mut heif_complaint = None;

@@ -78,9 +78,9 @@ fn row(row: &QueryResult) -> Result<Row, DbErr> {
 /// Writes a new clip.
 pub async fn insert<C: ConnectionTrait>(db: &C, row: &Row, now: i64) -> Result<(), Failure> {
     let text = "insert into clip (id, media_id, library_id, title, ranges, mode, format, status, file_name, marker_id, \
-        created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+        job_id, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
     let ranges = serde_json::to_string(&row.ranges).map_err(Failure::internal)?;
-    let values: [Value; 11] = [
+    let values: [Value; 12] = [
         row.id.0.into(),
         row.source.0.into(),
         row.library.0.into(),
@@ -91,16 +91,10 @@ pub async fn insert<C: ConnectionTrait>(db: &C, row: &Row, now: i64) -> Result<(
         row.status.into(),
         row.file_name.clone().into(),
         row.marker.map(|marker| marker.0).into(),
+        row.job.map(|job| job.0).into(),
         now.into(),
     ];
     sql::execute(db, text, values).await?;
-    Ok(())
-}
-
-/// Says which job makes it.
-pub async fn set_job<C: ConnectionTrait>(db: &C, id: ClipId, job: JobId) -> Result<(), DbErr> {
-    let text = "update clip set job_id = $2 where id = $1";
-    sql::execute(db, text, [id.0.into(), job.0.into()]).await?;
     Ok(())
 }
 

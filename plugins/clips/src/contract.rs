@@ -1,14 +1,16 @@
 //! What this plugin adds to items: their clips and renditions, in one statement each for all items of a page.
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
+use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use async_graphql::Context;
-use dataloader::{BatchFn, non_cached::Loader};
 use entities::id::{ClipId, MediaId, RenditionId};
 use kernel::{error::Failure, plugin::Kernel, signing::Signer, sql};
 use schema::{
-    kit::{access::require, loader::YIELDS, scalar::Url},
-    limits,
+    kit::{
+        access::require,
+        scalar::Url,
+        turn::{self, Batches},
+    },
     media::{
         clip::{Clip, Rendition, RenditionStatus},
         contracts,
@@ -27,16 +29,17 @@ const MOST_CLIPS: usize = 1000;
 /// The most renditions of one item that are told.
 const MOST_RENDITIONS: usize = 100;
 
-type Loaded<T> = Result<Vec<T>, Arc<DbErr>>;
+type Found<K, T> = Result<Arc<HashMap<K, Vec<T>>>, Arc<DbErr>>;
 
 /// Clips and renditions, for one request.
 pub struct RequestClips {
-    clips: Loader<MediaId, Loaded<Clip>, ReadClips>,
-    renditions: Loader<MediaId, Loaded<Rendition>, ReadRenditions>,
-    clip: Loader<ClipId, Loaded<Clip>, ReadClips>,
-    rendition: Loader<RenditionId, Loaded<Rendition>, ReadRenditions>,
+    clips: Batches<MediaId, Found<MediaId, Clip>>,
+    renditions: Batches<MediaId, Found<MediaId, Rendition>>,
+    clip: Batches<ClipId, Found<ClipId, Clip>>,
+    rendition: Batches<RenditionId, Found<RenditionId, Rendition>>,
 }
 
+#[derive(Clone)]
 struct ReadClips {
     db: DatabaseConnection,
 }
@@ -53,93 +56,69 @@ impl RequestClips {
     pub fn new(kernel: &Kernel, valid: Duration) -> Self {
         let db = kernel.store.reader().clone();
         let signer = kernel.signer.clone();
-        let renditions = ReadRenditions {
-            db: db.clone(),
-            signer,
-            valid,
-        };
+        let clips = ReadClips { db: db.clone() };
+        let renditions = ReadRenditions { db, signer, valid };
         Self {
-            clips: loader(ReadClips { db: db.clone() }),
-            clip: loader(ReadClips { db }),
-            rendition: loader(renditions.clone()),
-            renditions: loader(renditions),
+            clips: batches(clips.clone(), |read, media| async move {
+                read.read("clip.media_id", &media, |clip| clip.source, MOST_CLIPS).await
+            }),
+            clip: batches(clips, |read, ids| async move {
+                read.read("clip.id", &ids, |clip| clip.id, 1).await
+            }),
+            renditions: batches(renditions.clone(), |read, media| async move {
+                read.read("made.media_id", &media, |shown| shown.media, MOST_RENDITIONS)
+                    .await
+            }),
+            rendition: batches(renditions, |read, ids| async move {
+                read.read("made.id", &ids, |shown| shown.rendition.id, 1).await
+            }),
         }
     }
 }
 
-fn loader<K, T, R>(read: R) -> Loader<K, Loaded<T>, R>
+/// Reads whenever the request stands still, each key once.
+fn batches<R, K, T, F>(read: R, load: impl Fn(R, Vec<K>) -> F + Send + Sync + 'static) -> Batches<K, Found<K, T>>
 where
-    K: Eq + Hash + Clone + Debug,
-    T: Clone,
-    R: BatchFn<K, Loaded<T>>,
+    R: Clone + Send + Sync + 'static,
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<HashMap<K, Vec<T>>, DbErr>> + Send + 'static,
 {
-    Loader::new(read)
-        .with_yield_count(YIELDS)
-        .with_max_batch_size(limits::PAGE_OF_IDS)
+    Batches::new(move |keys| {
+        let found = load(read.clone(), turn::distinct(keys));
+        async move { found.await.map(Arc::new).map_err(Arc::new) }
+    })
+}
+
+async fn of<K, T>(batches: &Batches<K, Found<K, T>>, key: K) -> Result<Vec<T>, Failure>
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    let found = batches.get([key]).await??;
+    Ok(found.get(&key).cloned().unwrap_or_default())
 }
 
 #[async_trait::async_trait]
 impl contracts::Clips for RequestClips {
     async fn clips(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Clip>, Failure> {
         require(cx)?;
-        Ok(self.clips.try_load(media).await.map_err(Failure::internal)??)
+        of(&self.clips, media).await
     }
 
     async fn renditions(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Rendition>, Failure> {
         require(cx)?;
-        Ok(self.renditions.try_load(media).await.map_err(Failure::internal)??)
+        of(&self.renditions, media).await
     }
 
     async fn clip(&self, cx: &Context<'_>, id: ClipId) -> Result<Option<Clip>, Failure> {
         require(cx)?;
-        Ok(self.clip.try_load(id).await.map_err(Failure::internal)??.pop())
+        Ok(of(&self.clip, id).await?.pop())
     }
 
     async fn rendition(&self, cx: &Context<'_>, id: RenditionId) -> Result<Option<Rendition>, Failure> {
         require(cx)?;
-        Ok(self.rendition.try_load(id).await.map_err(Failure::internal)??.pop())
-    }
-}
-
-impl BatchFn<MediaId, Loaded<Clip>> for ReadClips {
-    async fn load(&mut self, media: &[MediaId]) -> HashMap<MediaId, Loaded<Clip>> {
-        let found = self.read("clip.media_id", media, |clip| clip.source, MOST_CLIPS);
-        spread(media, found.await)
-    }
-}
-
-impl BatchFn<ClipId, Loaded<Clip>> for ReadClips {
-    async fn load(&mut self, ids: &[ClipId]) -> HashMap<ClipId, Loaded<Clip>> {
-        spread(ids, self.read("clip.id", ids, |clip| clip.id, 1).await)
-    }
-}
-
-impl BatchFn<MediaId, Loaded<Rendition>> for ReadRenditions {
-    async fn load(&mut self, media: &[MediaId]) -> HashMap<MediaId, Loaded<Rendition>> {
-        let found = self.read("made.media_id", media, |shown| shown.media, MOST_RENDITIONS);
-        spread(media, found.await)
-    }
-}
-
-impl BatchFn<RenditionId, Loaded<Rendition>> for ReadRenditions {
-    async fn load(&mut self, ids: &[RenditionId]) -> HashMap<RenditionId, Loaded<Rendition>> {
-        spread(ids, self.read("made.id", ids, |shown| shown.rendition.id, 1).await)
-    }
-}
-
-fn spread<K, T>(keys: &[K], found: Result<HashMap<K, Vec<T>>, DbErr>) -> HashMap<K, Loaded<T>>
-where
-    K: Copy + Eq + Hash,
-{
-    match found {
-        Ok(mut found) => keys
-            .iter()
-            .map(|key| (*key, Ok(found.remove(key).unwrap_or_default())))
-            .collect(),
-        Err(error) => {
-            let error = Arc::new(error);
-            keys.iter().map(|key| (*key, Err(Arc::clone(&error)))).collect()
-        }
+        Ok(of(&self.rendition, id).await?.pop())
     }
 }
 

@@ -117,15 +117,15 @@ async fn create_clip(cx: &Context<'_>, input: CreateClipInput) -> Result<CreateC
     let kernel = cx.data_unchecked::<Kernel>();
     let source = parse::<MediaId>(&input.media_id, "input.mediaId")?;
     let (item, subject) = Subject::of_media(kernel, source).await?;
-    let row = input.wanted()?.row(&item, &subject)?;
+    let mut row = input.wanted()?.row(&item, &subject)?;
     let work = RenderClip {
         clip: row.id,
         title: row.title.clone(),
     };
     let tx = kernel.store.begin(Durability::Full).await?;
-    clip::insert(&*tx, &row, kernel.clock.now_ms()).await?;
     let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
-    clip::set_job(&*tx, row.id, enqueued.job).await?;
+    row.job = Some(enqueued.job);
+    clip::insert(&*tx, &row, kernel.clock.now_ms()).await?;
     tx.publish(MediaChanged { media: vec![source] });
     tx.commit().await?;
     let clip = contract(cx)?.clip(cx, row.id).await?;
@@ -179,16 +179,16 @@ async fn render_proxy(cx: &Context<'_>, input: RenderProxyInput) -> Result<Rende
     let (id, job_id) = match known {
         Some(row) if row.status == rendition::State::Ready as i32 => (row.id, None),
         known => {
-            let id = match known {
-                Some(row) => row.id,
-                None => rendition::insert(&*tx, (media, &subject), &wanted, kernel.clock.now_ms()).await?,
-            };
+            let id = known.as_ref().map_or_else(RenditionId::new, |row| row.id);
             let work = RenderRendition {
                 rendition: id,
                 title: item.title.clone(),
             };
             let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
-            if enqueued.is_new {
+            if known.is_none() {
+                let new = (id, enqueued.job);
+                rendition::insert(&*tx, new, (media, &subject), &wanted, kernel.clock.now_ms()).await?;
+            } else if enqueued.is_new {
                 rendition::set_job(&*tx, id, enqueued.job).await?;
             }
             (id, Some(enqueued.job))

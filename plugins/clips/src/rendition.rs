@@ -160,22 +160,23 @@ pub fn work_names(id: RenditionId) -> [String; 3] {
     [format!("{id}.0"), format!("{id}.1"), format!("{id}.mp4")]
 }
 
-/// Writes a new rendition of the present state of a file.
+/// Writes a new rendition of the present state of a file, and which job makes it.
 pub async fn insert<C: ConnectionTrait>(
     db: &C,
+    (id, job): (RenditionId, JobId),
     (media, subject): (MediaId, &Subject),
     wanted: &Wanted,
     now: i64,
-) -> Result<RenditionId, DbErr> {
-    let id = RenditionId::new();
+) -> Result<(), DbErr> {
     let pictures = wanted.pictures(subject);
     let label = wanted.label(pictures.as_ref());
     let sound = wanted.sound(subject).map_or(0, |(head, _)| head.rendition.bit_rate);
     let bit_rate = pictures.as_ref().map_or(0, |pictures| pictures.bit_rate) + sound;
     let text = "insert into clip_rendition (id, media_id, file_id, size, mtime_ns, kind, settings, label, width, height, \
-        bit_rate, status, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $12)";
+        bit_rate, status, job_id, created_at, updated_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13)";
     let side = |side: fn(&VideoRendition) -> u32| pictures.as_ref().map(|pictures| side(pictures) as i32);
-    let values: [Value; 12] = [
+    let values: [Value; 13] = [
         id.0.into(),
         media.0.into(),
         subject.file.id.0.into(),
@@ -187,10 +188,11 @@ pub async fn insert<C: ConnectionTrait>(
         side(|pictures| pictures.width).into(),
         side(|pictures| pictures.height).into(),
         (bit_rate as i64).into(),
+        job.0.into(),
         now.into(),
     ];
     sql::execute(db, text, values).await?;
-    Ok(id)
+    Ok(())
 }
 
 /// Says which job makes it.

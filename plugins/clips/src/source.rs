@@ -12,7 +12,7 @@ use media_proto::{
     head::{AAC_FRAME, AudioHead, VideoHead},
     rendition::{self, AudioRendition, VideoRendition},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::code;
 
@@ -46,6 +46,8 @@ impl Subject {
     /// # Errors
     /// There is none, or the database fails.
     pub async fn of_media(kernel: &Kernel, id: MediaId) -> Result<(media::Model, Self), Failure> {
+        // Within this function alone: its `max` is not that of numbers.
+        use sea_orm::sea_query::{Expr, ExprTrait};
         let db = kernel.store.reader();
         let missing = || {
             Failure::new(
@@ -53,15 +55,21 @@ impl Subject {
                 format!("no media item `{id}` with a present file"),
             )
         };
-        let item = media::Entity::find_by_id(id).one(db).await?.ok_or_else(missing)?;
-        let present = file::Entity::find()
-            .filter(file::Column::MediaId.eq(id))
+        let mut select = media::Entity::find_by_id(id);
+        let of_item = Expr::col((file::Entity, file::Column::MediaId)).equals((media::Entity, media::Column::Id));
+        QuerySelect::query(&mut select).join(JoinType::InnerJoin, file::Entity, of_item);
+        let present = select
+            .select_also(file::Entity)
             .filter(file::Column::Status.eq(FileStatus::Present))
             .order_by_asc(file::Column::Id)
             .all(db)
             .await?;
-        let shown = present.iter().find(|file| Some(file.id) == item.primary_file_id);
-        let file = shown.or(present.first()).cloned().ok_or_else(missing)?;
+        let is_shown = |(item, file): &(media::Model, Option<file::Model>)| {
+            file.as_ref().is_some_and(|file| Some(file.id) == item.primary_file_id)
+        };
+        let at = present.iter().position(is_shown).unwrap_or(0);
+        let (item, file) = present.into_iter().nth(at).ok_or_else(missing)?;
+        let file = file.ok_or_else(missing)?;
         Ok((item, Self::of(kernel, file).await?))
     }
 

@@ -3,8 +3,13 @@
 mod autotag;
 mod rule;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, MergedObject, Object, SimpleObject};
-use entities::id::{EditId, JobId, MediaId};
+use entities::{
+    id::{EditId, JobId, MediaId, SimilarMergeId},
+    user::Role,
+};
 use kernel::{
     error::{Failure, code as kernel_code},
     jobs::{Enqueue, Priority},
@@ -27,7 +32,7 @@ use schema::{
     limits,
     media::{
         changes::BulkUpdateMediaInput,
-        rules,
+        contracts, rules,
         rules::MediaEdit,
         selection::{Selected, Selection},
         types::Media,
@@ -241,13 +246,19 @@ impl OrganizeMutation {
     }
 
     /// Takes a change back by its token: everything becomes what it was. What was changed since is a conflict, and then
-    /// nothing is taken back unless `skipConflicts` says so. An undo has a token itself.
+    /// nothing is taken back unless `skipConflicts` says so. An undo has a token itself, but for that of `mergeMedia`.
     #[graphql(guard = "Needs::View")]
     async fn undo(
         &self,
         cx: &Context<'_>,
         #[graphql(desc = "What to take back.")] input: UndoInput,
     ) -> async_graphql::Result<UndoPayload> {
+        if let (Ok(merge), Some(merges)) = (
+            id::parse::<SimilarMergeId>(&input.token, "input.token"),
+            cx.data_opt::<Arc<dyn contracts::Merges>>(),
+        ) {
+            return undo_merge(cx, &**merges, merge).await.graphql();
+        }
         let token = id::parse(&input.token, "input.token").graphql()?;
         undo(cx, token, input.skip_conflicts).await.graphql()
     }
@@ -260,7 +271,7 @@ async fn bulk(
     dry_run: bool,
 ) -> Result<BulkUpdateMediaPayload, Failure> {
     let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx)?);
-    let organize = cx.data_unchecked::<std::sync::Arc<Organize>>();
+    let organize = cx.data_unchecked::<Arc<Organize>>();
     change.check(viewer)?;
     if change.is_empty() {
         let message = "nothing to change: give a rating, a favorite, a title, tags, people, a studio or fields";
@@ -268,8 +279,7 @@ async fn bulk(
     }
     let reader = kernel.store.reader();
     let selected = selection.open(reader, viewer.user).await?;
-    let matched_count = selected.count(reader).await?;
-    let first = selected.after(reader, MediaId(i64::MIN), limits::PAGE as u64).await?;
+    let (matched_count, first) = selected.first(reader, limits::PAGE as u64).await?;
     if matched_count > organize.most_at_once {
         let edit = Edit::begin(kernel, viewer, "bulkUpdateMedia").await?;
         rules::must_refer(&edit, &change).await?;
@@ -288,7 +298,7 @@ async fn bulk(
             }
         };
         let updated_count = if dry_run { matched_count } else { 0 };
-        let media = media(cx, first).await?;
+        let media = media(cx, shown_of(&first)).await?;
         return Ok(BulkUpdateMediaPayload {
             matched_count,
             updated_count,
@@ -303,7 +313,7 @@ async fn bulk(
         matched_count,
         updated_count: done.n_subjects,
         undo_token: done.token.filter(|_| !dry_run).map(id::id),
-        media: media(cx, first).await?,
+        media: media(cx, shown_of(&first)).await?,
         job: None,
     })
 }
@@ -341,11 +351,10 @@ async fn at_once(
 
 async fn undo(cx: &Context<'_>, token: EditId, skips: bool) -> Result<UndoPayload, Failure> {
     let (kernel, viewer) = (cx.data_unchecked::<Kernel>(), require(cx)?);
-    let organize = cx.data_unchecked::<std::sync::Arc<Organize>>();
+    let organize = cx.data_unchecked::<Arc<Organize>>();
     let mut edit = Edit::begin(kernel, viewer, "undo").await?;
     let undone = ledger::undoable(edit.tx(), viewer, token).await?;
-    edit.undoes(token);
-    ledger::mark_undone(edit.tx(), &undone, edit.id()).await?;
+    edit.undoes(&undone);
     if undone.n_subjects > organize.most_at_once {
         let job = UndoEdit {
             edit: edit.id(),
@@ -380,6 +389,23 @@ async fn undo(cx: &Context<'_>, token: EditId, skips: bool) -> Result<UndoPayloa
     })
 }
 
+async fn undo_merge(
+    cx: &Context<'_>,
+    merges: &dyn contracts::Merges,
+    merge: SimilarMergeId,
+) -> Result<UndoPayload, Failure> {
+    if require(cx)?.role == Role::Viewer {
+        let message = "this account or token may not edit, so it may not undo merges";
+        return Err(Failure::new(&kernel_code::FORBIDDEN, message));
+    }
+    Ok(UndoPayload {
+        changed_count: merges.undo(cx.data_unchecked::<Kernel>(), merge).await?,
+        undo_token: None,
+        conflicts: Vec::new(),
+        job: None,
+    })
+}
+
 /// Opens an edit and enqueues the job that makes it, both or neither.
 async fn start<J: kernel::jobs::Job>(kernel: &Kernel, edit: Edit, job: &J) -> Result<(EditId, JobId), Failure> {
     let options = Enqueue {
@@ -394,6 +420,11 @@ async fn shown(kernel: &Kernel, job: JobId) -> Result<Job, Failure> {
     let view = kernel.jobs.get(job).await?;
     view.map(Job::from)
         .ok_or_else(|| Failure::new(&kernel_code::NOT_FOUND, format!("no job `{job}`")))
+}
+
+/// Those that an answer shows.
+fn shown_of(found: &[MediaId]) -> Vec<MediaId> {
+    found.iter().copied().take(limits::PAGE).collect()
 }
 
 async fn media(cx: &Context<'_>, ids: Vec<MediaId>) -> Result<Vec<Media>, Failure> {

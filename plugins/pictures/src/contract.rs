@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 use data_encoding::BASE64;
 use entities::{file, id::MediaId};
-use kernel::{error::Failure, plugin::Kernel};
+use kernel::{error::Failure, plugin::Kernel, sql};
 use schema::{
     kit::{
         loader::Rows,
@@ -14,17 +14,19 @@ use schema::{
     media::contracts,
     system::contracts::{PictureError, PictureReport, PictureSummary},
 };
-use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
 
 use crate::{
     absence::Absences,
     recipe::WIDTHS,
     set::{PictureSet, PosterSize},
-    tables::{picture_failure, picture_object::Role, picture_part::Format, picture_set},
+    tables::{picture_failure, picture_object::Role, picture_part::Format},
     total,
     urls::{Formats, Urls},
 };
 
+/// The width at which a page can be read.
+const READING_WIDTH: u32 = 2560;
 /// The width that is shown where a client says nothing.
 const USUAL_WIDTH: i32 = 640;
 
@@ -43,6 +45,20 @@ impl RequestPictures {
 
     async fn set(&self, media: MediaId) -> Result<Option<Arc<PictureSet>>, Failure> {
         self.sets.get(media).await
+    }
+
+    /// A picture in widths of which each is drawn when it is first asked for.
+    fn on_demand(&self, widths: impl Iterator<Item = u32>, url: impl Fn(u32) -> String) -> contracts::Thumbnail {
+        let picture = |width: u32| contracts::SizedPicture {
+            url: Url(url(width)),
+            width: width as i32,
+        };
+        let srcset: Vec<_> = widths.map(picture).collect();
+        contracts::Thumbnail {
+            url: srcset[0].url.clone(),
+            thumbhash: None,
+            srcset,
+        }
     }
 
     fn poster(&self, size: &PosterSize) -> contracts::SizedPicture {
@@ -127,16 +143,14 @@ impl contracts::Pictures for RequestPictures {
     }
 
     fn still(&self, file: &file::Model, at_us: i64) -> contracts::Thumbnail {
-        let picture = |width: u32| contracts::SizedPicture {
-            url: Url(self.urls.still(file, at_us, width)),
-            width: width as i32,
-        };
-        let srcset: Vec<_> = WIDTHS.iter().rev().map(|width| picture(*width)).collect();
-        contracts::Thumbnail {
-            url: srcset[0].url.clone(),
-            thumbhash: None,
-            srcset,
-        }
+        self.on_demand(WIDTHS.iter().rev().copied(), |width| {
+            self.urls.still(file, at_us, width)
+        })
+    }
+
+    fn page(&self, file: &file::Model, position: i32) -> contracts::Thumbnail {
+        let widths = WIDTHS.iter().rev().copied().chain([READING_WIDTH]);
+        self.on_demand(widths, |width| self.urls.page(file, position, width))
     }
 }
 
@@ -159,12 +173,17 @@ impl PictureReport for Report {
     }
 
     async fn summary(&self) -> Result<PictureSummary, Failure> {
-        let db = self.kernel.store.reader();
-        let total = total::read(db).await?;
-        let mean = (total.n_surveys > 0).then(|| total.survey_ms as f64 / total.n_surveys as f64 / 1000.0);
+        let text = "select (select count(*) from picture_set), (select count(*) from picture_failure), n_surveys, \
+            survey_ms from picture_total";
+        let rows = sql::rows(self.kernel.store.reader(), text, []).await?;
+        let Some(row) = rows.first() else {
+            return Err(Failure::internal("the sums of pictures have no row"));
+        };
+        let (n_surveys, survey_ms): (i64, i64) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+        let mean = (n_surveys > 0).then(|| survey_ms as f64 / n_surveys as f64 / 1000.0);
         Ok(PictureSummary {
-            succeeded: picture_set::Entity::find().count(db).await? as i64,
-            failed: picture_failure::Entity::find().count(db).await? as i64,
+            succeeded: row.try_get_by_index(0)?,
+            failed: row.try_get_by_index(1)?,
             mean_duration: mean.map(Seconds),
         })
     }

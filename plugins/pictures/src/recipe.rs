@@ -56,6 +56,7 @@ pub fn survey(subject: &Subject, wishes: Wishes) -> Survey {
     let sounds = subject.has_sound && subject.kind != MediaKind::Image;
     Survey {
         extension: subject.extension.clone(),
+        page: None,
         poster: Some(Poster {
             at_us: None,
             widths: WIDTHS.to_vec(),

@@ -23,7 +23,7 @@ use kernel::{
 use crate::{
     Pictures, code, heal,
     routes::serve::{Asked, Content, refuse, respond},
-    still,
+    still::{self, Of},
     tables::picture_part::Format,
     urls::{Formats, Layout, Malformed, StillPath},
 };
@@ -44,6 +44,7 @@ pub fn router(kernel: Kernel, pictures: Arc<Pictures>) -> Router {
         .route("/vtt/{key}/{name}", get(vtt))
         .route("/waveform/{key}/{name}", get(waveform))
         .route("/at/{file}/{stamp}/{at}/{width}", get(at))
+        .route("/page/{file}/{stamp}/{at}/{width}", get(page))
         .with_state(App { kernel, pictures })
 }
 
@@ -78,6 +79,27 @@ impl App {
             Err(error) => Err(error.into()),
         };
         answered.unwrap_or_else(|failure| refuse(&failure, &signed.headers))
+    }
+
+    /// A picture that is drawn when it is first asked for.
+    async fn still(
+        &self,
+        uri: &Uri,
+        method: Method,
+        headers: HeaderMap,
+        Path((file, stamp, at_us, width)): StillSegments,
+        of: Of,
+    ) -> Response {
+        self.answer(uri, method, headers, async |signed| {
+            let path = StillPath::parse(&file, &stamp, &at_us, &width).map_err(unknown)?;
+            let (format, mime) = match accepts_webp(&signed.headers) {
+                true => (Format::Webp, "image/webp"),
+                false => (Format::Jpeg, "image/jpeg"),
+            };
+            let key = still::find_or_make(&self.kernel, &self.pictures, (path, of), format).await?;
+            self.object(signed.asked(), key, mime, true).await
+        })
+        .await
     }
 
     /// An object as it is, or the answer that it is gone, which has it made again.
@@ -213,29 +235,26 @@ async fn waveform(
     .await
 }
 
+type StillSegments = Path<(String, String, String, String)>;
+
 async fn at(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Path((file, stamp, at_us, width)): Path<(String, String, String, String)>,
+    path: StillSegments,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    app.answer(&uri, method, headers, async |signed| {
-        let path = StillPath::parse(&file, &stamp, &at_us, &width).map_err(unknown)?;
-        let format = if accepts_webp(&signed.headers) {
-            Format::Webp
-        } else {
-            Format::Jpeg
-        };
-        let mime = if format == Format::Webp {
-            "image/webp"
-        } else {
-            "image/jpeg"
-        };
-        let key = still::find_or_make(&app.kernel, &app.pictures, path, format).await?;
-        app.object(signed.asked(), key, mime, true).await
-    })
-    .await
+    app.still(&uri, method, headers, path, Of::Time).await
+}
+
+async fn page(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    path: StillSegments,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    app.still(&uri, method, headers, path, Of::Page).await
 }
 
 /// Whether WebP is named among what the client takes: `*/*` is also said by those who know only JPEG.

@@ -1,4 +1,4 @@
-//! A picture at a time, made when it is first asked for and kept as long as there is room.
+//! A picture at a time, or a page of an archive, made when it is first asked for and kept as long as there is room.
 
 use std::{
     collections::HashMap,
@@ -13,14 +13,14 @@ use kernel::{
     store::Durability,
 };
 use media_engine::engine::Engine;
-use media_proto::survey::{PictureFormat, Stills, Survey};
+use media_proto::survey::{PictureFormat, Poster, Stills, Survey};
 use sea_orm::EntityTrait;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Pictures, code,
-    draw::{DrawError, Subject, draw},
+    draw::{DrawError, Kept, Subject, draw},
     record,
     tables::{picture_object::Role, picture_part::Format, picture_still},
     urls::StillPath,
@@ -43,18 +43,29 @@ impl Flights {
     }
 }
 
-/// The key of a picture of a file at a time, after making it if there is none.
+/// Of what a picture is asked for. A file has either times or pages, so that rows need not tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Of a film at a time.
+    Time,
+    /// Of a page of an archive.
+    Page,
+}
+
+/// The key of a picture of a file at a time, or of a page, after making it if there is none.
 pub async fn find_or_make(
     kernel: &Kernel,
     pictures: &Pictures,
-    path: StillPath,
+    (path, of): (StillPath, Of),
     format: Format,
 ) -> Result<ObjectKey, Failure> {
     if let Some(key) = find(kernel, path, format).await? {
         return Ok(key);
     }
     let flight = pictures.flights.board((path, format as i32));
-    let key = flight.get_or_try_init(|| make(kernel, pictures, path, format)).await?;
+    let key = flight
+        .get_or_try_init(|| make(kernel, pictures, (path, of), format))
+        .await?;
     Ok(*key)
 }
 
@@ -65,7 +76,12 @@ async fn find(kernel: &Kernel, path: StillPath, format: Format) -> Result<Option
     Ok(row.and_then(|row| ObjectKey::from_bytes(&row.key)))
 }
 
-async fn make(kernel: &Kernel, pictures: &Pictures, path: StillPath, format: Format) -> Result<ObjectKey, Failure> {
+async fn make(
+    kernel: &Kernel,
+    pictures: &Pictures,
+    (path, of): (StillPath, Of),
+    format: Format,
+) -> Result<ObjectKey, Failure> {
     let Some(engine) = kernel.parts.get::<Engine>() else {
         return Err(Failure::new(
             &code::NO_ENGINE,
@@ -81,18 +97,18 @@ async fn make(kernel: &Kernel, pictures: &Pictures, path: StillPath, format: For
         .path
         .rsplit_once('.')
         .map(|(_, extension)| extension.to_ascii_lowercase());
+    let is_archive = matches!(extension.as_deref(), Some("cbz" | "zip"));
+    if is_archive != (of == Of::Page) {
+        let message = format!("`{}` has no such picture", place.path);
+        return Err(Failure::new(&code::NO_PICTURE, message));
+    }
+    let written = match format {
+        Format::Webp => PictureFormat::Webp,
+        _ => PictureFormat::Jpeg,
+    };
     let survey = Survey {
         extension: extension.filter(|extension| extension.len() <= 8),
-        stills: Some(Stills {
-            at_us: vec![path.at_us],
-            width: path.width,
-            format: match format {
-                Format::Webp => PictureFormat::Webp,
-                _ => PictureFormat::Jpeg,
-            },
-            is_exact: true,
-        }),
-        ..Survey::default()
+        ..wanted(path, of, written)
     };
     let subject = Subject {
         file: path.file,
@@ -111,15 +127,27 @@ async fn make(kernel: &Kernel, pictures: &Pictures, path: StillPath, format: For
     )
     .await;
     let drawn = drawn.map_err(|error| refusal(&place.path, error))?;
-    let Some(kept) = drawn.kept.iter().find(|kept| kept.role == Role::Still) else {
+    let Some(kept) = drawn
+        .kept
+        .iter()
+        .find(|kept| matches!(kept.role, Role::Still | Role::Poster))
+    else {
         let why = drawn
             .surveyed
             .failures
             .first()
             .map(|(_, why)| format!(": {why}"))
             .unwrap_or_default();
-        let message = format!("`{}` has no picture at {} microseconds{why}", place.path, path.at_us);
+        let message = match of {
+            Of::Time => format!("`{}` has no picture at {} microseconds{why}", place.path, path.at_us),
+            Of::Page => format!("the page {} of `{}` cannot be drawn{why}", path.at_us, place.path),
+        };
         return Err(Failure::new(&code::NO_PICTURE, message));
+    };
+    // Whatever it was drawn as, it is one that is kept while there is room.
+    let kept = &Kept {
+        role: Role::Still,
+        ..kept.clone()
     };
     let row = picture_still::Model {
         file_id: path.file,
@@ -134,6 +162,30 @@ async fn make(kernel: &Kernel, pictures: &Pictures, path: StillPath, format: For
     record::still(&tx, row, kept, kernel.clock.now_ms()).await?;
     tx.commit().await?;
     Ok(kept.key)
+}
+
+/// What to ask the worker for: little, so that nobody waits behind long work.
+fn wanted(path: StillPath, of: Of, format: PictureFormat) -> Survey {
+    match of {
+        Of::Time => Survey {
+            stills: Some(Stills {
+                at_us: vec![path.at_us],
+                width: path.width,
+                format,
+                is_exact: true,
+            }),
+            ..Survey::default()
+        },
+        Of::Page => Survey {
+            page: Some(u32::try_from(path.at_us).unwrap_or(u32::MAX)),
+            poster: Some(Poster {
+                at_us: Some(0),
+                widths: vec![path.width],
+                formats: vec![format],
+            }),
+            ..Survey::default()
+        },
+    }
 }
 
 fn refusal(path: &str, error: DrawError) -> Failure {

@@ -64,6 +64,12 @@ impl Urls {
         self.sign(&format!("at/{}/{stamp}/{}/{width}", file.id, at_us.max(0)))
     }
 
+    /// A page of an archive, drawn when it is first asked for.
+    pub fn page(&self, file: &file::Model, position: i32, width: u32) -> String {
+        let stamp = Stamp::of(file.size, file.mtime_ns);
+        self.sign(&format!("page/{}/{stamp}/{}/{width}", file.id, position.max(0)))
+    }
+
     fn sign(&self, path: &str) -> String {
         self.signer.sign(&format!("{PREFIX}/{path}"), self.valid)
     }
@@ -165,14 +171,14 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Which picture at a time is meant: the four segments of a path behind `at`.
+/// Which picture at a time, or which page of an archive, is meant: the four segments of a path behind `at` or `page`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StillPath {
     /// The file.
     pub file: FileId,
     /// The state of the file.
     pub stamp: u64,
-    /// Microseconds from the beginning.
+    /// Microseconds from the beginning; the place of a page.
     pub at_us: i64,
     /// Pixels.
     pub width: u32,

@@ -4,6 +4,7 @@ use entities::{
     chapter,
     id::{ChapterId, FileId, StreamId},
     media::MediaKind,
+    page,
     stream::{self, StreamKind},
 };
 use media_proto::probe::{Hdr, MediaKind as ProbedKind, Probe, Stream, StreamKind as ProbedStream};
@@ -31,6 +32,8 @@ pub struct FileFacts {
     pub streams: Vec<stream::Model>,
     /// Its chapters.
     pub chapters: Vec<chapter::Model>,
+    /// Of an archive, its pages.
+    pub pages: Vec<page::Model>,
 }
 
 /// What an item shows of its primary file's streams.
@@ -60,6 +63,12 @@ pub fn file_facts(file: FileId, probe: &Probe) -> FileFacts {
         start_us: chapter.start_us,
         end_us: chapter.end_us,
     };
+    let page = |(position, page): (usize, &media_proto::probe::Page)| page::Model {
+        file_id: file,
+        position: position as i32,
+        name: text(&page.name),
+        n_bytes: i64::try_from(page.n_bytes).unwrap_or(i64::MAX),
+    };
     FileFacts {
         kind: match probe.kind {
             ProbedKind::Video => Some(MediaKind::Video),
@@ -76,6 +85,7 @@ pub fn file_facts(file: FileId, probe: &Probe) -> FileFacts {
         has_cover: probe.streams.iter().any(|stream| stream.is_attached_picture),
         streams: probe.streams.iter().map(|stream| stream_row(file, stream)).collect(),
         chapters: probe.chapters.iter().enumerate().map(chapter).collect(),
+        pages: probe.pages.iter().enumerate().map(page).collect(),
     }
 }
 

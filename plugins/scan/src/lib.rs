@@ -11,6 +11,7 @@ pub mod edges;
 pub mod facts;
 pub mod failures;
 pub mod folders;
+mod galleries;
 pub mod graphql;
 pub mod ignore_rules;
 pub mod items;

@@ -11,7 +11,7 @@ use entities::{
     chapter,
     file::{self, FileStatus},
     id::{FileId, LibraryId, MediaId, StudioId},
-    media, stream,
+    media, page, stream,
 };
 use kernel::{
     blob::Root,
@@ -30,6 +30,7 @@ use crate::{
     facts::summary,
     failures::{self, KnownFailures, NewFailure, Prober},
     folders::Folders,
+    galleries,
     items::{self, Items, Relook, TotalsChange},
     jobs::library::ScanStep,
     report::ScanReport,
@@ -165,6 +166,10 @@ impl Recorder<'_> {
             })
             .collect();
         edges::join(tx, now, &joined).await?;
+        let is_archive = |good: &&&Good| !good.joins && !good.rows.pages.is_empty();
+        let archives = new.iter().filter(is_archive);
+        let archives: Vec<_> = archives.map(|good| (good.media, good.words.title.as_str())).collect();
+        galleries::of_archives(tx, now, &archives).await?;
         index::refresh(tx, &added).await?;
         self.report.new += new.len() as u64;
         if !added.is_empty() {
@@ -201,6 +206,10 @@ impl Recorder<'_> {
             .await?;
         chapter::Entity::delete_many()
             .filter(chapter::Column::FileId.is_in(ids.iter().copied()))
+            .exec(&**tx)
+            .await?;
+        page::Entity::delete_many()
+            .filter(page::Column::FileId.is_in(ids.iter().copied()))
             .exec(&**tx)
             .await?;
         for good in &changed {
@@ -311,6 +320,8 @@ impl Recorder<'_> {
         insert(tx, streams, 42).await?;
         let chapters: Vec<chapter::Model> = good.iter().flat_map(|good| good.rows.chapters.clone()).collect();
         insert(tx, chapters, 6).await?;
+        let pages: Vec<page::Model> = good.iter().flat_map(|good| good.rows.pages.clone()).collect();
+        insert(tx, pages, 4).await?;
         let sidecars = good
             .iter()
             .filter_map(|good| Some((good.file, good.task.found.nfo.as_ref()?)));

@@ -39,9 +39,22 @@ impl Surface for Similar {
     type Mutation = SimilarMutation;
     type Subscription = NoSubscription;
 
-    fn loaders(&self, kernel: &Kernel, data: &mut Data) {
-        let similar: Arc<dyn contracts::Similar> = Arc::new(Neighbors::new(kernel));
+    fn loaders(&self, _: &Kernel, data: &mut Data) {
+        let similar: Arc<dyn contracts::Similar> = Arc::new(Neighbors::default());
         data.insert(similar);
+        let merges: Arc<dyn contracts::Merges> = Arc::new(Merges);
+        data.insert(merges);
+    }
+}
+
+/// Merges, for `undo`.
+struct Merges;
+
+#[async_trait::async_trait]
+impl contracts::Merges for Merges {
+    async fn undo(&self, kernel: &Kernel, merge: SimilarMergeId) -> Result<i64, Failure> {
+        let (_, back) = undo::undo(kernel, merge).await?;
+        Ok(back.len() as i64 + 1)
     }
 }
 
@@ -221,7 +234,7 @@ pub struct MergeMediaInput {
 pub struct MergeMediaPayload {
     /// The item that stays; null when it was removed meanwhile.
     media: Option<Media>,
-    /// Takes the merge back, by `undoMergeMedia`, for thirty days.
+    /// Takes the merge back, by `undo` or `undoMergeMedia`, for thirty days.
     undo_token: ID,
 }
 

@@ -1,68 +1,52 @@
-//! What `similar` of an item lists: one statement for all items of a page.
+//! What `similar` of an item lists: for all items of a page in the one statement of their small reads.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use async_graphql::Context;
-use dataloader::{BatchFn, non_cached::Loader};
 use entities::id::MediaId;
-use kernel::{error::Failure, plugin::Kernel, sql};
+use kernel::{error::Failure, sql};
 use schema::{
-    kit::{access::require, loader::YIELDS},
-    limits,
+    caches::Loaders,
+    kit::{
+        access::require,
+        together::Together,
+        turn::{self, Batches},
+    },
     media::contracts::Similar,
 };
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 
 use crate::groups::not_dismissed;
 
-type Loaded = Result<Vec<MediaId>, Arc<DbErr>>;
+type Found = Result<Arc<HashMap<MediaId, Vec<MediaId>>>, Arc<DbErr>>;
 
 /// The neighbors of items, for one request.
+#[derive(Default)]
 pub struct Neighbors {
-    loader: Loader<MediaId, Loaded, Read>,
-}
-
-struct Read {
-    db: DatabaseConnection,
-}
-
-impl Neighbors {
-    /// A loader over the reader.
-    pub fn new(kernel: &Kernel) -> Self {
-        let loader = Loader::new(Read {
-            db: kernel.store.reader().clone(),
-        });
-        Self {
-            loader: loader.with_yield_count(YIELDS).with_max_batch_size(limits::PAGE_OF_IDS),
-        }
-    }
+    batches: OnceLock<Batches<MediaId, Found>>,
 }
 
 #[async_trait::async_trait]
 impl Similar for Neighbors {
     async fn similar(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<MediaId>, Failure> {
         require(cx)?;
-        Ok(self.loader.try_load(media).await.map_err(Failure::internal)??)
-    }
-}
-
-impl BatchFn<MediaId, Loaded> for Read {
-    async fn load(&mut self, media: &[MediaId]) -> HashMap<MediaId, Loaded> {
-        match read(&self.db, media).await {
-            Ok(mut found) => media
-                .iter()
-                .map(|id| (*id, Ok(found.remove(id).unwrap_or_default())))
-                .collect(),
-            Err(error) => {
-                let error = Arc::new(error);
-                media.iter().map(|id| (*id, Err(Arc::clone(&error)))).collect()
-            }
-        }
+        let batches = self.batches.get_or_init(|| {
+            let together = Arc::clone(&Loaders::of(cx).together);
+            Batches::over_others(move |media| {
+                let together = Arc::clone(&together);
+                async move { read(&together, &turn::distinct(media)).await.map(Arc::new) }
+            })
+        });
+        let found = batches.get([media]).await??;
+        Ok(found.get(&media).cloned().unwrap_or_default())
     }
 }
 
 /// The items near each of these, nearest first. What is missing or was dismissed is left out.
-async fn read(db: &DatabaseConnection, media: &[MediaId]) -> Result<HashMap<MediaId, Vec<MediaId>>, DbErr> {
+async fn read(together: &Together, media: &[MediaId]) -> Result<HashMap<MediaId, Vec<MediaId>>, Arc<DbErr>> {
     let ids = sql::ids(media.iter().copied());
     let side = |own: &str, other: &str| {
         format!(
@@ -81,9 +65,9 @@ async fn read(db: &DatabaseConnection, media: &[MediaId]) -> Result<HashMap<Medi
         not_dismissed("near.own_id", "near.other_id")
     );
     let mut found: HashMap<MediaId, Vec<MediaId>> = HashMap::new();
-    for row in sql::rows(db, text, []).await? {
-        let own = MediaId(row.try_get_by_index(0)?);
-        found.entry(own).or_default().push(MediaId(row.try_get_by_index(1)?));
+    for mut cells in together.read_text(text, vec!["own_id", "other_id"]).await? {
+        let own = cells.id()?;
+        found.entry(own).or_default().push(cells.id()?);
     }
     Ok(found)
 }

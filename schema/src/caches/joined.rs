@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use entities::{
     chapter, file,
     id::{FileId, MarkerId, MediaId, TagId, UserId},
-    marker, media_user, tag,
+    marker, media_user, page, tag,
 };
 use kernel::cache::{Loaded, RowCache};
 use sea_orm::{
@@ -81,6 +81,36 @@ pub(super) async fn files(Sources { together, .. }: Sources, ids: Vec<MediaId>) 
         row::<file::Model>,
     )?;
     Ok(lists(&ids, rows.into_iter().map(|file| (file.media_id, file))))
+}
+
+pub(super) async fn pages(
+    Sources { together, .. }: Sources,
+    ids: Vec<MediaId>,
+) -> Loaded<MediaId, ByFile<page::Model>> {
+    let mut select = of_media("file", &ids);
+    select
+        .column(("file", "media_id"))
+        .columns(["file_id", "position", "name", "n_bytes"].map(|column| ("page", column)))
+        .inner_join("page", Expr::col(("page", "file_id")).equals(("file", "id")))
+        .order_by(("page", "file_id"), Order::Asc)
+        .order_by(("page", "position"), Order::Asc);
+    let columns = vec!["media_id", "file_id", "position", "name", "n_bytes"];
+    let rows = all(together.read(select, columns).await?, |cells| {
+        let media: MediaId = cells.id()?;
+        let row = page::Model {
+            file_id: cells.id()?,
+            position: cells.small()?,
+            name: cells.text()?,
+            n_bytes: cells.int()?,
+        };
+        Ok((media, row))
+    })?;
+    let mut found: HashMap<MediaId, ByFile<page::Model>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
+    for (media, row) in rows {
+        let files = found.entry(media).or_default();
+        files.entry(row.file_id).or_default().push(row);
+    }
+    Ok(found)
 }
 
 pub(super) async fn chapters(

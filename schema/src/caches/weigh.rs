@@ -1,6 +1,6 @@
 //! What cached rows weigh, in bytes: what they hold on the heap, and themselves.
 
-use entities::{chapter, file, library, person, stream, studio, tag};
+use entities::{chapter, file, library, page, person, stream, studio, tag};
 
 use super::{ByFile, Credit, FolderPlace, Kin, LibraryRow};
 
@@ -69,4 +69,12 @@ pub(super) fn chapters(chapters: &ByFile<chapter::Model>) -> u32 {
     let weigh =
         |chapter: &chapter::Model| (size_of::<chapter::Model>() + chapter.title.as_ref().map_or(0, String::len)) as u32;
     48 + chapters.values().flatten().map(weigh).sum::<u32>()
+}
+
+pub(super) fn pages(pages: &ByFile<page::Model>) -> u32 {
+    let pages = pages.values().flatten();
+    pages
+        .map(|page| (size_of::<page::Model>() + page.name.len()) as u32)
+        .sum::<u32>()
+        + 64
 }

@@ -15,6 +15,7 @@ use super::{
     facts::MarkersChanged,
     row::Row,
     session::Locked,
+    settlement::Settlement,
     table::{Kind, SubjectKind, Table},
 };
 use crate::{collection::rules::CollectionChanged, media::rules::MediaUserChanged, search::index};
@@ -47,12 +48,18 @@ impl Effects {
     pub fn items(changes: &[Change]) -> BTreeSet<i64> {
         let mut items = BTreeSet::new();
         for change in changes {
-            let Some((.., media)) = COUNTED.iter().find(|(table, ..)| *table == change.table.name) else {
+            let Some(media) = Self::item_column(change.table) else {
                 continue;
             };
             items.extend(change.rows().map(|row| row.int(change.table, media)));
         }
         items
+    }
+
+    /// The column of the item whose state decides whether rows of a table count; none where nothing is counted.
+    pub fn item_column(table: &Table) -> Option<&'static str> {
+        let counted = COUNTED.iter().find(|(name, ..)| *name == table.name);
+        counted.map(|(.., media)| *media)
     }
 
     /// Takes up changes.
@@ -150,42 +157,26 @@ impl Effects {
         }
     }
 
-    /// Moves the counters and brings the search index up to date, in the transaction of the changes.
-    pub async fn settle(&mut self, tx: &Tx, now: i64) -> Result<(), DbErr> {
-        let media: Vec<i64> = self.changed.difference(&self.stamped).copied().collect();
-        for chunk in media.chunks(sql::CHUNK) {
-            let text = format!(
-                "update media set updated_at = $1 where id in ({})",
-                sql::ids(chunk.iter().copied())
-            );
-            sql::execute(&**tx, text, [now.into()]).await?;
-        }
-        let mut counts: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
+    /// What is left to write: time stamps, counters, and what the search is to hold.
+    pub async fn settle(&mut self, tx: &Tx, now: i64) -> Result<Settlement, DbErr> {
+        let mut counts: BTreeMap<&'static str, Vec<(i64, i64)>> = BTreeMap::new();
         for ((table, id), n) in std::mem::take(&mut self.counts) {
             if n != 0 && !self.gone.contains(&(table, id)) {
                 counts.entry(table).or_default().push((id, n));
             }
         }
-        for (table, counts) in counts {
-            for counts in counts.chunks(sql::CHUNK) {
-                let cases: String = counts.iter().map(|(id, n)| format!(" when {id} then {n}")).collect();
-                let ids = sql::ids(counts.iter().map(|(id, _)| *id));
-                let text = format!("update {table} set n_media = n_media + case id{cases} end where id in ({ids})");
-                sql::execute(&**tx, text, []).await?;
-            }
-        }
-        let mut searched = std::mem::take(&mut self.searched);
-        if let Some(text) = self.linked() {
-            for row in sql::rows(&**tx, text, []).await? {
-                searched.insert(row.try_get_by_index(0)?);
-            }
-        }
-        let searched: Vec<MediaId> = searched.into_iter().map(MediaId).collect();
-        index::refresh(tx, &searched).await
+        let selects = self.linked();
+        Ok(Settlement {
+            now,
+            media: self.changed.difference(&self.stamped).copied().collect(),
+            counts,
+            search: index::prepare(tx, &std::mem::take(&mut self.searched), &selects).await?,
+            ..Settlement::default()
+        })
     }
 
-    /// A select of the items that have something with another name now.
-    fn linked(&mut self) -> Option<String> {
+    /// Selects of the items that have something with another name now.
+    fn linked(&mut self) -> Vec<String> {
         let mut renamed: BTreeMap<SubjectKind, Vec<i64>> = BTreeMap::new();
         for (kind, id) in std::mem::take(&mut self.renamed) {
             // The links of what is new, and of what is gone, are changes of their own.
@@ -200,14 +191,13 @@ impl Effects {
         let select = |(kind, ids): (SubjectKind, Vec<i64>)| {
             let ids = sql::ids(ids);
             Some(match kind {
-                SubjectKind::Tag => format!("select media_id from media_tag where tag_id in ({ids})"),
-                SubjectKind::Person => format!("select media_id from media_person where person_id in ({ids})"),
+                SubjectKind::Tag => format!("select media_id as id from media_tag where tag_id in ({ids})"),
+                SubjectKind::Person => format!("select media_id as id from media_person where person_id in ({ids})"),
                 SubjectKind::Studio => format!("select id from media where studio_id in ({ids})"),
                 _ => return None,
             })
         };
-        let selects: Vec<String> = renamed.into_iter().filter_map(select).collect();
-        (!selects.is_empty()).then(|| selects.join(" union "))
+        renamed.into_iter().filter_map(select).collect()
     }
 
     /// States what changed.

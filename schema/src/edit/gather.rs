@@ -1,6 +1,5 @@
 //! Rows of several tables that an edit wants before it begins, in one statement.
 
-use kernel::sql;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde_json::Value as Json;
 
@@ -9,6 +8,7 @@ use super::{
     session::{Edit, Locked},
     table::{Kind, Table},
 };
+use crate::kit::held;
 
 /// Rows of a table that an edit wants.
 pub struct Want {
@@ -22,6 +22,7 @@ const ITEM: [&str; 3] = ["id", "added_at", "missing_at"];
 
 impl Edit {
     /// The rows of each want, by key; nobody changes them until the edit ends. `items` is which items the edit holds, too.
+    /// Fractions lose digits on the way: a table that has any is read by [`Edit::read`].
     ///
     /// # Errors
     /// When the database fails.
@@ -34,11 +35,8 @@ impl Edit {
         }
         let mut found: Vec<Vec<Row>> = wants.iter().map(|_| Vec::new()).collect();
         let text = parts.join(" union all ");
-        if is_postgres {
-            // A statement does not see what was written while it waited for a lock: another one does.
-            sql::rows(&**self.tx(), format!("select count(*) from ({text}) as held"), []).await?;
-        }
-        for row in sql::rows(&**self.tx(), text, []).await? {
+        let hold = format!("select count(*) from ({text}) as held");
+        for row in held::read(self.tx(), &hold, &text).await? {
             let at: i32 = row.try_get_by_index(0)?;
             let cells: String = row.try_get_by_index(1)?;
             let cells: Vec<Json> = serde_json::from_str(&cells).map_err(|error| DbErr::Json(error.to_string()))?;
@@ -77,7 +75,7 @@ fn part(is_postgres: bool, at: usize, table: &str, (names, n_key): (&[&str], usi
     let key = names[..n_key].join(", ");
     let names = names.join(", ");
     format!(
-        "select {at}, cast({array}({names}) as text) from (select {names} from {table} where {condition} order by {key} \
+        "select {at} as part, cast({array}({names}) as text) as cells from (select {names} from {table} where {condition} order by {key} \
          {lock}) as part_{at}"
     )
 }

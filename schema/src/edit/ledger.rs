@@ -12,7 +12,7 @@ use kernel::{
     sql,
     store::{Durability, Tx},
 };
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -99,7 +99,8 @@ pub async fn records(db: &impl ConnectionTrait, edits: &[EditId], from: i64, to:
 /// # Errors
 /// There is no such edit for this viewer, it was undone, or its job has not ended.
 pub async fn undoable(tx: &Tx, viewer: &Viewer, id: EditId) -> Result<edit::Model, Failure> {
-    let row = edit::Entity::find_by_id(id).one(&**tx).await?;
+    // Held, so that nobody else undoes it meanwhile.
+    let row = edit::Entity::find_by_id(id).lock_exclusive().one(&**tx).await?;
     let is_own = |row: &edit::Model| row.user_id == Some(viewer.user);
     let may = |row: &edit::Model| is_own(row) || (!row.is_private && viewer.role != Role::Viewer);
     let Some(row) = row.filter(may) else {
@@ -123,24 +124,6 @@ pub async fn undoable(tx: &Tx, viewer: &Viewer, id: EditId) -> Result<edit::Mode
         }
     }
     Ok(row)
-}
-
-/// Links an edit to the one that it takes back: what was undone is marked, and what an undone undo had undone stands again.
-///
-/// # Errors
-/// When the database fails.
-pub async fn mark_undone(tx: &Tx, undone: &edit::Model, by: EditId) -> Result<(), DbErr> {
-    let text = "update edit set undone_by_id = $2 where id = $1";
-    sql::execute(&**tx, text, [undone.id.0.into(), by.0.into()]).await?;
-    if let Some(first) = undone.undoes_id {
-        sql::execute(
-            &**tx,
-            "update edit set undone_by_id = null where id = $1",
-            [first.0.into()],
-        )
-        .await?;
-    }
-    Ok(())
 }
 
 /// Says that an edit was not undone after all.

@@ -9,6 +9,8 @@ use serde_json::{Map, Value as Json};
 use super::{
     change::Change,
     codes::UNDO_CONFLICT,
+    effects::Effects,
+    gather::Want,
     ledger::{Difference, Record},
     row::Row,
     session::Edit,
@@ -100,9 +102,10 @@ pub async fn revert(edit: &mut Edit, records: &[Record]) -> Result<Vec<Conflict>
     Ok(conflicts)
 }
 
-/// The rows that records are about, as they are now.
-async fn present(edit: &Edit, records: &[Record]) -> Result<HashMap<(&'static str, String), Planned>, DbErr> {
+/// The rows that records are about, as they are now: those with keys of numbers in one statement.
+async fn present(edit: &mut Edit, records: &[Record]) -> Result<HashMap<(&'static str, String), Planned>, DbErr> {
     let mut wanted: BTreeMap<&'static str, (&'static Table, BTreeMap<String, Row>)> = BTreeMap::new();
+    let mut items = BTreeSet::new();
     for difference in records.iter().flat_map(|record| &record.differences) {
         let Some((table, row)) = difference
             .table()
@@ -110,26 +113,42 @@ async fn present(edit: &Edit, records: &[Record]) -> Result<HashMap<(&'static st
         else {
             continue;
         };
+        let counted = Effects::item_column(table).map(|column| table.at(column));
+        items.extend(counted.and_then(|at| row.0[at].as_i64()));
         let rows = &mut wanted.entry(table.name).or_insert_with(|| (table, BTreeMap::new())).1;
         rows.insert(row.key(table), row);
     }
+    let mut found: HashMap<(&'static str, String), Row> = HashMap::new();
+    let mut wants = Vec::new();
+    for (table, like) in wanted.values() {
+        let keys: Vec<&Row> = like.values().collect();
+        if table.is_gathered() && keys.len() <= sql::CHUNK {
+            let condition = write::keyed(table, &keys, &mut Vec::new());
+            wants.push(Want { table, condition });
+            continue;
+        }
+        let rows = write::read_keys(&**edit.tx(), table, &keys).await?;
+        found.extend(rows.into_iter().map(|row| ((table.name, row.key(table)), row)));
+    }
+    if !wants.is_empty() {
+        let items = format!("id in ({})", sql::ids(items.into_iter().take(sql::CHUNK)));
+        let gathered = edit.gather(&wants, &items).await?;
+        for (Want { table, .. }, rows) in wants.iter().zip(gathered) {
+            found.extend(rows.into_iter().map(|row| ((table.name, row.key(table)), row)));
+        }
+    }
     let mut rows = HashMap::new();
     for (table, like) in wanted.into_values() {
-        let keys: Vec<&Row> = like.values().collect();
-        let mut found: HashMap<String, Row> = write::read_keys(&**edit.tx(), table, &keys)
-            .await?
-            .into_iter()
-            .map(|row| (row.key(table), row))
-            .collect();
         for (key, like) in like {
-            let now = found.remove(&key).or_else(|| untouched(table, &like));
+            let place = (table.name, key);
+            let now = found.remove(&place).or_else(|| untouched(table, &like));
             let planned = Planned {
                 table,
                 then: now.clone(),
                 now,
                 subject: String::new(),
             };
-            rows.insert((table.name, key), planned);
+            rows.insert(place, planned);
         }
     }
     Ok(rows)
@@ -222,25 +241,28 @@ async fn without_missing_parents(
             }
         }
     }
-    let mut missing: BTreeSet<(&'static str, i64)> = BTreeSet::new();
-    for (parent, ids) in wanted {
-        let all: Vec<i64> = ids.iter().copied().collect();
-        let mut known = BTreeSet::new();
-        for chunk in all.chunks(sql::CHUNK) {
-            let text = format!(
-                "select id from {parent} where id in ({})",
-                sql::ids(chunk.iter().copied())
-            );
-            for row in sql::rows(&**edit.tx(), text, []).await? {
-                known.insert(row.try_get_by_index::<i64>(0)?);
-            }
-        }
-        let made = planned
-            .iter()
-            .filter(|plan| plan.table.name == parent && plan.then.is_some());
-        known.extend(made.filter_map(|plan| plan.then.as_ref()?.0[0].as_i64()));
-        missing.extend(ids.difference(&known).map(|id| (parent, *id)));
+    if wanted.is_empty() {
+        return Ok(());
     }
+    let select = |(at, (parent, ids)): (usize, (&&str, &BTreeSet<i64>))| {
+        let ids = sql::ids(ids.iter().copied());
+        format!("select {at}, id from {parent} where id in ({ids})")
+    };
+    let selects: Vec<String> = wanted.iter().enumerate().map(select).collect();
+    let parents: Vec<&'static str> = wanted.keys().copied().collect();
+    let mut known: BTreeSet<(&'static str, i64)> = BTreeSet::new();
+    for row in sql::rows(&**edit.tx(), selects.join(" union all "), []).await? {
+        let at: i32 = row.try_get_by_index(0)?;
+        let parent = usize::try_from(at).ok().and_then(|at| parents.get(at));
+        known.extend(parent.copied().zip(row.try_get_by_index::<Option<i64>>(1)?));
+    }
+    // What the undo itself brings back is there.
+    let made = planned.iter().filter(|plan| plan.then.is_some());
+    known.extend(made.filter_map(|plan| Some((plan.table.name, plan.then.as_ref()?.0[0].as_i64()?))));
+    let all = wanted
+        .iter()
+        .flat_map(|(parent, ids)| ids.iter().map(move |id| (*parent, *id)));
+    let missing: BTreeSet<(&'static str, i64)> = all.filter(|place| !known.contains(place)).collect();
     planned.retain(|plan| {
         let lacks = plan.table.parents.iter().find(|(column, parent)| {
             let id = plan.then.as_ref().and_then(|row| row.get(plan.table, column).as_i64());
@@ -258,7 +280,11 @@ async fn without_missing_parents(
 }
 
 /// Leaves out rows that would go although something refers to them by now.
-async fn without_users(edit: &Edit, planned: &mut Vec<Planned>, conflicts: &mut Vec<Conflict>) -> Result<(), DbErr> {
+async fn without_users(
+    edit: &mut Edit,
+    planned: &mut Vec<Planned>,
+    conflicts: &mut Vec<Conflict>,
+) -> Result<(), DbErr> {
     let mut going: BTreeMap<&'static str, BTreeSet<i64>> = BTreeMap::new();
     for plan in planned
         .iter()
@@ -269,19 +295,28 @@ async fn without_users(edit: &Edit, planned: &mut Vec<Planned>, conflicts: &mut 
             .or_default()
             .extend(plan.now.as_ref().and_then(|row| row.0[0].as_i64()));
     }
-    let mut used: BTreeMap<(&'static str, i64), &'static str> = BTreeMap::new();
+    let mut wants = Vec::new();
+    let mut columns = Vec::new();
     for (parent, ids) in &going {
-        let ids: Vec<i64> = ids.iter().copied().collect();
+        let ids = sql::ids(ids.iter().copied());
         for table in ALL {
             for (column, _) in table.parents.iter().filter(|(_, of)| of == parent) {
-                let rows = write::read(&**edit.tx(), table, column, &ids).await?;
-                let changing = planned.iter().filter(|plan| plan.table.name == table.name);
-                let changing: BTreeSet<String> = changing
-                    .filter_map(|plan| Some(plan.now.as_ref()?.key(table)))
-                    .collect();
-                for row in rows.iter().filter(|row| !changing.contains(&row.key(table))) {
-                    used.insert((parent, row.int(table, column)), table.name);
-                }
+                let condition = format!("{column} in ({ids})");
+                wants.push(Want { table, condition });
+                columns.push((*parent, *column));
+            }
+        }
+    }
+    let mut used: BTreeMap<(&'static str, i64), &'static str> = BTreeMap::new();
+    if !wants.is_empty() {
+        let gathered = edit.gather(&wants, "false").await?;
+        for ((Want { table, .. }, (parent, column)), rows) in wants.iter().zip(columns).zip(gathered) {
+            let changing = planned.iter().filter(|plan| plan.table.name == table.name);
+            let changing: BTreeSet<String> = changing
+                .filter_map(|plan| Some(plan.now.as_ref()?.key(table)))
+                .collect();
+            for row in rows.iter().filter(|row| !changing.contains(&row.key(table))) {
+                used.insert((parent, row.int(table, column)), table.name);
             }
         }
     }

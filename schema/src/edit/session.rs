@@ -15,13 +15,14 @@ use kernel::{
     sql,
     store::{Durability, Tx},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, TryGetable};
-use serde_json::json;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, TryGetable};
+use serde_json::{Value as Json, json};
 
 use super::{
     change::{Change, coalesced},
     effects::Effects,
     row::Row,
+    settlement::Settlement,
     table::{MEDIA_USER, SAVED_FILTER, SubjectKind, Table},
     write,
 };
@@ -72,12 +73,14 @@ pub struct Edit {
     actor: Actor,
     action: String,
     undoes: Option<EditId>,
-    is_recorded: bool,
-    recorded: (i64, i64, bool),
+    undone: Vec<(i64, Option<i64>)>,
     position: i64,
     n_subjects: i64,
     n_changes: i64,
+    /// Subjects and changes that its row counts already.
+    recorded: (i64, i64),
     is_private: bool,
+    subjects: Vec<Json>,
     pending: Vec<Change>,
     locked: HashMap<i64, Locked>,
     effects: Effects,
@@ -105,12 +108,13 @@ impl Edit {
             actor,
             action: action.to_owned(),
             undoes: None,
-            is_recorded: false,
-            recorded: (0, 0, true),
+            undone: Vec::new(),
             position: 0,
             n_subjects: 0,
             n_changes: 0,
+            recorded: (0, 0),
             is_private: true,
+            subjects: Vec::new(),
             pending: Vec::new(),
             locked: HashMap::new(),
             effects: Effects::default(),
@@ -125,15 +129,16 @@ impl Edit {
         };
         let mut resumed = Self::over(tx, now, actor, &row.action);
         resumed.id = row.id;
-        resumed.is_recorded = true;
         resumed.position = row.n_subjects;
         resumed.is_private = row.is_private;
         resumed
     }
 
-    /// Says that this edit takes another one back.
-    pub fn undoes(&mut self, other: EditId) {
-        self.undoes = Some(other);
+    /// Says that this edit takes another one back: that one is marked, and what it had undone itself stands again.
+    pub fn undoes(&mut self, other: &edit::Model) {
+        self.undoes = Some(other.id);
+        self.undone = vec![(other.id.0, Some(self.id.0))];
+        self.undone.extend(other.undoes_id.map(|first| (first.0, None)));
     }
 
     /// The transaction, for reading and for what follows from the edit.
@@ -195,20 +200,6 @@ impl Edit {
     /// When the database fails.
     pub async fn read(&self, table: &'static Table, column: &str, ids: &[i64]) -> Result<Vec<Row>, DbErr> {
         write::read(&*self.tx, table, column, ids).await
-    }
-
-    /// What an account thinks of items, present or not.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn own(&self, user: UserId, media: &[MediaId]) -> Result<HashMap<i64, Row>, DbErr> {
-        let mine = |media: &MediaId| Row(vec![json!(media.0), json!(user.0), json!(null), json!(false)]);
-        let wanted: Vec<Row> = media.iter().map(mine).collect();
-        let rows = write::read_keys(&*self.tx, &MEDIA_USER, &wanted.iter().collect::<Vec<_>>()).await?;
-        let by_media = |row: Row| (row.int(&MEDIA_USER, "media_id"), row);
-        let mut found: HashMap<i64, Row> = wanted.into_iter().map(by_media).collect();
-        found.extend(rows.into_iter().map(by_media));
-        Ok(found)
     }
 
     /// States a new row.
@@ -284,7 +275,15 @@ impl Edit {
         write::write(&self.tx, &changes, self.now).await?;
         self.effects.add(&changes, &self.locked);
         self.is_private &= changes.iter().all(|change| is_own(change.table));
-        self.record(&changes).await?;
+        self.record(&changes);
+        if self.subjects.len() >= MANY {
+            let settlement = Settlement {
+                head: Some(self.head(None)),
+                subjects: mem::take(&mut self.subjects),
+                ..Settlement::default()
+            };
+            settlement.write(&self.tx).await?;
+        }
         Ok(())
     }
 
@@ -292,8 +291,13 @@ impl Edit {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn open(self, job: JobId) -> Result<EditId, Failure> {
-        self.record_head(Some(job)).await?;
+    pub async fn open(mut self, job: JobId) -> Result<EditId, Failure> {
+        let settlement = Settlement {
+            head: Some(self.head(Some(job))),
+            undone: mem::take(&mut self.undone),
+            ..Settlement::default()
+        };
+        settlement.write(&self.tx).await?;
         self.tx.commit().await?;
         Ok(self.id)
     }
@@ -316,51 +320,39 @@ impl Edit {
     /// As [`Edit::write`].
     pub async fn settle(&mut self) -> Result<Done, Failure> {
         self.write().await?;
-        self.effects.settle(&self.tx, self.now).await?;
-        if self.n_subjects == 0 {
-            return Ok(Done {
-                token: None,
-                n_subjects: 0,
-            });
+        let mut settlement = self.effects.settle(&self.tx, self.now).await?;
+        settlement.undone = mem::take(&mut self.undone);
+        let has_changes = self.n_subjects > 0;
+        if has_changes {
+            settlement.head = Some(self.head(None));
+            settlement.subjects = mem::take(&mut self.subjects);
         }
-        if self.recorded == (self.n_subjects, self.n_changes, self.is_private) {
-            return Ok(Done {
-                token: Some(self.id),
-                n_subjects: self.n_subjects,
-            });
-        }
-        let (n_subjects, n_changes, _) = self.recorded;
-        let text =
-            "update edit set n_subjects = n_subjects + $2, n_changes = n_changes + $3, is_private = $4 where id = $1";
-        let by = [self.n_subjects - n_subjects, self.n_changes - n_changes];
-        let values = [self.id.0.into(), by[0].into(), by[1].into(), self.is_private.into()];
-        sql::execute(&*self.tx, text, values).await?;
+        settlement.write(&self.tx).await?;
         Ok(Done {
-            token: Some(self.id),
+            token: has_changes.then_some(self.id),
             n_subjects: self.n_subjects,
         })
     }
 
-    async fn record_head(&self, job: Option<JobId>) -> Result<(), DbErr> {
-        let row = edit::ActiveModel {
-            id: Set(self.id),
-            user_id: Set(Some(self.actor.user)),
-            actor: Set(self.actor.name.clone()),
-            action: Set(self.action.clone()),
-            is_private: Set(self.is_private),
-            n_subjects: Set(self.n_subjects),
-            n_changes: Set(self.n_changes),
-            job_id: Set(job),
-            undoes_id: Set(self.undoes),
-            undone_by_id: Set(None),
-            created_at: Set(self.now),
-        };
-        edit::Entity::insert(row).exec_without_returning(&*self.tx).await?;
-        Ok(())
+    /// Its row, with what was not counted in it yet.
+    fn head(&mut self, job: Option<JobId>) -> Json {
+        let (n_subjects, n_changes) = mem::replace(&mut self.recorded, (self.n_subjects, self.n_changes));
+        json!([
+            self.id.0,
+            self.actor.user.0,
+            self.actor.name,
+            self.action,
+            self.is_private,
+            self.n_subjects - n_subjects,
+            self.n_changes - n_changes,
+            job.map(|job| job.0),
+            self.undoes.map(|undoes| undoes.0),
+            self.now,
+        ])
     }
 
-    async fn record(&mut self, changes: &[Change]) -> Result<(), DbErr> {
-        let mut subjects: BTreeMap<(SubjectKind, i64), Vec<serde_json::Value>> = BTreeMap::new();
+    fn record(&mut self, changes: &[Change]) {
+        let mut subjects: BTreeMap<(SubjectKind, i64), Vec<Json>> = BTreeMap::new();
         let mut order = Vec::new();
         for change in changes {
             let subject = change.subject();
@@ -372,30 +364,13 @@ impl Edit {
         }
         self.n_changes += changes.len() as i64;
         self.n_subjects += order.len() as i64;
-        if !self.is_recorded {
-            self.is_recorded = true;
-            self.record_head(None).await?;
-            self.recorded = (self.n_subjects, self.n_changes, self.is_private);
+        for subject in order {
+            let (kind, id) = subject;
+            let kept = Json::Array(subjects.remove(&subject).unwrap_or_default()).to_string();
+            self.subjects
+                .push(json!([self.id.0, self.position, kind.number(), id, kept]));
+            self.position += 1;
         }
-        for chunk in order.chunks(sql::CHUNK) {
-            let mut values = Vec::with_capacity(chunk.len() * 5);
-            for (kind, id) in chunk {
-                let kept = serde_json::Value::Array(subjects.remove(&(*kind, *id)).unwrap_or_default());
-                values.extend([
-                    self.id.0.into(),
-                    self.position.into(),
-                    kind.number().into(),
-                    (*id).into(),
-                ]);
-                values.push(kept.to_string().into());
-                self.position += 1;
-            }
-            let tuples = sql::tuples(chunk.len(), 5);
-            let text =
-                format!("insert into edit_subject (edit_id, position, kind, subject_id, changes) values {tuples}");
-            sql::execute(&*self.tx, text, values).await?;
-        }
-        Ok(())
     }
 
     /// Ends the transaction of a part of which [`Edit::settle`] was called.

@@ -139,6 +139,13 @@ impl Table {
         at.expect("columns are named as their table declares them")
     }
 
+    /// Whether its rows can be read with those of other tables: their keys are numbers, and they hold no fractions.
+    pub(super) fn is_gathered(&self) -> bool {
+        let is_number = |column: &Column| matches!(column.kind, Kind::Id(_) | Kind::Long | Kind::Int);
+        let is_exact = |column: &Column| !matches!(column.kind, Kind::Real);
+        self.columns[..self.n_key].iter().all(is_number) && self.columns.iter().all(is_exact)
+    }
+
     /// The table of a name.
     pub fn of(name: &str) -> Option<&'static Self> {
         ALL.iter().copied().find(|table| table.name == name)

@@ -87,8 +87,8 @@ fn clash(table: &Table, rows: &[&Row], error: DbErr) -> Failure {
     Failure::new(code, format!("there is a {noun} named `{name}` already"))
 }
 
-/// `key in (..)` for the keys of rows.
-fn keyed(table: &Table, rows: &[&Row], values: &mut Vec<Value>) -> String {
+/// `key in (..)` for the keys of rows; keys of numbers go into the text.
+pub(super) fn keyed(table: &Table, rows: &[&Row], values: &mut Vec<Value>) -> String {
     let mut one = |kind: Kind, value: &Json| match (kind, value) {
         (Kind::Id(_) | Kind::Long | Kind::Int, Json::Number(number)) => number.to_string(),
         _ => {

@@ -21,8 +21,14 @@ const MAX_SELECTS: usize = 50;
 #[derive(Clone)]
 struct Asked {
     id: u64,
-    select: SelectStatement,
+    select: Asks,
     columns: Vec<&'static str>,
+}
+
+#[derive(Clone)]
+enum Asks {
+    Built(Box<SelectStatement>),
+    Written(String),
 }
 
 type Answered = Result<Arc<Vec<(u64, Vec<Vec<Value>>)>>, Arc<DbErr>>;
@@ -67,6 +73,18 @@ impl Together {
     /// # Errors
     /// When the database fails.
     pub async fn read(&self, select: SelectStatement, columns: Vec<&'static str>) -> Result<Vec<Cells>, Arc<DbErr>> {
+        self.ask(Asks::Built(Box::new(select)), columns).await
+    }
+
+    /// The same for a select that is written by hand, without values.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_text(&self, select: String, columns: Vec<&'static str>) -> Result<Vec<Cells>, Arc<DbErr>> {
+        self.ask(Asks::Written(select), columns).await
+    }
+
+    async fn ask(&self, select: Asks, columns: Vec<&'static str>) -> Result<Vec<Cells>, Arc<DbErr>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let answered = self.batches.get([Asked { id, select, columns }]).await;
         let answered = answered.map_err(|failure| DbErr::Custom(failure.message))??;
@@ -106,14 +124,25 @@ fn statement(backend: DbBackend, asked: &[Asked]) -> SelectStatement {
     };
     let mut all = Query::select();
     for asked in asked {
-        let cells = asked.columns.iter().map(|column| Expr::col(("part", *column)));
-        let rows = Func::cust(name(gather)).arg(Func::cust(name(row)).args(cells));
         // Both databases aggregate in the order of a sorted subquery as long as nothing is joined to it.
-        let part = Query::select()
-            .expr(Expr::from(rows).cast_as("text"))
-            .from_subquery(asked.select.clone(), "part")
-            .take();
-        all.expr(Expr::from(SubQueryStatement::from(part)));
+        let part = match &asked.select {
+            Asks::Built(select) => {
+                let cells = asked.columns.iter().map(|column| Expr::col(("part", *column)));
+                let rows = Func::cust(name(gather)).arg(Func::cust(name(row)).args(cells));
+                let part = Query::select()
+                    .expr(Expr::from(rows).cast_as("text"))
+                    .from_subquery((**select).clone(), "part")
+                    .take();
+                Expr::from(SubQueryStatement::from(part))
+            }
+            Asks::Written(select) => {
+                let cells = asked.columns.join(", ");
+                Expr::cust(format!(
+                    "(select cast({gather}({row}({cells})) as text) from ({select}) as part)"
+                ))
+            }
+        };
+        all.expr(part);
     }
     all
 }

@@ -4,10 +4,10 @@
 use async_graphql::{Context, Enum, ID, SimpleObject};
 use entities::{
     file,
-    id::{ClipId, MediaId, RenditionId},
+    id::{ClipId, MediaId, RenditionId, SimilarMergeId},
     stream,
 };
-use kernel::error::Failure;
+use kernel::{error::Failure, plugin::Kernel};
 
 use crate::{
     kit::scalar::{Seconds, Url},
@@ -101,6 +101,8 @@ pub trait Pictures: Send + Sync {
     async fn waveform(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Waveform>, Failure>;
     /// A picture of a video file at a time in microseconds, made when it is first asked for.
     fn still(&self, file: &file::Model, at_us: i64) -> Thumbnail;
+    /// A page of an archive, drawn when it is first asked for.
+    fn page(&self, file: &file::Model, position: i32) -> Thumbnail;
 }
 
 /// Finds the items that look or sound like another one.
@@ -108,6 +110,13 @@ pub trait Pictures: Send + Sync {
 pub trait Similar: Send + Sync {
     /// Those that are like an item, nearest first: a bounded list.
     async fn similar(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<MediaId>, Failure>;
+}
+
+/// Takes back that items were made one.
+#[async_trait::async_trait]
+pub trait Merges: Send + Sync {
+    /// Takes a merge back; gives how many items changed or came back. The caller has looked whether the viewer may.
+    async fn undo(&self, kernel: &Kernel, merge: SimilarMergeId) -> Result<i64, Failure>;
 }
 
 /// The still that cards show.

@@ -4,7 +4,7 @@
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
     ConnectionTrait, DbBackend, JoinType,
-    sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UnionType},
 };
 
 use crate::{
@@ -137,15 +137,13 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
     let mut select = Query::select();
     select.from("media").cond_where(scope.condition.clone());
     if facet == Facet::Classes {
-        for kind in 0..KINDS {
-            select.expr(Expr::cust(format!(
-                r#"count(*) filter (where "media"."kind" = {kind})"#
-            )));
-        }
-        for class in Resolution::ALL {
-            select.expr(Expr::cust(format!("count(*) filter (where {})", class.sql())));
-        }
-        return select;
+        return classes(select);
+    }
+    if facet == Facet::Years {
+        return years(select, first);
+    }
+    if facet == Facet::Ratings && scope.is_everything {
+        return all_ratings(i64::from(scope.viewer), first);
     }
     // On SQLite a cross join keeps its order: from the items to their links, because a list may hold few items of many.
     let join = match backend {
@@ -170,24 +168,18 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
             link("media_user");
             select.and_where(Expr::col(("media_user", "user_id")).eq(i64::from(scope.viewer)));
             select.and_where(Expr::col(("media_user", "rating")).is_not_null());
-            let last = 100 / RATING_STEP - 1;
-            let step = format!(r#""media_user"."rating" / {RATING_STEP}"#);
-            Expr::cust(format!(
-                "cast(case when {step} > {last} then {last} else {step} end as bigint)"
-            ))
+            step()
         }
         Facet::Studios => media("studio_id"),
         Facet::Libraries => media("library_id"),
         Facet::VideoCodecs => media("video_codec"),
         Facet::AudioCodecs => media("audio_codec"),
-        Facet::Years => Expr::cust(r#"cast(substr("media"."date", 1, 4) as bigint)"#),
-        Facet::Classes => Expr::cust("0"),
+        Facet::Years | Facet::Classes => Expr::cust("0"),
     };
     let present = match facet {
         Facet::Studios => Some("studio_id"),
         Facet::VideoCodecs => Some("video_codec"),
         Facet::AudioCodecs => Some("audio_codec"),
-        Facet::Years => Some("date"),
         _ => None,
     };
     if let Some(column) = present {
@@ -201,4 +193,86 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
         .order_by("value", Order::Desc)
         .limit(first)
         .take()
+}
+
+/// By kind and class: first by size, of which there are few, and which an index has in order.
+fn classes(mut items: SelectStatement) -> SelectStatement {
+    let size = ["kind", "width", "height"].map(|column| ("media", column));
+    items
+        .columns(size)
+        .expr_as(Expr::cust("count(*)"), "n")
+        .group_by_columns(size);
+    let mut select = Query::select();
+    select.from_subquery(items, "media");
+    let mut count = |condition: &str| {
+        // Sums of big integers are decimals on PostgreSQL.
+        let sum = format!(r#"cast(coalesce(sum("media"."n") filter (where {condition}), 0) as bigint)"#);
+        select.expr(Expr::cust(sum));
+    };
+    for kind in 0..KINDS {
+        count(&format!(r#""media"."kind" = {kind}"#));
+    }
+    for class in Resolution::ALL {
+        count(&class.sql());
+    }
+    select
+}
+
+/// By year: first by day, which an index has in order.
+fn years(mut items: SelectStatement, first: u64) -> SelectStatement {
+    items
+        .column(("media", "date"))
+        .expr_as(Expr::cust("count(*)"), "n")
+        .and_where(Expr::col(("media", "date")).is_not_null())
+        .group_by_col(("media", "date"));
+    let mut select = Query::select();
+    select
+        .expr_as(Expr::cust(r#"cast(substr("day"."date", 1, 4) as bigint)"#), "value")
+        .from_subquery(items, "day");
+    summed(select, "day", first)
+}
+
+/// By the viewer's rating of all present items: of all items but for those that are missing, which are few.
+fn all_ratings(viewer: i64, first: u64) -> SelectStatement {
+    let rated = |n: &'static str| {
+        let mut select = Query::select();
+        select
+            .expr_as(step(), "value")
+            .expr_as(Expr::cust(n), "n")
+            .from("media_user")
+            .and_where(Expr::col(("media_user", "user_id")).eq(viewer))
+            .and_where(Expr::col(("media_user", "rating")).is_not_null())
+            .add_group_by([Expr::col("value")]);
+        select
+    };
+    let of_item = Expr::col(("media", "id")).equals(("media_user", "media_id"));
+    let missing = rated("-count(*)")
+        .join(JoinType::InnerJoin, "media", of_item)
+        .and_where(Expr::col(("media", "missing_at")).is_not_null())
+        .take();
+    let all = rated("count(*)").union(UnionType::All, missing).take();
+    let mut select = Query::select();
+    select.column(("step", "value")).from_subquery(all, "step");
+    let n = || Expr::cust(r#"sum("step"."n")"#);
+    summed(select, "step", first).and_having(n().gt(0)).take()
+}
+
+/// The greatest sums of `n` by the column `value`.
+fn summed(mut select: SelectStatement, table: &str, first: u64) -> SelectStatement {
+    select
+        .expr_as(Expr::cust(format!(r#"cast(sum("{table}"."n") as bigint)"#)), "n")
+        .add_group_by([Expr::cust("1")])
+        .order_by("n", Order::Desc)
+        .order_by("value", Order::Desc)
+        .limit(first)
+        .take()
+}
+
+/// The step of a rating.
+fn step() -> Expr {
+    let last = 100 / RATING_STEP - 1;
+    let step = format!(r#""media_user"."rating" / {RATING_STEP}"#);
+    Expr::cust(format!(
+        "cast(case when {step} > {last} then {last} else {step} end as bigint)"
+    ))
 }

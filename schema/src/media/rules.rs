@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
+    mem,
 };
 
 use entities::{
@@ -13,15 +14,17 @@ use kernel::{
     error::{Failure, code},
     events::Fact,
     plugin::Kernel,
+    sql,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::{
     edit::{
+        gather::Want,
         row::Row,
         session::{Done, Edit, Locked, must_exist},
-        table::{MEDIA, MEDIA_FIELD, MEDIA_PERSON, MEDIA_TAG, MEDIA_USER},
+        table::{MEDIA, MEDIA_FIELD, MEDIA_PERSON, MEDIA_TAG, MEDIA_USER, Table},
     },
     field::rules::FieldValue,
     kit::{access::Viewer, text::natural_key},
@@ -200,15 +203,14 @@ pub async fn apply(
     media: &[MediaId],
     change: &MediaEdit,
 ) -> Result<BTreeSet<MediaId>, Failure> {
+    let mut present = Present::read(edit, user, media, change).await?;
     let locked: BTreeMap<i64, Locked> = edit.lock(media).await?.into_iter().collect();
     let found: Vec<i64> = locked.keys().copied().collect();
-    if change.changes_row() {
-        for row in edit.read(&MEDIA, "id", &found).await? {
-            edit.update(&MEDIA, row.clone(), changed_row(row, change));
-        }
+    for row in present.rows(&MEDIA) {
+        edit.update(&MEDIA, row.clone(), changed_row(row, change));
     }
     if let Some(tags) = &change.tags {
-        let rows = by_media(edit, &MEDIA_TAG, &found).await?;
+        let rows = by_media(&MEDIA_TAG, present.rows(&MEDIA_TAG));
         for (media, item) in &locked {
             let present = rows.get(media).map_or(&[][..], Vec::as_slice);
             let ids: Vec<TagId> = present.iter().map(|row| TagId(row.int(&MEDIA_TAG, "tag_id"))).collect();
@@ -225,14 +227,14 @@ pub async fn apply(
         }
     }
     if let Some(people) = &change.people {
-        let rows = by_media(edit, &MEDIA_PERSON, &found).await?;
+        let rows = by_media(&MEDIA_PERSON, present.rows(&MEDIA_PERSON));
         for (media, item) in &locked {
             let present = rows.get(media).map_or(&[][..], Vec::as_slice);
             change_people(edit, (*media, item.added_at), present, people);
         }
     }
     if !change.fields.is_empty() {
-        let rows = by_media(edit, &MEDIA_FIELD, &found).await?;
+        let rows = by_media(&MEDIA_FIELD, edit.read(&MEDIA_FIELD, "media_id", &found).await?);
         for media in locked.keys() {
             let present = rows.get(media).map_or(&[][..], Vec::as_slice);
             for (field, value) in &change.fields {
@@ -255,8 +257,11 @@ pub async fn apply(
         }
     }
     if change.changes_own() {
-        let media: Vec<MediaId> = found.iter().copied().map(MediaId).collect();
-        for row in edit.own(user, &media).await?.into_values() {
+        let own = by_media(&MEDIA_USER, present.rows(&MEDIA_USER));
+        for media in &found {
+            let known = own.get(media).and_then(|rows| rows.first()).cloned();
+            // What an account never touched is neither rated nor a favorite.
+            let row = known.unwrap_or_else(|| Row(vec![json!(media), json!(user.0), Json::Null, json!(false)]));
             let mut after = row.clone();
             if let Some(rating) = change.rating {
                 after = after.with(&MEDIA_USER, "rating", rating);
@@ -320,16 +325,49 @@ fn change_people(edit: &mut Edit, (media, added_at): (i64, i64), present: &[Row]
     }
 }
 
-async fn by_media(
-    edit: &Edit,
-    table: &'static crate::edit::table::Table,
-    media: &[i64],
-) -> Result<BTreeMap<i64, Vec<Row>>, Failure> {
-    let mut rows: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
-    for row in edit.read(table, "media_id", media).await? {
-        rows.entry(row.int(table, "media_id")).or_default().push(row);
+/// The rows that a change of items is about, as they are: all tables in one statement.
+struct Present(Vec<(&'static Table, Vec<Row>)>);
+
+impl Present {
+    async fn read(edit: &mut Edit, user: UserId, media: &[MediaId], change: &MediaEdit) -> Result<Self, Failure> {
+        let mut read = Self(Vec::new());
+        for part in media.chunks(sql::CHUNK) {
+            let ids = sql::ids(part.iter().copied());
+            let of_items = format!("media_id in ({ids})");
+            let own = format!("user_id = {} and {of_items}", user.0);
+            let items = format!("id in ({ids})");
+            let tables = [
+                (&MEDIA, change.changes_row(), &items),
+                (&MEDIA_TAG, change.tags.is_some(), &of_items),
+                (&MEDIA_PERSON, change.people.is_some(), &of_items),
+                (&MEDIA_USER, change.changes_own(), &own),
+            ];
+            let wanted = tables.into_iter().filter(|(_, is_wanted, _)| *is_wanted);
+            let wants: Vec<Want> = wanted
+                .map(|(table, _, condition)| Want {
+                    table,
+                    condition: condition.clone(),
+                })
+                .collect();
+            let found = edit.gather(&wants, &items).await?;
+            read.0.extend(wants.iter().map(|want| want.table).zip(found));
+        }
+        Ok(read)
     }
-    Ok(rows)
+
+    /// Takes the rows of a table.
+    fn rows(&mut self, table: &Table) -> Vec<Row> {
+        let of_table = self.0.iter_mut().filter(|(known, _)| known.name == table.name);
+        of_table.flat_map(|(_, rows)| mem::take(rows)).collect()
+    }
+}
+
+fn by_media(table: &Table, rows: Vec<Row>) -> BTreeMap<i64, Vec<Row>> {
+    let mut of_items: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        of_items.entry(row.int(table, "media_id")).or_default().push(row);
+    }
+    of_items
 }
 
 /// What comes to an item: tags, people behind those that are there, and a studio if it has none.
@@ -353,8 +391,8 @@ pub async fn lacking(
 ) -> Result<BTreeMap<MediaId, Additions>, Failure> {
     let media: Vec<i64> = wanted.keys().map(|id| id.0).collect();
     let (tags, people) = (
-        by_media(edit, &MEDIA_TAG, &media).await?,
-        by_media(edit, &MEDIA_PERSON, &media).await?,
+        by_media(&MEDIA_TAG, edit.read(&MEDIA_TAG, "media_id", &media).await?),
+        by_media(&MEDIA_PERSON, edit.read(&MEDIA_PERSON, "media_id", &media).await?),
     );
     let rows = edit.read(&MEDIA, "id", &media).await?;
     let mut lacking = BTreeMap::new();
@@ -389,7 +427,7 @@ pub async fn add(edit: &mut Edit, lacking: &BTreeMap<MediaId, Additions>) -> Res
     let ids: Vec<MediaId> = lacking.keys().copied().collect();
     let media: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let locked = edit.lock(&ids).await?;
-    let people = by_media(edit, &MEDIA_PERSON, &media).await?;
+    let people = by_media(&MEDIA_PERSON, edit.read(&MEDIA_PERSON, "media_id", &media).await?);
     for row in edit.read(&MEDIA, "id", &media).await? {
         let id = row.int(&MEDIA, "id");
         let (Some(item), Some(additions)) = (locked.get(&id), lacking.get(&MediaId(id))) else {

@@ -7,7 +7,7 @@ use entities::id::{MediaId, UserId};
 use kernel::{error::Failure, sql};
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection,
-    sea_query::{Expr, ExprTrait, Order, Query},
+    sea_query::{Expr, ExprTrait, Order, Query, SubQueryStatement},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -144,6 +144,34 @@ impl Selected<'_> {
             .query_one(&select)
             .await?
             .map_or(Ok(0), |row| row.try_get_by_index(0))?)
+    }
+
+    /// How many items there are now, and the first of them in the order of ids: `limit` at least, where there are so many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first(&self, db: &impl ConnectionTrait, limit: u64) -> Result<(i64, Vec<MediaId>), Failure> {
+        if let Selection::Ids(_) = self.selection {
+            let all = self.after(db, MediaId(i64::MIN), limit).await?;
+            return Ok((all.len() as i64, all));
+        }
+        let id = || Expr::col(("media", "id"));
+        let mut all = Query::select();
+        all.expr(Expr::cust("count(*)"))
+            .from("media")
+            .cond_where(self.condition.clone());
+        let mut select = Query::select();
+        select
+            .expr(id())
+            .expr(Expr::from(SubQueryStatement::from(all)))
+            .from("media")
+            .cond_where(self.condition.clone())
+            .order_by_expr(id(), Order::Asc)
+            .limit(limit);
+        let rows = db.query_all(&select).await?;
+        let n = rows.first().map_or(Ok(0), |row| row.try_get_by_index(1))?;
+        let first = rows.iter().map(|row| row.try_get_by_index(0));
+        Ok((n, first.collect::<Result<_, _>>()?))
     }
 
     /// The next items after an id, in the order of ids.

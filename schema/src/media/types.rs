@@ -26,6 +26,7 @@ use crate::{
         file::MediaFile,
         highlights::{self, MediaHighlight},
         inputs::MediaKind,
+        pages::{self, Page},
         playback::{Playback, PlaybackCapabilities},
         stream::ratio,
     },
@@ -431,6 +432,19 @@ media_object! {
         /// Its height in pixels, after rotation.
         async fn height(&self) -> Option<i32> {
             self.card.height
+        }
+
+        /// Its pages, if it is an archive of pictures such as a comic; then it shows its first one.
+        #[graphql(complexity = 100)]
+        async fn pages(
+            &self,
+            cx: &Context<'_>,
+            #[graphql(desc = "How many from the beginning.")] first: Option<i32>,
+            #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+            #[graphql(desc = "How many from the end.")] last: Option<i32>,
+            #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        ) -> async_graphql::Result<Connection<Page>> {
+            pages::of(cx, &self.card, PageArgs::new(first, after, last, before)).await.graphql()
         }
     }
 }

@@ -6,10 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{id::MediaId, setting};
-use kernel::store::{Durability, Store, Tx};
+use kernel::{
+    sql,
+    store::{Durability, Store, Tx},
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value,
 };
+use serde_json::{Value as Json, json};
 
 use crate::search::{token, typo};
 
@@ -33,13 +37,76 @@ struct Document {
     description: String,
 }
 
+/// What the index is to hold of some items, read and not written yet.
+#[derive(Debug, Default)]
+pub struct Prepared(BTreeMap<i64, Document>);
+
+impl Prepared {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rows of the index as lists of their columns.
+    pub(crate) fn documents(&self, backend: DbBackend) -> Vec<Json> {
+        let row = |(id, document): (&i64, &Document)| match backend {
+            DbBackend::Postgres => json!([id, vector(document)]),
+            _ => {
+                let names = document.names.join(" ");
+                json!([id, document.title, names, document.path, document.description])
+            }
+        };
+        self.0.iter().map(row).collect()
+    }
+
+    /// The words that occur, with their lengths.
+    pub(crate) fn words(&self) -> Vec<(usize, &str)> {
+        let words = words(&self.0);
+        words.into_iter().map(|word| (word.chars().count(), word)).collect()
+    }
+}
+
 /// Indexes items as their rows are in this transaction.
 pub async fn refresh(tx: &Tx, media: &[MediaId]) -> Result<(), DbErr> {
-    let mut media: Vec<i64> = media.iter().map(|id| id.0).collect();
-    media.sort_unstable();
-    media.dedup();
+    let media: BTreeSet<i64> = media.iter().map(|id| id.0).collect();
+    refresh_from(tx, media.into_iter().collect()).await
+}
+
+/// Reads what the index is to hold of items, and of those that selects find: of a few of them, for the caller to write
+/// with what else it writes. Of the others, if there are more, it is written.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn prepare(tx: &Tx, media: &BTreeSet<i64>, selects: &[String]) -> Result<Prepared, DbErr> {
+    if media.is_empty() && selects.is_empty() {
+        return Ok(Prepared::default());
+    }
+    let some = sql::ids(media.iter().copied().take(CHUNK));
+    let given = (!media.is_empty()).then(|| format!("select id from media where id in ({some})"));
+    let all: Vec<&str> = given.iter().chain(selects).map(String::as_str).collect();
+    let wanted = format!(
+        "select id from ({}) as found order by id limit {CHUNK}",
+        all.join(" union ")
+    );
+    let first = documents(tx, &wanted).await?;
+    let mut rest: BTreeSet<i64> = media.iter().copied().skip(CHUNK).collect();
+    if first.len() == CHUNK {
+        rest.extend(media);
+        if !selects.is_empty() {
+            for row in rows(tx, selects.join(" union ")).await? {
+                rest.insert(row.try_get_by_index(0)?);
+            }
+        }
+    }
+    rest.retain(|id| !first.contains_key(id));
+    refresh_from(tx, rest.into_iter().collect()).await?;
+    Ok(Prepared(first))
+}
+
+async fn refresh_from(tx: &Tx, media: Vec<i64>) -> Result<(), DbErr> {
     for chunk in media.chunks(CHUNK) {
-        let documents = documents(tx, chunk).await?;
+        let ids = sql::ids(chunk.iter().copied());
+        let documents = documents(tx, &format!("select id from media where id in ({ids})")).await?;
         write(tx, &documents).await?;
         write_words(tx, &documents).await?;
     }
@@ -88,18 +155,19 @@ async fn rows(tx: &Tx, text: String) -> Result<Vec<sea_orm::QueryResult>, DbErr>
         .await
 }
 
-async fn documents(tx: &Tx, media: &[i64]) -> Result<BTreeMap<i64, Document>, DbErr> {
-    let ids = media.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+/// The texts of the items that a select finds.
+async fn documents(tx: &Tx, wanted: &str) -> Result<BTreeMap<i64, Document>, DbErr> {
     let mut documents = BTreeMap::new();
     let name = |link: &str, named: &str, on: &str| {
         format!(
             "union all select {link}.media_id, 1, {named}.name, null, null, null from {link} \
-             join {named} on {on} where {link}.media_id in ({ids})"
+             join {named} on {on} where {link}.media_id in (select id from wanted)"
         )
     };
     let text = format!(
-        "select media.id, 0, media.title, media.path, media.description, studio.name
-         from media left join studio on studio.id = media.studio_id where media.id in ({ids}) {} {} {} {}",
+        "with wanted (id) as materialized ({wanted})
+         select media.id, 0, media.title, media.path, media.description, studio.name
+         from media left join studio on studio.id = media.studio_id where media.id in (select id from wanted) {} {} {} {}",
         name("media_tag", "tag", "tag.id = media_tag.tag_id"),
         name("media_tag", "tag_alias", "tag_alias.tag_id = media_tag.tag_id"),
         name("media_person", "person", "person.id = media_person.person_id"),
@@ -192,7 +260,8 @@ fn vector(document: &Document) -> String {
     text
 }
 
-async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr> {
+/// The words that occur in documents and are kept.
+fn words(documents: &BTreeMap<i64, Document>) -> BTreeSet<&str> {
     let mut words = BTreeSet::new();
     for document in documents.values() {
         let texts = [&document.title, &document.path, &document.description]
@@ -204,7 +273,11 @@ async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(),
                 .filter(|word| typo::is_kept(word)),
         );
     }
-    let words: Vec<&str> = words.into_iter().collect();
+    words
+}
+
+async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr> {
+    let words: Vec<&str> = words(documents).into_iter().collect();
     for chunk in words.chunks(1_000) {
         // Words are letters only, so nothing can be smuggled in.
         let pair = |word: &&str| format!("({}, '{word}')", word.chars().count());

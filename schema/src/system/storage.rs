@@ -2,32 +2,34 @@
 
 use std::{io, path::Path};
 
-use entities::library;
 use kernel::{
     error::Failure,
     plugin::Kernel,
     store::{EMBEDDED_FILE, EMBEDDED_LOG},
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect, Statement};
+use sea_orm::DbBackend;
+
+use crate::kit::{cells::Cells, together::Together};
 
 /// The bytes of all libraries' present files, as the last scans counted them.
-pub async fn media_size(kernel: &Kernel) -> Result<i64, DbErr> {
-    let sizes = library::Entity::find().select_only().column(library::Column::TotalSize);
-    let sizes: Vec<i64> = sizes.into_tuple().all(kernel.store.reader()).await?;
-    Ok(sizes.into_iter().sum())
+pub async fn media_size(together: &Together) -> Result<i64, Failure> {
+    // Sums of big integers are decimals on PostgreSQL.
+    number(
+        together,
+        "select cast(coalesce(sum(total_size), 0) as bigint) as n from library",
+    )
+    .await
+}
+
+async fn number(together: &Together, text: &str) -> Result<i64, Failure> {
+    let mut rows = together.read_text(text.to_owned(), vec!["n"]).await?;
+    Ok(rows.first_mut().map_or(Ok(0), Cells::int)?)
 }
 
 /// The bytes of the database on its disk, with what SQLite has not folded in yet.
-pub async fn database_size(kernel: &Kernel) -> Result<i64, Failure> {
-    let store = &kernel.store;
-    if store.backend() == DbBackend::Postgres {
-        let sql = "select pg_database_size(current_database()) as size";
-        let row = store
-            .reader()
-            .query_one_raw(Statement::from_string(store.backend(), sql))
-            .await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("the size of the database".to_owned()))?;
-        return Ok(row.try_get("", "size")?);
+pub async fn database_size(kernel: &Kernel, together: &Together) -> Result<i64, Failure> {
+    if kernel.store.backend() == DbBackend::Postgres {
+        return number(together, "select pg_database_size(current_database()) as n").await;
     }
     let size = |name: &str| match std::fs::metadata(kernel.data_dir.join(name)) {
         Ok(facts) => Ok(facts.len() as i64),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Object};
+use tokio::sync::OnceCell;
 
 use crate::{
     caches::Loaders,
@@ -12,28 +13,46 @@ use crate::{
     },
     limits,
     media::types::Media,
-    system::contracts::{PictureError, PictureReport},
+    system::contracts::{PictureError, PictureReport, PictureSummary},
 };
 
 /// How drawing pictures of items goes.
-pub struct Thumbnails(pub Arc<dyn PictureReport>);
+pub struct Thumbnails {
+    report: Arc<dyn PictureReport>,
+    /// Read once, whichever of its fields are asked for.
+    summary: OnceCell<PictureSummary>,
+}
+
+impl Thumbnails {
+    /// What a report says.
+    pub fn new(report: Arc<dyn PictureReport>) -> Self {
+        Self {
+            report,
+            summary: OnceCell::new(),
+        }
+    }
+
+    async fn summary(&self) -> async_graphql::Result<&PictureSummary> {
+        self.summary.get_or_try_init(|| self.report.summary()).await.graphql()
+    }
+}
 
 /// How drawing pictures of items goes.
 #[Object]
 impl Thumbnails {
     /// Items with pictures.
     async fn succeeded(&self) -> async_graphql::Result<i64> {
-        Ok(self.0.summary().await.graphql()?.succeeded)
+        Ok(self.summary().await?.succeeded)
     }
 
     /// Items of which something could not be drawn.
     async fn failed(&self) -> async_graphql::Result<i64> {
-        Ok(self.0.summary().await.graphql()?.failed)
+        Ok(self.summary().await?.failed)
     }
 
     /// How long an item takes on average; null before the first.
     async fn mean_duration(&self) -> async_graphql::Result<Option<Seconds>> {
-        Ok(self.0.summary().await.graphql()?.mean_duration)
+        Ok(self.summary().await?.mean_duration)
     }
 
     /// The newest failures first; a row disappears when its item was drawn.
@@ -43,7 +62,7 @@ impl Thumbnails {
         #[graphql(desc = "How many, at most 200; 20 when omitted.")] first: Option<i32>,
     ) -> async_graphql::Result<Vec<ThumbnailError>> {
         let first = first.map_or(20, |first| first.clamp(0, limits::PAGE as i32)) as u64;
-        let errors = self.0.recent_errors(first).await.graphql()?;
+        let errors = self.report.recent_errors(first).await.graphql()?;
         Ok(errors.into_iter().map(ThumbnailError).collect())
     }
 }

@@ -6,6 +6,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use kernel::{cache::CacheStats, error::Failure, plugin::Kernel};
 
 use crate::{
+    caches::Loaders,
     kit::{
         access::Needs,
         error::ToGraphql,
@@ -88,7 +89,9 @@ impl System {
     /// How drawing pictures of items goes; null while no plugin draws any. For administrators.
     #[graphql(guard = "Needs::Admin")]
     async fn thumbnails(&self, cx: &Context<'_>) -> Option<Thumbnails> {
-        cx.data_opt::<Arc<dyn PictureReport>>().map(Arc::clone).map(Thumbnails)
+        cx.data_opt::<Arc<dyn PictureReport>>()
+            .map(Arc::clone)
+            .map(Thumbnails::new)
     }
 
     /// How clients' operations went, those that took most time together first. For administrators.
@@ -149,14 +152,17 @@ pub struct Storage;
 impl Storage {
     /// The media files of all libraries, as the last scans counted them.
     async fn media_size(&self, cx: &Context<'_>) -> async_graphql::Result<Bytes> {
-        let kernel = cx.data::<Kernel>()?;
-        storage::media_size(kernel).await.map(Bytes).graphql()
+        storage::media_size(&Loaders::of(cx).together)
+            .await
+            .map(Bytes)
+            .graphql()
     }
 
     /// The database on its disk.
     async fn database_size(&self, cx: &Context<'_>) -> async_graphql::Result<Bytes> {
         let kernel = cx.data::<Kernel>()?;
-        storage::database_size(kernel).await.map(Bytes).graphql()
+        let together = &Loaders::of(cx).together;
+        storage::database_size(kernel, together).await.map(Bytes).graphql()
     }
 
     /// Pictures drawn of items; null while no plugin draws any.

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kernel::{error::Failure, sql, store::Tx};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::DbErr;
 
-use crate::media::codes::{COLLECTION_CYCLE, STUDIO_CYCLE, TAG_CYCLE};
+use crate::{
+    kit::held,
+    media::codes::{COLLECTION_CYCLE, STUDIO_CYCLE, TAG_CYCLE},
+};
 
 /// Who is right above whom.
 #[derive(Debug, Default)]
@@ -25,14 +28,12 @@ pub enum Of {
 }
 
 impl Of {
-    fn edges(self) -> (&'static str, &'static str) {
+    /// Where its edges are, the column of what is below, and which rows are edges.
+    fn edges(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Tags => ("tag_parent", "select tag_id, parent_id from tag_parent"),
-            Self::Studios => ("studio", "select id, parent_id from studio where parent_id is not null"),
-            Self::Collections => (
-                "collection",
-                "select id, parent_id from collection where parent_id is not null",
-            ),
+            Self::Tags => ("tag_parent", "tag_id", "true"),
+            Self::Studios => ("studio", "id", "parent_id is not null"),
+            Self::Collections => ("collection", "id", "parent_id is not null"),
         }
     }
 
@@ -52,13 +53,19 @@ impl Graph {
     /// # Errors
     /// When the database fails.
     pub async fn lock(tx: &Tx, of: Of) -> Result<Self, DbErr> {
-        let (table, text) = of.edges();
-        if tx.get_database_backend() == DbBackend::Postgres {
-            sql::execute(&**tx, format!("lock table {table} in share row exclusive mode"), []).await?;
-        }
+        let (table, column, condition) = of.edges();
+        let hold = format!("lock table {table} in share row exclusive mode");
+        // As text, which is what a held read gives.
+        let edge = format!("cast({column} as text) || ' ' || cast(parent_id as text)");
+        let query = format!("select 0 as part, {edge} as cells from {table} where {condition}");
         let mut graph = Self::default();
-        for row in sql::rows(&**tx, text, []).await? {
-            graph.add(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        for row in held::read(tx, &hold, &query).await? {
+            let edge: String = row.try_get_by_index(1)?;
+            let ids = edge
+                .split_once(' ')
+                .and_then(|(below, above)| Some((below.parse().ok()?, above.parse().ok()?)));
+            let (below, above) = ids.ok_or_else(|| DbErr::Type(format!("`{edge}` is no edge of {table}")))?;
+            graph.add(below, above);
         }
         Ok(graph)
     }

@@ -87,14 +87,14 @@ impl Job for ClipMarkers {
                 }
             }
             let tx = cx.begin(Durability::Full).await?;
-            for row in &rows {
-                clip::insert(&*tx, row, kernel.clock.now_ms()).await?;
+            for row in &mut rows {
                 let work = RenderClip {
                     clip: row.id,
                     title: row.title.clone(),
                 };
                 let enqueued = kernel.jobs.enqueue(&tx, &work, Enqueue::default()).await?;
-                clip::set_job(&*tx, row.id, enqueued.job).await?;
+                row.job = Some(enqueued.job);
+                clip::insert(&*tx, row, kernel.clock.now_ms()).await?;
             }
             tx.publish(MediaChanged {
                 media: rows.iter().map(|row| row.source).collect(),

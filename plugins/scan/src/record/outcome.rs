@@ -27,7 +27,9 @@ pub struct Outcome {
 impl Outcome {
     fn n_rows(&self) -> usize {
         let probe = self.result.as_ref().ok().and_then(|looked| looked.probe.as_ref().ok());
-        2 + probe.map_or(0, |probe| probe.streams.len() + probe.chapters.len())
+        2 + probe.map_or(0, |probe| {
+            probe.streams.len() + probe.chapters.len() + probe.pages.len()
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
@@ -31,6 +31,8 @@ pub async fn measure(server: (&Target, u32), rest: (&Target, u32), lasting: Dura
     say(&format!("the same {} bytes of JSON, 40 items", ours.to_string().len()));
     let persisted = persisted(target, &variables).await?;
     let rows_warm = target.graphql(MEDIA_PAGE, &json!({ "first": 40, "unused": NONCE }));
+    let mut costs = Vec::new();
+    let mut rates = Vec::new();
     for (name, target, pid, request) in [
         ("server, rows and ids warm", target, pid, &rows_warm),
         ("server, a kept answer", target, pid, &page),
@@ -44,17 +46,67 @@ pub async fn measure(server: (&Target, u32), rest: (&Target, u32), lasting: Dura
             let load = load(target, request, clients, lasting).await?;
             let each = (process::cpu(pid)? - before).as_secs_f64() * 1e6 / load.times.0.len() as f64;
             let rate = load.rate();
+            if clients == 1 {
+                costs.push(each);
+            }
+            if clients == 16 {
+                rates.push(rate);
+            }
             let times = load.times.show();
             say(&format!(
                 "{name:32} {clients:3} clients {rate:8.0} requests/s {each:8.0} µs of processor each  {times}"
             ));
         }
     }
-    ids_anew(target, pid, &page).await
+    let anew = ids_anew(target, pid, &page).await?;
+    let cold = nothing_cached(target, pid).await?;
+    let ([warm, _, _, by_hand, _], [_, _, persisted, _, bytes]) = (&costs[..], &rates[..]) else {
+        bail!("{} and {} figures of five", costs.len(), rates.len());
+    };
+    goal("rows and ids warm, processor of (a)", warm / by_hand, 1.0);
+    goal("rows warm, ids anew, processor of (a)", anew / by_hand, 1.0);
+    goal("nothing cached, processor of (a)", cold / by_hand, 3.0);
+    let share = persisted / bytes;
+    let verdict = if share >= 0.3 { "met" } else { "MISSED" };
+    say(&format!(
+        "a repeated persisted query, requests of (b): {share:.2} (goal: at least 0.30) {verdict}"
+    ));
+    Ok(())
+}
+
+/// Pages one after the other, none of which was asked for before: neither their ids nor their rows are in memory.
+async fn nothing_cached(target: &Target, pid: u32) -> anyhow::Result<f64> {
+    const N: u32 = 200;
+    let mut connection = target.connect().await?;
+    // An order of which no other measurement asks.
+    let mut variables = json!({ "first": 40, "sort": [{ "field": "RANDOM", "seed": 4_711 }] });
+    let (mut n, mut used) = (0, Duration::ZERO);
+    while n < N {
+        let request = target.graphql(MEDIA_PAGE, &variables);
+        let before = process::cpu(pid)?;
+        let answer = connection.send(&request).await?;
+        used += process::cpu(pid)? - before;
+        n += 1;
+        let answer = crate::http::data(&answer)?;
+        if answer["media"]["pageInfo"]["hasNextPage"] != true {
+            break;
+        }
+        variables["after"] = answer["media"]["pageInfo"]["endCursor"].clone();
+    }
+    let each = used.as_secs_f64() * 1e6 / f64::from(n);
+    say(&format!(
+        "server, nothing cached             1 client  {each:8.0} µs of processor each ({n} pages that nobody asked for before)"
+    ));
+    Ok(each)
+}
+
+fn goal(what: &str, figure: f64, most: f64) {
+    let verdict = if figure <= most { "met" } else { "MISSED" };
+    say(&format!("{what}: {figure:.2} (goal: at most {most:.2}) {verdict}"));
 }
 
 /// What a page costs after an edit, which makes the server read the ids and the edited row again.
-async fn ids_anew(target: &Target, pid: u32, page: &Request) -> anyhow::Result<()> {
+async fn ids_anew(target: &Target, pid: u32, page: &Request) -> anyhow::Result<f64> {
     const N: u32 = 400;
     let mut forgetting = Forgetting::new(target).await?;
     let mut connection = target.connect().await?;
@@ -73,7 +125,7 @@ async fn ids_anew(target: &Target, pid: u32, page: &Request) -> anyhow::Result<(
     say(&format!(
         "server, ids anew, rows warm        1 client  {each:8.0} µs of processor each (an edit before each, its own cost taken off)"
     ));
-    Ok(())
+    Ok(each)
 }
 
 /// Registers the document and names it by its hash from then on.

@@ -2,6 +2,7 @@
 //! and asserts nothing about time.
 
 mod compare;
+mod herd;
 mod http;
 mod lists;
 mod process;
@@ -31,6 +32,11 @@ enum What {
         /// Measurements of each
         #[arg(long, default_value_t = 40)]
         rounds: usize,
+    },
+    /// A thousand identical requests at once, of which nothing is in memory
+    Herd {
+        #[command(flatten)]
+        server: Server,
     },
     /// Processor time and requests a second beside a hand-written handler and the same bytes from memory
     Compare {
@@ -99,6 +105,7 @@ impl Server {
 async fn main() -> anyhow::Result<()> {
     match Command::parse().what {
         What::Lists { server, rounds } => lists::measure(&server.target(), rounds).await,
+        What::Herd { server } => herd::measure(&server.target()).await,
         What::Compare {
             server,
             rest,
