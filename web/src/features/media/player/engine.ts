@@ -63,9 +63,10 @@ export class PlayerEngine {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Begins to load, at a moment. */
-  start(seconds: number): void {
+  /** Begins to load, at a moment, and to play if it is to go on by itself. */
+  start(seconds: number, isPlaying: boolean): void {
     const { directUrl, hlsUrl, isDirect } = this.source;
+    if (isPlaying) this.#playOnce();
     if ((isDirect || hlsUrl === null) && directUrl !== null) this.#playDirect(directUrl, seconds);
     else if (hlsUrl !== null) void this.#playHls(hlsUrl, seconds);
   }
@@ -74,11 +75,10 @@ export class PlayerEngine {
   switchTo(mode: "direct" | "hls"): void {
     const { directUrl, hlsUrl } = this.source;
     const seconds = this.video.currentTime;
-    const wasPlaying = !this.video.paused;
+    if (!this.video.paused) this.#playOnce();
     this.#recoveries = 0;
     if (mode === "direct" && directUrl !== null) this.#playDirect(directUrl, seconds);
     else if (mode === "hls" && hlsUrl !== null) void this.#playHls(hlsUrl, seconds);
-    if (wasPlaying) this.video.play().catch(() => {});
   }
 
   /** A quality of the list, or -1 for the engine's own choice. */
@@ -159,6 +159,11 @@ export class PlayerEngine {
     });
     hls.loadSource(url);
     hls.attachMedia(this.video);
+  }
+
+  /** Not earlier: to load something new is to pause. A browser that wants a gesture first has its button. */
+  #playOnce(): void {
+    this.video.addEventListener("loadedmetadata", () => this.video.play().catch(() => {}), { once: true });
   }
 
   #seekOnce(seconds: number): void {

@@ -90,11 +90,7 @@ export function Player(props: PlayerProps) {
   const [first] = useState(source);
   const engine = useMemo(() => (video === null ? null : new PlayerEngine(video, first)), [first, video]);
   const engineState = useSyncExternalStore(engine?.subscribe ?? neverChanges, engine?.state ?? noEngine);
-  const start = useEffectEvent(() => {
-    engine?.start(props.resumeAt ?? 0);
-    // A browser that wants a gesture first has its button.
-    if (props.isResuming) video?.play().catch(() => {});
-  });
+  const start = useEffectEvent(() => engine?.start(props.resumeAt ?? 0, props.isResuming));
   // The engine feeds the element, outside React.
   useEffect(() => {
     start();
