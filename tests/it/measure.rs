@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 
 use crate::players::{command, has};
 
-/// Makes a film of so many seconds by repeating the one that is asked for in `VITAGRAPH_BENCH_FILM`; false if none is.
+/// Makes a film of so many seconds by repeating the one that is asked for in `VITAGRAPH_BENCH_FILM`; false if none is. One
+/// that lies in the folder `VITAGRAPH_BENCH_KEPT` since before is taken instead, and one that is made is kept there.
 pub async fn film(to: &Path, seconds: u32, streams: &[&str]) -> anyhow::Result<bool> {
     let Some(film) = std::env::var_os("VITAGRAPH_BENCH_FILM") else {
         eprintln!("skipped: VITAGRAPH_BENCH_FILM names no film; `tests/bench/run` does");
@@ -14,6 +15,13 @@ pub async fn film(to: &Path, seconds: u32, streams: &[&str]) -> anyhow::Result<b
     };
     if !has("ffmpeg") {
         return Ok(false);
+    }
+    let ending = to.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let name = format!("{seconds}{}.{ending}", streams.concat());
+    let kept = std::env::var_os("VITAGRAPH_BENCH_KEPT").map(|folder| Path::new(&folder).join(name));
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
+        std::fs::hard_link(kept, to)?;
+        return Ok(true);
     }
     let made = command("ffmpeg")
         .args(["-nostdin", "-v", "error", "-stream_loop", "1000", "-i"])
@@ -27,6 +35,9 @@ pub async fn film(to: &Path, seconds: u32, streams: &[&str]) -> anyhow::Result<b
     ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     // Gigabytes that wait to be written would be counted to whatever is made durable first.
     std::fs::File::open(to)?.sync_all()?;
+    if let Some(kept) = kept {
+        std::fs::hard_link(to, kept)?;
+    }
     Ok(true)
 }
 

@@ -31,6 +31,7 @@ async fn cinema() -> anyhow::Result<Option<(TestServer, Vec<String>)>> {
     let library = server.library_over(server.media()).await?;
     server.scan(&library).await?;
     server.idle().await?;
+    eprintln!("the film is scanned");
     // A ceiling, so that the film is encoded whatever it is.
     let offered = playback(&server.viewer(), "long", json!({ "maxHeight": 720 })).await?;
     let anyone = server.anonymous();
