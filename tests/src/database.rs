@@ -1,6 +1,6 @@
 //! A fresh database for each test: a SQLite file, or a database of the PostgreSQL server in `VITAGRAPH_TEST_POSTGRES`.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
 use anyhow::Context;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
@@ -75,6 +75,22 @@ fn postgres() -> Option<String> {
         .filter(|url| !url.is_empty())
 }
 
+/// How long what a test leaves running may take to end.
+const AFTERWARDS: Duration = Duration::from_secs(20);
+
+/// Runs a test to its end. It is given up after `VITAGRAPH_TEST_MINUTES`, 15 unless that says otherwise, and what it leaves
+/// running soon after its end: one that hangs says so, and holds up no other.
+pub fn run(test: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let minutes = std::env::var("VITAGRAPH_TEST_MINUTES").map_or(Ok(15), |text| text.parse::<u64>())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60 * minutes), test).await });
+    runtime.shutdown_timeout(AFTERWARDS);
+    ended.with_context(|| format!("it did not end within {minutes} minutes"))?
+}
+
 /// Writes each test twice, as `sqlite::name` and `postgres::name`; the test gets the [`Backend`].
 #[macro_export]
 macro_rules! on_both {
@@ -86,21 +102,23 @@ macro_rules! on_both {
         })+
 
         mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() -> anyhow::Result<()> {
-                super::$name($crate::database::Backend::Sqlite).await
+            $(#[test]
+            fn $name() -> anyhow::Result<()> {
+                $crate::database::run(super::$name($crate::database::Backend::Sqlite))
             })+
         }
 
         mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() -> anyhow::Result<()> {
+            $(#[test]
+            fn $name() -> anyhow::Result<()> {
                 if !$crate::database::Backend::Postgres.is_available() {
                     return Ok(());
                 }
-                let ended = super::$name($crate::database::Backend::Postgres).await;
-                $crate::database::clear().await?;
-                ended
+                $crate::database::run(async {
+                    let ended = super::$name($crate::database::Backend::Postgres).await;
+                    $crate::database::clear().await?;
+                    ended
+                })
             })+
         }
     };

@@ -39,7 +39,7 @@ pub struct Order {
 /// Folders to scan, each with its last news.
 pub type Due = Vec<(RelativePath, Instant)>;
 
-/// Listens until it is told to stop.
+/// Listens until it is told to stop, or nobody hears it any more.
 ///
 /// # Errors
 /// When it can go on no more: the path is gone, or the system allows no more watches.
@@ -53,7 +53,8 @@ pub fn listen(order: &Order, say: &mpsc::Sender<Due>) -> io::Result<()> {
     };
     listener.add(&RelativePath::root(), false)?;
     order.n_folders.send_replace(listener.watch.n_folders());
-    while !order.stop.is_cancelled() {
+    // Whoever listens may be gone without a word, as when a runtime ends.
+    while !order.stop.is_cancelled() && !say.is_closed() {
         for heard in listener.watch.hear(TICK)? {
             listener.take(heard)?;
         }
