@@ -31,6 +31,17 @@ pub struct Plan {
     pub disorder: i64,
 }
 
+impl Plan {
+    /// How many frames are encoded anew.
+    pub fn n_edge_frames(&self) -> usize {
+        let is_copied = |pts: &&i64| match self.copy {
+            Some((from, until)) => **pts >= from && until.is_none_or(|until| **pts < until),
+            None => false,
+        };
+        self.pts.len() - self.pts.iter().filter(is_copied).count()
+    }
+}
+
 /// A packet that was walked over.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
