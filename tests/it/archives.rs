@@ -108,10 +108,10 @@ on_both! {
         let other = url.replacen("/0/", "/1/", 1);
         ensure!(other != url && reqwest::get(format!("{}{other}", server.address())).await?.status() == 403, "the page is signed");
 
-        let failures = "{ scanFailures(first: 9) { nodes { path code message } } }";
-        let failures = server.admin().query(failures, json!({})).await?;
+        let failures = "query($library: ID!) { scanFailures(libraryId: $library, first: 9) { nodes { path code reason } } }";
+        let failures = server.admin().query(failures, json!({ "library": library })).await?;
         let mut failed: Vec<(String, String)> = failures["scanFailures"]["nodes"].as_array().context("failures")?.iter()
-            .map(|failure| (failure["path"].to_string(), failure["message"].to_string())).collect();
+            .map(|failure| (failure["path"].to_string(), failure["reason"].to_string())).collect();
         failed.sort();
         ensure!(failed.len() == 2 && failed[0].0.contains("code.zip") && failed[1].0.contains("locked.cbz"), "{failures:#}");
         ensure!(failed[1].1.contains("encrypted"), "{failures:#}");

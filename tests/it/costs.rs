@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use kernel::store::Durability;
+use entities::id::JobId;
+use kernel::{sql, store::Durability};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use server::dev::{self, plan::Plan};
@@ -70,6 +71,17 @@ fn alone(document: &str, operation: &str) -> anyhow::Result<String> {
         }
     }
     Ok(kept)
+}
+
+/// A job that has ended, made to wait for a day far ahead.
+async fn resting_job(server: &TestServer) -> anyhow::Result<String> {
+    let tx = server.server().kernel.store.begin(Durability::Normal).await?;
+    let text = "update job set state = 1, run_at = 4102444800000, finished_at = null \
+        where id = (select max(id) from job where state = 3) returning id";
+    let row = sql::rows(&*tx, text, []).await?.pop().context("a job that has ended")?;
+    let id = JobId(row.try_get_by_index(0)?);
+    tx.commit().await?;
+    Ok(id.to_string())
 }
 
 async fn made(client: &Client, kind: &str, input: Value) -> anyhow::Result<Value> {
@@ -168,6 +180,19 @@ on_both! {
             let edit = "mutation($input: BulkUpdateMediaInput!) { bulkUpdateMedia(input: $input) { undoToken } }";
             let token = admin.query(edit, input(json!({ "ids": items[..n], "addTagIds": [at("tags", 5)] }))).await?;
             world.count("organize", "Undo", input(json!({ "token": token["bulkUpdateMedia"]["undoToken"] }))).await?;
+            let job = input(json!({ "id": resting_job(&server).await? }));
+            for operation in ["PauseJob", "ResumeJob", "CancelJob", "RetryJob"] {
+                world.count("jobs", operation, job.clone()).await.with_context(|| format!("{operation} at {n}"))?;
+            }
+        }
+        // Nobody sends there, so that what is begun ends by itself.
+        for name in ["one", "other"] {
+            let source = json!({ "name": name, "url": "rtsp://127.0.0.1:9/none", "libraryId": library });
+            world.count("intake", "CreateCaptureSource", json!({ "input": source })).await?;
+            let sources = admin.query("{ captureSources(first: 9) { nodes { id name } } }", json!({})).await?;
+            let nodes = sources["captureSources"]["nodes"].as_array().context("sources")?;
+            let source = nodes.iter().find(|node| node["name"] == name).context("the source")?;
+            world.count("intake", "StartCapture", json!({ "input": { "sourceId": source["id"] } })).await?;
         }
         println!("statements at 10 and at 200: {:?}", world.costs);
         for (operation, costs) in &world.costs {

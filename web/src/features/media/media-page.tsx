@@ -17,6 +17,7 @@ import { momentOf, paths } from "@/lib/paths";
 import { isShowableImage } from "@/lib/playability";
 import { Button } from "@/ui/button";
 import { BackIcon, NextIcon } from "@/ui/more-icons";
+import { ArchiveViewer } from "./archive-viewer";
 import { Chapters, ChaptersFragment } from "./chapters";
 import { Clips } from "./clips";
 import { FileFacts, FileFactsFragment } from "./file-facts";
@@ -172,7 +173,9 @@ function MediaPage({ id }: { readonly id: string }) {
           </span>
         )}
       </div>
-      {media.__typename === "Image" ? (
+      {media.__typename === "Image" && first?.container === "zip" ? (
+        <ArchiveViewer id={media.id} title={media.title} />
+      ) : media.__typename === "Image" ? (
         <ImageViewer
           title={media.title}
           originalUrl={first && isShowableImage(first) ? (media.files[0]?.url ?? null) : null}
