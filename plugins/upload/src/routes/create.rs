@@ -24,7 +24,7 @@ use crate::{
     place::{Place, library},
     protocol::{self, Check, Metadata, bad, number, text},
     row::{self, Concat, Row, State},
-    writer::{How, complete},
+    writer::{How, Outcome, complete},
 };
 
 /// The longest name that is kept of a client's file, in characters.
@@ -62,19 +62,7 @@ pub async fn create(upload: &Upload, viewer: &Viewer, headers: &HeaderMap, body:
     if has_body && concat != Concat::Final && row.n_bytes != Some(0) {
         check_type(headers)?;
         let n_coming = number(headers, "content-length")?;
-        match receive(upload, &row, 0, check, n_coming, body).await {
-            Ok((outcome, fed)) if matches!(outcome.how, How::Mismatch | How::TooLong) => {
-                let refused = told(upload, &row, &outcome, fed);
-                remove(upload, &row).await?;
-                refused?;
-            }
-            // The upload is there whatever came of its first bytes, and the offset says how many are.
-            Ok((outcome, _)) => offset = outcome.offset,
-            Err(failure) => {
-                remove(upload, &row).await?;
-                return Err(failure);
-            }
-        }
+        offset = receive_first(upload, &row, check, n_coming, body).await?.offset;
     }
     let mut response = StatusCode::CREATED.into_response();
     insert(&mut response, header::LOCATION, &url(row.id));
@@ -129,6 +117,26 @@ pub async fn start(upload: &Upload, viewer: &Viewer, asked: Asked<'_>) -> Result
         created_at: now,
     };
     begin(upload, viewer, row).await
+}
+
+/// Takes the first bytes in of an upload that was made for them. It is there whatever comes of them, and the outcome says how
+/// many are, unless they are refused: then it goes again.
+pub async fn receive_first(
+    upload: &Upload,
+    row: &Row,
+    check: Option<Check>,
+    n_coming: Option<u64>,
+    body: Body,
+) -> Result<Outcome, Failure> {
+    let refused = match receive(upload, row, 0, check, n_coming, body).await {
+        Ok((outcome, fed)) if matches!(outcome.how, How::Mismatch | How::TooLong) => {
+            told(upload, row, &outcome, fed).map(|()| outcome)
+        }
+        Ok((outcome, _)) => return Ok(outcome),
+        Err(failure) => Err(failure),
+    };
+    remove(upload, row).await?;
+    refused
 }
 
 fn length(headers: &HeaderMap, concat: Concat) -> Result<Option<u64>, Failure> {

@@ -9,17 +9,17 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use kernel::error::{Failure, code as general};
+use kernel::error::Failure;
 use schema::kit::access::Access;
 use serde_json::{Value, json};
 
 use super::{
-    create::{Asked, start},
+    create::{Asked, receive_first, start},
     editor, find, insert, lengthen, not_allowed, receive, set_offset, told, url,
 };
 use crate::{
     Upload, code,
-    end::{abort, remove},
+    end::abort,
     protocol::{Metadata, bad, number, text},
     row::{self, Concat, Row, State},
     writer::How,
@@ -109,23 +109,10 @@ async fn create(upload: &Upload, access: Option<&Access>, request: Request) -> R
     let row = start(upload, viewer, asked).await?;
     let mut offset = 0;
     if n_coming != Some(0) {
-        match receive(upload, &row, 0, None, n_coming, request.into_body()).await {
-            Ok((outcome, fed)) if matches!(outcome.how, How::TooLong) => {
-                let refused = told(upload, &row, &outcome, fed);
-                remove(upload, &row).await?;
-                refused?;
-            }
-            // The upload is there whatever came of its first bytes, and the offset says how many are.
-            Ok((outcome, _)) => {
-                offset = outcome.offset;
-                if matches!(outcome.how, How::Whole) && is_last {
-                    end(upload, row.clone(), offset).await?;
-                }
-            }
-            Err(failure) => {
-                remove(upload, &row).await?;
-                return Err(failure);
-            }
+        let outcome = receive_first(upload, &row, None, n_coming, request.into_body()).await?;
+        offset = outcome.offset;
+        if matches!(outcome.how, How::Whole) && is_last {
+            end(upload, row.clone(), offset).await?;
         }
     } else if is_last && row.n_bytes != Some(0) {
         end(upload, row.clone(), 0).await?;
@@ -303,10 +290,7 @@ fn refuse(failure: &Failure, more: &Value) -> Response {
     let status = more["status"]
         .as_u64()
         .and_then(|status| StatusCode::from_u16(status as u16).ok());
-    let status = status.unwrap_or_else(|| match failure.code.name {
-        name if name == general::UNAUTHENTICATED.name => StatusCode::UNAUTHORIZED,
-        _ => code::status(failure),
-    });
+    let status = status.unwrap_or_else(|| code::status(failure));
     let mut problem = json!({
         "type": "about:blank", "title": failure.code.name, "status": status.as_u16(), "detail": failure.message,
     });
