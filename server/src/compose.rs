@@ -33,7 +33,7 @@ use crate::{
         self, Edge, EdgeInner, Sockets,
         gauges::{self, Gauges},
         graphql,
-        graphql::execute::FreshLoaders,
+        graphql::execute::{FreshLoaders, RootSpans, Schemas},
         listen,
         origin::Origins,
     },
@@ -177,7 +177,8 @@ impl Server {
         let shared = schema::context(&kernel);
         let all = plugins.all();
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
-        let schema = compose_schema(&kernel, &shared, &plugins, &all, hardware);
+        let is_traced = settings.log.otlp_endpoint.is_some();
+        let schemas = compose_schemas(&kernel, &shared, &plugins, is_traced, (&all, hardware));
         let operations = Operations::of(&kernel);
         operations
             .remember(&kernel)
@@ -185,7 +186,7 @@ impl Server {
             .context("reading the figures of operations")?;
         let edge = Edge::new(EdgeInner {
             kernel: kernel.clone(),
-            schema: schema.clone(),
+            schemas: schemas.clone(),
             shared,
             plugins: plugins.clone(),
             documents: graphql::document::Documents::default(),
@@ -221,7 +222,7 @@ impl Server {
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         Ok(Self {
             kernel,
-            schema,
+            schema: schemas.answers,
             router,
             engine,
             plugins,
@@ -290,41 +291,50 @@ async fn keep_hours(operations: Arc<Operations>, store: Store, stop: Cancellatio
     }
 }
 
-fn compose_schema(
+fn compose_schemas(
     kernel: &Kernel,
     shared: &schema::SharedCaches,
     plugins: &Plugins,
-    all: &[Arc<dyn Plugin>],
-    hardware: Arc<dyn HardwareReport>,
-) -> Graphql {
+    is_traced: bool,
+    (all, hardware): (&[Arc<dyn Plugin>], Arc<dyn HardwareReport>),
+) -> Schemas {
     let fact = |plugin: &Arc<dyn Plugin>| PluginFact {
         name: plugin.name().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         is_enabled: true,
         description: plugin.description().to_owned(),
     };
-    let facts = ServerFacts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: kernel.clock.now_ms(),
-        plugins: all.iter().map(fact).collect(),
+    let started_at = kernel.clock.now_ms();
+    let builder = || {
+        let facts = ServerFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at,
+            plugins: all.iter().map(fact).collect(),
+        };
+        let mut builder = Graphql::build(Query::default(), Mutation::default(), Subscription::default())
+            .limit_depth(limits::DEPTH)
+            .limit_recursive_depth(limits::RECURSION)
+            .limit_complexity(limits::COMPLEXITY)
+            .limit_directives(limits::DIRECTIVES)
+            .disable_suggestions()
+            .data(kernel.clone())
+            .data(shared.clone())
+            .data(facts)
+            .data(Arc::clone(&hardware));
+        if is_traced {
+            builder = builder.extension(RootSpans);
+        }
+        plugins.attach(builder)
     };
     let loaders = FreshLoaders {
         kernel: kernel.clone(),
         shared: shared.clone(),
         plugins: plugins.clone(),
     };
-    let builder = Graphql::build(Query::default(), Mutation::default(), Subscription::default())
-        .limit_depth(limits::DEPTH)
-        .limit_recursive_depth(limits::RECURSION)
-        .limit_complexity(limits::COMPLEXITY)
-        .limit_directives(limits::DIRECTIVES)
-        .disable_suggestions()
-        .extension(loaders)
-        .data(kernel.clone())
-        .data(shared.clone())
-        .data(facts)
-        .data(hardware);
-    plugins.attach(builder).finish()
+    Schemas {
+        answers: builder().finish(),
+        events: builder().extension(loaders).finish(),
+    }
 }
 
 /// The composed schema's SDL: the same for the same program, whatever its data.

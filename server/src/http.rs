@@ -39,10 +39,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     gauges::Gauges,
-    graphql::{cost::Costs, document::Documents, kept::Kept},
+    graphql::{cost::Costs, document::Documents, execute::Schemas, kept::Kept},
     origin::Origins,
 };
-use crate::plugins::{Graphql, Plugins};
+use crate::plugins::Plugins;
 
 const SOCKETS: Metric = Metric {
     name: "graphql_sockets",
@@ -70,7 +70,7 @@ pub struct EdgeInner {
     /// The handles of the server.
     pub kernel: Kernel,
     /// The composed schema.
-    pub schema: Graphql,
+    pub schemas: Schemas,
     /// The row caches behind the loaders.
     pub shared: SharedCaches,
     /// The plugins, for their loaders.
@@ -116,7 +116,7 @@ impl Edge {
 
     /// What operations cost; read from the schema's text when the first one is checked.
     pub fn costs(&self) -> &Costs {
-        self.costs.get_or_init(|| Costs::new(&self.schema.sdl()))
+        self.costs.get_or_init(|| Costs::new(&self.schemas.answers.sdl()))
     }
 
     /// What the resolvers of one request find in their context.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::fast::RandomState;
 use moka::{notification::RemovalCause, sync::Cache};
 use tokio::sync::OnceCell;
 
@@ -48,7 +49,7 @@ impl Caches {
                     evicted.evictions.fetch_add(1, Ordering::Relaxed);
                 }
             })
-            .build();
+            .build_with_hasher(RandomState::default());
         let cache = AnswerCache {
             inner: Arc::new(Inner {
                 name,
@@ -71,7 +72,7 @@ type Flight<V> = Arc<OnceCell<Arc<V>>>;
 struct Inner<V> {
     name: &'static str,
     capacity_bytes: u64,
-    held: Cache<Arc<str>, Arc<V>>,
+    held: Cache<Arc<str>, Arc<V>, RandomState>,
     flights: Mutex<HashMap<Arc<str>, Flight<V>>>,
     counters: Arc<Counters>,
 }

@@ -14,6 +14,7 @@ use std::{
     time::Instant,
 };
 
+use foldhash::fast::RandomState;
 use moka::{notification::RemovalCause, sync::Cache};
 use sea_orm::DbErr;
 use tokio::sync::watch;
@@ -51,7 +52,7 @@ impl Caches {
                     evicted.evictions.fetch_add(1, Ordering::Relaxed);
                 }
             })
-            .build();
+            .build_with_hasher(RandomState::default());
         let cache = RowCache {
             inner: Arc::new(Inner {
                 name,
@@ -102,7 +103,7 @@ pub struct Moment(u64);
 struct Inner<K, V> {
     name: &'static str,
     capacity_bytes: u64,
-    held: Cache<K, Found<V>>,
+    held: Cache<K, Found<V>, RandomState>,
     /// Grows with each invalidation, under the lock of `flights`.
     invalidations: AtomicU64,
     flights: Mutex<HashMap<K, Flight<K, V>>>,

@@ -94,8 +94,11 @@ fn common(options: sqlx::sqlite::SqliteConnectOptions, cache_kib: u32) -> sqlx::
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .statement_cache_capacity(256)
+        // Rows come over a channel: with room for a whole page the two threads wait for each other once.
+        .row_buffer_size(1024)
         .pragma("temp_store", "memory")
-        .pragma("mmap_size", "268435456")
+        // The most that SQLite maps: what is read of a large library then costs no call and no copy.
+        .pragma("mmap_size", "2147418112")
         .pragma("cache_size", format!("-{cache_kib}"))
 }
 

@@ -90,6 +90,17 @@ pub enum Part {
     Absent,
 }
 
+/// How a part of a list is read.
+#[derive(Debug, Clone)]
+pub struct PartOf {
+    /// Its tables and conditions, without columns.
+    pub base: SelectStatement,
+    /// The id in SQL: a table that is joined by ids may have them in its own index.
+    pub id: Expr,
+    /// Whether the conditions say already that the first key is absent, whose table then need not be there.
+    pub is_told: bool,
+}
+
 /// A row of a page: what is needed to load it and to go on from it.
 #[derive(Debug, Clone)]
 pub struct PageRow {
@@ -131,16 +142,25 @@ impl Keyset {
         window: &Window,
         total: Option<SelectStatement>,
     ) -> SelectStatement {
-        let splits = self.keys.first().is_some_and(|key| key.is_nullable);
-        let mut select = if splits {
-            self.split(base, window)
-        } else {
-            self.read(base(Part::All), Part::All, window)
+        let part = |part: Part| PartOf {
+            base: base(part),
+            id: self.id.clone(),
+            is_told: false,
         };
+        let mut select = self.select_by(&part, window);
         if let Some(total) = total {
             select.expr_as(Expr::from(sea_orm::sea_query::SubQueryStatement::from(total)), "total");
         }
         select
+    }
+
+    /// The same, where parts are read in ways of their own.
+    pub fn select_by(&self, parts: &dyn Fn(Part) -> PartOf, window: &Window) -> SelectStatement {
+        let read = |part: Part| self.read(parts(part), part, window);
+        match self.keys.first().is_some_and(|key| key.is_nullable) {
+            true => self.split(&read, window),
+            false => read(Part::All),
+        }
     }
 
     /// Reads a page with a statement of [`Keyset::select`]; it asked for one row more than the window's limit.
@@ -199,19 +219,17 @@ impl Keyset {
         Ok((PageRow { id, cursor }, values))
     }
 
-    fn split(&self, base: &dyn Fn(Part) -> SelectStatement, window: &Window) -> SelectStatement {
+    fn split(&self, read: &dyn Fn(Part) -> SelectStatement, window: &Window) -> SelectStatement {
         // A bound among the absent leaves nothing of one part; one among the present leaves all of the other.
         let is_absent = |bound: &Option<Cursor>| bound.as_ref().map(|cursor| cursor.values[0] == KeyValue::Absent);
-        let present =
-            (is_absent(&window.after) != Some(true)).then(|| self.read(base(Part::Present), Part::Present, window));
-        let absent =
-            (is_absent(&window.before) != Some(false)).then(|| self.read(base(Part::Absent), Part::Absent, window));
+        let present = (is_absent(&window.after) != Some(true)).then(|| read(Part::Present));
+        let absent = (is_absent(&window.before) != Some(false)).then(|| read(Part::Absent));
         let (present, absent) = match (present, absent) {
             (Some(present), Some(absent)) => (present, absent),
             (Some(only), None) | (None, Some(only)) => return only,
             // After an absent row and before a present one there is nothing.
             (None, None) => {
-                let mut none = self.read(base(Part::Absent), Part::Absent, window);
+                let mut none = read(Part::Absent);
                 return none.and_where(Expr::val(1).eq(2)).take();
             }
         };
@@ -236,7 +254,8 @@ impl Keyset {
         select
     }
 
-    fn read(&self, mut select: SelectStatement, part: Part, window: &Window) -> SelectStatement {
+    fn read(&self, of: PartOf, part: Part, window: &Window) -> SelectStatement {
+        let (mut select, id) = (of.base, &of.id);
         // In the part of the absent the first key says nothing any more, and in the other it is never absent.
         let mut keys: Vec<(usize, Key)> = self.keys.iter().cloned().enumerate().collect();
         match part {
@@ -246,8 +265,10 @@ impl Keyset {
                 keys[0].1.is_nullable = false;
             }
             Part::Absent => {
-                select.and_where(keys[0].1.expr.clone().is_null());
-                keys.remove(0);
+                let (_, key) = keys.remove(0);
+                if !of.is_told {
+                    select.and_where(key.expr.is_null());
+                }
             }
         }
         for (bound, is_after) in [(&window.after, true), (&window.before, false)] {
@@ -258,15 +279,19 @@ impl Keyset {
                 Part::Absent => cursor.values[0] == KeyValue::Absent,
             };
             if is_here {
-                select.cond_where(self.beyond(&keys, cursor, is_after));
+                select.cond_where(self.beyond(&keys, id, cursor, is_after));
             }
         }
-        select.expr_as(self.id.clone(), "id");
+        select.expr_as(id.clone(), "id");
         for (index, key) in self.keys.iter().enumerate() {
+            let expr = match of.is_told && index == 0 {
+                true => Expr::cust("null"),
+                false => key.expr.clone(),
+            };
             let value = match key.kind {
                 // One type for all whole numbers; PostgreSQL has narrower columns.
-                KeyKind::Int => key.expr.clone().cast_as("bigint"),
-                KeyKind::Text => key.expr.clone(),
+                KeyKind::Int => expr.cast_as("bigint"),
+                KeyKind::Text => expr,
             };
             select.expr_as(value, KEYS[index]);
         }
@@ -278,14 +303,14 @@ impl Keyset {
         for (_, key) in &keys {
             add_order(&mut select, key.expr.clone(), key, window.is_backward);
         }
-        select.order_by_expr(self.id.clone(), order(self.is_descending != window.is_backward));
+        select.order_by_expr(id.clone(), order(self.is_descending != window.is_backward));
         select.limit(window.limit + 1);
         select
     }
 
     /// The rows strictly after (or before) a cursor.
-    fn beyond(&self, keys: &[(usize, Key)], cursor: &Cursor, is_after: bool) -> Condition {
-        let id = Expr::val(cursor.id);
+    fn beyond(&self, keys: &[(usize, Key)], id: &Expr, cursor: &Cursor, is_after: bool) -> Condition {
+        let bound = Expr::val(cursor.id);
         let ids_greater = self.is_descending != is_after;
         let agrees = |(_, key): &(usize, Key)| !key.is_nullable && key.is_descending == self.is_descending;
         if keys.iter().all(agrees) {
@@ -295,10 +320,10 @@ impl Keyset {
                 .map(|(index, key)| (key.expr.clone(), cursor.values[*index].expr()))
                 .unzip();
             if columns.is_empty() {
-                return compare(self.id.clone(), id, ids_greater).into();
+                return compare(id.clone(), bound, ids_greater).into();
             }
-            columns.push(self.id.clone());
-            values.push(id);
+            columns.push(id.clone());
+            values.push(bound);
             return compare(Expr::tuple(columns), Expr::tuple(values), ids_greater).into();
         }
         let mut any = Condition::any();
@@ -323,7 +348,7 @@ impl Keyset {
                 value => key.expr.clone().eq(value.expr()),
             });
         }
-        any.add(equal.add(compare(self.id.clone(), id, ids_greater)))
+        any.add(equal.add(compare(id.clone(), bound, ids_greater)))
     }
 }
 

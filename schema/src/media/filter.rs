@@ -209,7 +209,7 @@ impl Translation<'_> {
         }
         if let Some(people) = &filter.people {
             all = all.add(relation::<PersonId>(people, &format!("{path}.people"), |ids| {
-                CREDITED.exists(ids)
+                CREDITED.exists(ids, self.backend)
             })?);
         }
         // A studio and a library are columns of the item.
@@ -231,8 +231,8 @@ impl Translation<'_> {
     fn tags(&self, tags: &TagCriterion, path: &str) -> Result<Condition, Failure> {
         relation::<TagId>(&tags.relations(), path, |ids| {
             match ids.filter(|_| tags.include_descendants) {
-                Some(ids) => TAGGED.exists(Some(&self.with_descendants(ids))),
-                None => TAGGED.exists(ids),
+                Some(ids) => TAGGED.exists(Some(&self.with_descendants(ids)), self.backend),
+                None => TAGGED.exists(ids, self.backend),
             }
         })
     }

@@ -12,7 +12,7 @@ use sea_orm::{
 use crate::{
     caches::Answers,
     kit::{
-        keyset::{IdPage, Part, Window},
+        keyset::{IdPage, Part, PartOf, Window},
         page::PageArgs,
     },
     media::{
@@ -388,7 +388,51 @@ pub fn statement(viewer: UserId, order: &Order, condition: &Condition, window: &
     };
     match order.walk {
         Walk::Shuffle(shuffle) => shuffle.select(&|| base(Part::All), &order.keyset, window),
-        _ => order.keyset.select(&base, window, None),
+        _ => order.keyset.select_by(&|part| own_part(viewer, order, condition, part, &base), window),
+    }
+}
+
+/// A part of a list in an order that may begin with what the viewer did with items.
+fn own_part(
+    viewer: UserId,
+    order: &Order,
+    condition: &Condition,
+    part: Part,
+    base: &dyn Fn(Part) -> SelectStatement,
+) -> PartOf {
+    let plain = || PartOf {
+        base: base(part),
+        id: order.keyset.id.clone(),
+        is_told: false,
+    };
+    match (order.begins_with, part) {
+        // Those rows are read by an index that ends in the ids; the ids of `media` would have to be sorted.
+        (Some(alias), Part::Present) => PartOf {
+            id: Expr::col((alias, "media_id")),
+            ..plain()
+        },
+        // Of a join that finds nothing for most items SQLite first makes a Bloom filter of all that the viewer ever did.
+        (Some(alias), Part::Absent) if order.has_own_first_alone => {
+            let own = Query::select()
+                .expr(Expr::val(1))
+                .from_as("media_user", alias)
+                .and_where(Expr::col((alias, "media_id")).equals(("media", "id")))
+                .and_where(Expr::col((alias, "user_id")).eq(i64::from(viewer)))
+                .and_where(order.keyset.keys[0].expr.clone().is_not_null())
+                .and_where_option((alias == "played").then(|| Expr::col((alias, "n_views")).gt(0)))
+                .take();
+            let base = Query::select()
+                .from("media")
+                .cond_where(condition.clone())
+                .and_where(Expr::exists(own).not())
+                .take();
+            PartOf {
+                base,
+                is_told: true,
+                ..plain()
+            }
+        }
+        _ => plain(),
     }
 }
 

@@ -117,6 +117,15 @@ impl Shuffle {
                 before: None,
                 ..window.clone()
             };
+            // The hashes of the range: those from the beginning on, or those before it.
+            let is_upward = self.is_mirrored == second;
+            let begin = |is_greater: bool| match (is_greater, second) {
+                (true, false) => Expr::cust(self.hash).gte(self.begin),
+                (true, true) => Expr::cust(self.hash).gt(self.begin),
+                (false, false) => Expr::cust(self.hash).lte(self.begin),
+                (false, true) => Expr::cust(self.hash).lt(self.begin),
+            };
+            let mut bounds = vec![(is_upward, begin(is_upward))];
             let mut is_beyond = false;
             for (bound, is_after) in [(&window.after, true), (&window.before, false)] {
                 let Some(Cursor { values, id }) = bound else { continue };
@@ -127,8 +136,18 @@ impl Shuffle {
                 // What is wanted lies on the side of greater places: the second range reaches further there.
                 let is_above = is_after != is_descending;
                 if is_second(place) == second {
+                    let hash = self.hash_of(place);
+                    let is_greater = is_above != self.is_mirrored;
+                    // SQLite enters an index on an expression by plain comparisons alone, and by one on either side: the
+                    // cursor lies within the range, so it says more than where that begins.
+                    let plain = match is_greater {
+                        true => Expr::cust(self.hash).gte(hash),
+                        false => Expr::cust(self.hash).lte(hash),
+                    };
+                    bounds.retain(|(side, _)| *side != is_greater);
+                    bounds.push((is_greater, plain));
                     let cursor = Cursor {
-                        values: vec![KeyValue::Int(self.hash_of(place))],
+                        values: vec![KeyValue::Int(hash)],
                         id: *id,
                     };
                     *(if is_after { &mut own.after } else { &mut own.before }) = Some(cursor);
@@ -140,15 +159,11 @@ impl Shuffle {
                 continue;
             }
             let range = |_: Part| {
-                let hash = Expr::cust(self.hash);
-                let begin = Expr::cust(self.begin.to_string());
-                let bound = match (self.is_mirrored, second) {
-                    (false, false) => hash.gte(begin),
-                    (false, true) => hash.lt(begin),
-                    (true, false) => hash.lte(begin),
-                    (true, true) => hash.gt(begin),
-                };
-                base().and_where(bound).take()
+                let mut select = base();
+                for (_, bound) in &bounds {
+                    select.and_where(bound.clone());
+                }
+                select
             };
             parts.push(by_hash.select(&range, &own, None));
         }

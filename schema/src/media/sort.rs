@@ -25,6 +25,8 @@ pub struct Order {
     pub needs_played: bool,
     /// The joined table of the first key, if not all rows have it.
     pub begins_with: Option<&'static str>,
+    /// Whether no other key is of a joined table.
+    pub has_own_first_alone: bool,
 }
 
 /// How the pages of an order are read.
@@ -56,6 +58,7 @@ pub fn order(sorts: &[MediaSort], is_search: bool) -> Result<Order, Failure> {
         needs_own: false,
         needs_played: false,
         begins_with: None,
+        has_own_first_alone: true,
     };
     let by_relevance = sorts.iter().position(|sort| sort.field == MediaSortField::Relevance);
     if let Some(index) = by_relevance.filter(|_| sorts.len() > 1 || !is_search) {
@@ -109,6 +112,8 @@ pub fn order(sorts: &[MediaSort], is_search: bool) -> Result<Order, Failure> {
         order.needs_played |= joined == Some("played");
         if index == 0 {
             order.begins_with = joined;
+        } else if joined.is_some() {
+            order.has_own_first_alone = false;
         }
         order.keyset.keys.push(Key {
             expr,

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     codes,
     http::{Edge, edge::panic_text},
-    plugins::Plugins,
+    plugins::{Graphql, Plugins},
 };
 
 /// How long a query or a mutation may take.
@@ -232,7 +232,7 @@ pub async fn execute(edge: &Edge, mut prepared: Prepared) -> Response {
     let span = tracing::info_span!("graphql.operation", kind, name, otel.name = format!("{kind} {name}"));
     let work = Work::within();
     let begun = std::time::Instant::now();
-    let run = turn::drive(edge.schema.execute(request)).instrument(span.clone());
+    let run = turn::drive(edge.schemas.answers.execute(request)).instrument(span.clone());
     let run = Arc::clone(&work).run(run);
     let run = AssertUnwindSafe(run).catch_unwind();
     let mut response = match tokio::time::timeout(PATIENCE, run).await {
@@ -288,7 +288,7 @@ pub fn subscribe(edge: &Edge, mut prepared: Prepared) -> BoxStream<'static, Resp
         1,
     );
     let guard = edge.traffic.subscription();
-    let stream = AssertUnwindSafe(edge.schema.execute_stream(request)).catch_unwind();
+    let stream = AssertUnwindSafe(edge.schemas.events.execute_stream(request)).catch_unwind();
     let sealed = stream.map(move |item| {
         let _guard = &guard;
         let mut response = item.unwrap_or_else(|panic| {
@@ -344,8 +344,18 @@ fn kind_name(kind: OperationType) -> &'static str {
     }
 }
 
+/// The schema, composed for each use. A single extension makes every field a boxed call and a look into the registry, so
+/// answers go without where nothing needs one.
+#[derive(Clone)]
+pub struct Schemas {
+    /// For queries and mutations.
+    pub answers: Graphql,
+    /// For subscriptions.
+    pub events: Graphql,
+}
+
 /// Gives every event of a subscription loaders of its own: those of the subscription would answer from what they
-/// loaded for earlier events. And marks root fields in traces.
+/// loaded for earlier events.
 pub struct FreshLoaders {
     /// The handles that loaders are made of.
     pub kernel: Kernel,
@@ -374,8 +384,20 @@ impl Extension for FreshLoaders {
         let data = request_data(&self.kernel, &self.shared, &self.plugins, access);
         turn::drive(next.run_with_data(cx, name, data)).await
     }
+}
 
-    /// Each root field is a span of its own; those below it would be thousands.
+/// Marks root fields in traces; those below them would be thousands.
+#[derive(Clone, Copy)]
+pub struct RootSpans;
+
+impl ExtensionFactory for RootSpans {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(*self)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for RootSpans {
     async fn resolve(
         &self,
         cx: &ExtensionContext<'_>,

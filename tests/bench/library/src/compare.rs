@@ -59,13 +59,13 @@ pub async fn measure(server: (&Target, u32), rest: (&Target, u32), lasting: Dura
         }
     }
     let anew = ids_anew(target, pid, &page).await?;
-    let cold = nothing_cached(target, pid).await?;
+    let (cold, cold_by_hand) = nothing_cached(server, rest).await?;
     let ([warm, _, _, by_hand, _], [_, _, persisted, _, bytes]) = (&costs[..], &rates[..]) else {
         bail!("{} and {} figures of five", costs.len(), rates.len());
     };
     goal("rows and ids warm, processor of (a)", warm / by_hand, 1.0);
     goal("rows warm, ids anew, processor of (a)", anew / by_hand, 1.0);
-    goal("nothing cached, processor of (a)", cold / by_hand, 3.0);
+    goal("nothing cached, processor of (a)", cold / cold_by_hand, 3.0);
     let share = persisted / bytes;
     let verdict = if share >= 0.3 { "met" } else { "MISSED" };
     say(&format!(
@@ -74,30 +74,42 @@ pub async fn measure(server: (&Target, u32), rest: (&Target, u32), lasting: Dura
     Ok(())
 }
 
-/// Pages one after the other, none of which was asked for before: neither their ids nor their rows are in memory.
-async fn nothing_cached(target: &Target, pid: u32) -> anyhow::Result<f64> {
+/// Pages one after the other from the second on, none of which was asked for before: neither their ids nor their rows are
+/// in our memory. Gives the processor time of each of ours, and of each of the same by hand.
+async fn nothing_cached((target, pid): (&Target, u32), (rest, rest_pid): (&Target, u32)) -> anyhow::Result<(f64, f64)> {
     const N: u32 = 200;
-    let mut connection = target.connect().await?;
-    // An order of which no other measurement asks.
-    let mut variables = json!({ "first": 40, "sort": [{ "field": "RANDOM", "seed": 4_711 }] });
-    let (mut n, mut used) = (0, Duration::ZERO);
-    while n < N {
-        let request = target.graphql(MEDIA_PAGE, &variables);
-        let before = process::cpu(pid)?;
-        let answer = connection.send(&request).await?;
-        used += process::cpu(pid)? - before;
-        n += 1;
-        let answer = crate::http::data(&answer)?;
-        if answer["media"]["pageInfo"]["hasNextPage"] != true {
+    let (mut connection, mut by_hand) = (target.connect().await?, rest.connect().await?);
+    let first = crate::http::data(&connection.send(&target.graphql(MEDIA_PAGE, &json!({ "first": 40 }))).await?)?;
+    let mut cursors = vec![first["media"]["pageInfo"]["endCursor"].clone()];
+    let before = process::cpu(pid)?;
+    let mut last = Value::Null;
+    while cursors.len() <= N as usize {
+        let variables = json!({ "first": 40, "after": cursors.last() });
+        let answer = connection.send(&target.graphql(MEDIA_PAGE, &variables)).await?;
+        last = serde_json::from_slice(&answer)?;
+        let info = &last["data"]["media"]["pageInfo"];
+        if info["hasNextPage"] != true {
             break;
         }
-        variables["after"] = answer["media"]["pageInfo"]["endCursor"].clone();
+        cursors.push(info["endCursor"].clone());
     }
-    let each = used.as_secs_f64() * 1e6 / f64::from(n);
+    let ours = process::cpu(pid)? - before;
+    let n = cursors.len() - 1;
+    let before = process::cpu(rest_pid)?;
+    let mut same = Value::Null;
+    for cursor in &cursors[..n] {
+        let path = format!("/page?after={}", cursor.as_str().unwrap_or_default());
+        same = serde_json::from_slice(&by_hand.send(&rest.get(&path)).await?)?;
+    }
+    let theirs = process::cpu(rest_pid)? - before;
+    ensure!(n > 0 && last == same, "the handler answers something else:\n{last}\n{same}");
+    let each = |used: Duration| used.as_secs_f64() * 1e6 / n as f64;
     say(&format!(
-        "server, nothing cached             1 client  {each:8.0} µs of processor each ({n} pages that nobody asked for before)"
+        "server, nothing cached             1 client  {:8.0} µs of processor each ({n} pages that nobody asked for before; {:.0} µs by hand)",
+        each(ours),
+        each(theirs)
     ));
-    Ok(each)
+    Ok((each(ours), each(theirs)))
 }
 
 fn goal(what: &str, figure: f64, most: f64) {

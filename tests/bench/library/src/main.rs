@@ -16,6 +16,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::http::Target;
 
+/// The handler by hand has the allocator that the server has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What to measure.
 #[derive(Debug, Parser)]
 struct Command {

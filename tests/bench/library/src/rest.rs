@@ -9,13 +9,15 @@ use std::{
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
+use anyhow::Context;
 use data_encoding::{BASE32HEX_NOPAD, BASE64URL_NOPAD};
 use rusqlite::{Connection, OpenFlags, Row, params};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 const PAGE: usize = 40;
@@ -31,7 +33,7 @@ struct Rest {
 pub async fn serve(database: PathBuf, listen: &str) -> anyhow::Result<()> {
     let connection = open(&database)?;
     let viewer = connection.query_row(r#"select min(id) from "user""#, [], |row| row.get(0))?;
-    let bytes = serde_json::to_vec(&page(&connection, viewer)?)?;
+    let bytes = serde_json::to_vec(&page(&connection, viewer, None)?)?;
     let rest = Arc::new(Rest {
         database,
         idle: Mutex::new(vec![connection]),
@@ -49,7 +51,7 @@ pub async fn serve(database: PathBuf, listen: &str) -> anyhow::Result<()> {
 fn open(database: &PathBuf) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // What our server gives each of its readers.
-    connection.execute_batch("pragma mmap_size = 268435456; pragma temp_store = memory")?;
+    connection.execute_batch("pragma mmap_size = 2147418112; pragma temp_store = memory")?;
     Ok(connection)
 }
 
@@ -57,7 +59,14 @@ fn json_of(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
-async fn answer(State(rest): State<Arc<Rest>>) -> Response {
+/// Which page.
+#[derive(Deserialize)]
+struct Asked {
+    /// The cursor of the item before it.
+    after: Option<String>,
+}
+
+async fn answer(State(rest): State<Arc<Rest>>, Query(asked): Query<Asked>) -> Response {
     let work = tokio::task::spawn_blocking(move || {
         let idle = || rest.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let known = idle().pop();
@@ -65,7 +74,7 @@ async fn answer(State(rest): State<Arc<Rest>>) -> Response {
             Some(connection) => connection,
             None => open(&rest.database)?,
         };
-        let page = page(&connection, rest.viewer)?;
+        let page = page(&connection, rest.viewer, asked.after.as_deref())?;
         idle().push(connection);
         anyhow::Ok(serde_json::to_vec(&page)?)
     });
@@ -96,7 +105,18 @@ struct Item {
     node: Map<String, Value>,
 }
 
-fn page(db: &Connection, viewer: i64) -> anyhow::Result<Value> {
+/// When the item of a cursor was added, and its id; what comes before all of them without one.
+fn place(cursor: Option<&str>) -> anyhow::Result<(i64, i64)> {
+    let Some(cursor) = cursor else {
+        return Ok((i64::MAX, i64::MAX));
+    };
+    let parts: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(cursor.as_bytes())?)?;
+    let part = |index: usize| parts[index].as_i64().context("a number in a cursor");
+    Ok((part(3)?, part(2)?))
+}
+
+fn page(db: &Connection, viewer: i64, after: Option<&str>) -> anyhow::Result<Value> {
+    let (added_at, id_of) = place(after)?;
     let total: i64 = db
         .prepare_cached("select coalesce(sum(n_media), 0) from library")?
         .query_row([], |row| row.get(0))?;
@@ -104,9 +124,9 @@ fn page(db: &Connection, viewer: i64) -> anyhow::Result<Value> {
         "select m.id, m.kind, m.title, m.date, m.added_at, m.duration_us, m.width, m.height, m.frame_rate_num,
              m.frame_rate_den, m.video_codec, m.audio_codec, u.rating, u.is_favorite, u.n_views, u.position_us, s.id, s.name
          from media m left join media_user u on u.media_id = m.id and u.user_id = ?1 left join studio s on s.id = m.studio_id
-         where m.missing_at is null order by m.added_at desc, m.id desc limit ?2",
+         where m.missing_at is null and (m.added_at, m.id) < (?3, ?4) order by m.added_at desc, m.id desc limit ?2",
     )?;
-    let rows = select.query_map(params![viewer, PAGE as i64 + 1], item)?;
+    let rows = select.query_map(params![viewer, PAGE as i64 + 1, added_at, id_of], item)?;
     let mut items = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     let has_next = items.len() > PAGE;
     items.truncate(PAGE);
@@ -164,7 +184,7 @@ fn page(db: &Connection, viewer: i64) -> anyhow::Result<Value> {
     }
     let cursor = |edge: Option<&Value>| edge.map_or(Value::Null, |edge| edge["cursor"].clone());
     let (first, last) = (cursor(edges.first()), cursor(edges.last()));
-    let info = json!({ "hasNextPage": has_next, "hasPreviousPage": false, "startCursor": first, "endCursor": last });
+    let info = json!({ "hasNextPage": has_next, "hasPreviousPage": after.is_some(), "startCursor": first, "endCursor": last });
     Ok(json!({ "data": { "media": { "totalCount": total, "pageInfo": info, "edges": edges } } }))
 }
 
