@@ -66,6 +66,8 @@ impl Engine {
         command
             .arg(KEEPER_ARGUMENT)
             .env_clear()
+            // Ctrl-C ends the server, and that the keeper.
+            .process_group(0)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

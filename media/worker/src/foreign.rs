@@ -19,7 +19,7 @@ pub fn keep() -> anyhow::Result<ExitCode> {
     let mut lifeline = std::io::stdin().lock();
     let order = Foreign::receive(&mut lifeline).context("reading what to start")?;
     drop(lifeline);
-    rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).context("adopting what is left behind")?;
+    rustix::process::set_child_subreaper(Pid::from_raw(1)).context("adopting what is left behind")?;
     let mut inmate = start(&order)?;
     let pid = Pid::from_raw(inmate.id() as i32).context("a process has an id")?;
     std::thread::spawn(move || {
@@ -33,8 +33,9 @@ pub fn keep() -> anyhow::Result<ExitCode> {
     while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), options) {}
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     let ended = inmate.wait().context("waiting for the program")?;
-    // What it left behind has become ours, and must be gone before we are: its folder is looked at then.
-    while rustix::process::waitpid(None, WaitOptions::empty()).is_ok() {}
+    // What it left behind has become ours, and must be gone before we are: its folder is looked at then. They are of another
+    // group, so it is any child that is waited for.
+    while rustix::process::wait(WaitOptions::empty()).is_ok() {}
     let code = ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or_default());
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
