@@ -356,6 +356,17 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
         "Query.mediaByFingerprint",
         "as long as the hashes asked for, and those are capped",
     ),
+    ("System.settings", "as many as the program declares"),
+    ("Setting.choices", "declared"),
+    (
+        "UpdateSettingsPayload.settings",
+        "as long as the values sent, and those are capped",
+    ),
+    ("System.backups", "capped by a setting whose range ends at a hundred"),
+    (
+        "DeleteBackupPayload.backups",
+        "capped by a setting whose range ends at a hundred",
+    ),
     ("Query.scanSchedules", "one a library, and nobody has thousands"),
     ("ConfirmSecondFactorPayload.recoveryCodes", "ten"),
     (

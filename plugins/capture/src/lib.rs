@@ -34,6 +34,7 @@ use kernel::{
     plugin::{Hooks, Kernel, Plugin, Service},
 };
 use schema::kit::surface::Surface;
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
@@ -44,18 +45,22 @@ use crate::{
 };
 
 /// The `[capture]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// After how many minutes of one recording a new file begins.
+    #[schemars(range(min = 1))]
     pub file_minutes: u32,
     /// How long a source may send nothing until it counts as gone, in seconds.
+    #[schemars(range(min = 1))]
     pub idle_seconds: u32,
     /// The longest pause between two attempts to reach a source, in seconds.
+    #[schemars(range(min = 1))]
     pub retry_seconds: u32,
     /// Recordings end when less than so many bytes are free.
     pub least_free_bytes: u64,
     /// How old the picture of a source may be that is recorded, in seconds.
+    #[schemars(range(min = 1))]
     pub snapshot_seconds: u32,
 }
 
@@ -84,13 +89,6 @@ impl Plugin for Capture {
     type Config = Config;
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
-        anyhow::ensure!(
-            config.file_minutes > 0
-                && config.idle_seconds > 0
-                && config.retry_seconds > 0
-                && config.snapshot_seconds > 0,
-            "`file_minutes`, `idle_seconds`, `retry_seconds` and `snapshot_seconds` in `[capture]` must be at least 1"
-        );
         // Without rules, as in tools, the public internet alone is open.
         let closed = || Arc::new(Egress::new(&Default::default()).expect("no rules are good rules"));
         let egress = kernel.parts.get_or_make::<Egress>(closed);

@@ -33,6 +33,7 @@ use kernel::{
     plugin::{Hooks, Kernel, Plugin, Service},
 };
 use schema::kit::surface::{NoSubscription, Surface};
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
@@ -47,10 +48,11 @@ use crate::{
 };
 
 /// The `[upload]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The largest file in bytes.
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
     pub max_bytes: u64,
     /// Unfinished uploads of one account.
     pub max_open: u64,
@@ -128,13 +130,13 @@ impl Upload {
 impl Plugin for Upload {
     type Config = Config;
 
+    fn check(config: &Config) -> anyhow::Result<()> {
+        Template::parse(&config.template).context("`template` in `[upload]`")?;
+        Ok(())
+    }
+
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         let template = Template::parse(&config.template).context("`template` in `[upload]`")?;
-        anyhow::ensure!(
-            config.max_bytes <= i64::MAX as u64,
-            "`max_bytes` in `[upload]` is {}, more than any file has",
-            config.max_bytes
-        );
         Ok(Arc::new(Self {
             config,
             template,
