@@ -191,8 +191,6 @@ fn fields_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 plugins! {
-    #[cfg(feature = "backup")]
-    backup: plugin_backup::Backup,
     #[cfg(feature = "capture")]
     capture: plugin_capture::Capture,
     #[cfg(feature = "clips")]
@@ -211,4 +209,6 @@ plugins! {
     trash: plugin_trash::Trash,
     #[cfg(feature = "upload")]
     upload: plugin_upload::Upload,
+    #[cfg(feature = "backup")]
+    backup: plugin_backup::Backup,
 }
