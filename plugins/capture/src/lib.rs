@@ -1,6 +1,6 @@
 //! The capture plugin: records live sources, such as cameras and streams, into libraries.
 //!
-//! `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
+//! `publish` lets those in who send by RTMP. `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
 //! back into a file, the row first, so that a killed server loses less than a second, `jobs::record` keeps a capture going
 //! through gaps, `clock` begins those that are due and ends what has been kept long enough, `link` tells which items they
 //! have become; `routes` shows a recording while it grows, by what `grown` reads off its file. Addresses of sources are
@@ -16,14 +16,16 @@ mod link;
 mod migrations;
 mod part;
 mod place;
+pub mod publish;
 mod repair;
 mod routes;
 mod row;
 mod secret;
 mod source;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use async_graphql::Data;
 use fetch::Client;
 use kernel::{
@@ -42,6 +44,7 @@ use crate::{
     desk::Desk,
     graphql::{CaptureMutation, CaptureQuery, CaptureSubscription, loader::RequestCaptures},
     jobs::record::Record,
+    publish::{Door, Doorstep},
 };
 
 /// The `[capture]` section.
@@ -62,6 +65,10 @@ pub struct Config {
     /// How old the picture of a source may be that is recorded, in seconds.
     #[schemars(range(min = 1))]
     pub snapshot_seconds: u32,
+    /// Where publishers may connect by RTMP, such as `0.0.0.0:1935`; nowhere when empty. Each must know the stream key of a
+    /// source. RTMP is not encrypted.
+    #[schemars(extend("outside" = true))]
+    pub rtmp_listen: String,
 }
 
 impl Default for Config {
@@ -72,6 +79,7 @@ impl Default for Config {
             retry_seconds: 30,
             least_free_bytes: 2 << 30,
             snapshot_seconds: 10,
+            rtmp_listen: String::new(),
         }
     }
 }
@@ -83,16 +91,25 @@ pub struct Capture {
     egress: Arc<Egress>,
     client: Client,
     desk: Arc<Desk>,
+    /// Where publishers may connect.
+    listen: Option<SocketAddr>,
+    door: Arc<Door>,
 }
 
 impl Plugin for Capture {
     type Config = Config;
+
+    fn check(config: &Config) -> anyhow::Result<()> {
+        listen(config).map(drop)
+    }
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         // Without rules, as in tools, the public internet alone is open.
         let closed = || Arc::new(Egress::new(&Default::default()).expect("no rules are good rules"));
         let egress = kernel.parts.get_or_make::<Egress>(closed);
         Ok(Arc::new(Self {
+            listen: listen(&config)?,
+            door: Arc::default(),
             config,
             kernel: kernel.clone(),
             client: Client::new(Arc::clone(&egress)),
@@ -137,18 +154,36 @@ impl Plugin for Capture {
         let kernel = self.kernel.clone();
         let (ticking, linking) = (kernel.clone(), kernel);
         let desk = Arc::clone(&self.desk);
-        vec![
+        let mut services = vec![
             Service::new("capture.clock", move |stop| async move {
                 secret::seal_all(&ticking).await;
                 clock::run(ticking, desk, stop).await;
             }),
             Service::new("capture.link", move |stop| link::catch_up(linking, stop)),
-        ]
+        ];
+        if let Some(address) = self.listen {
+            let (door, parts) = (Arc::clone(&self.door), self.kernel.parts.clone());
+            let tell = move |address| parts.insert(Arc::new(Doorstep(address)));
+            services.push(Service::new("capture.door", move |stop| door.open(address, tell, stop)));
+        }
+        services
     }
 
     fn codes(&self) -> &'static [&'static Code] {
         code::ALL
     }
+}
+
+/// Where the settings let publishers connect.
+fn listen(config: &Config) -> anyhow::Result<Option<SocketAddr>> {
+    let text = config.rtmp_listen.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse();
+    let address =
+        address.with_context(|| format!("`rtmp_listen` in `[capture]` is `{text}`, not an address and a port"));
+    Ok(Some(address?))
 }
 
 impl Capture {
