@@ -260,6 +260,8 @@ ids! {
     CustomFieldId, CustomField, "cfd", "custom field";
     /// A link that shows something to whoever has it.
     ShareLinkId, ShareLink, "shr", "share link";
+    /// A setting of the server that was decided in the app.
+    SettingId, Setting, "set", "setting";
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub mod queue_limit;
 pub mod recovery_code;
 pub mod saved_filter;
 pub mod second_factor;
+pub mod server_setting;
 pub mod session;
 pub mod setting;
 pub mod share_link;

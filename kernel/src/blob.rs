@@ -5,6 +5,7 @@
 
 mod edit;
 pub mod watch;
+mod work;
 
 use std::{
     ffi::OsStr,

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{net::TcpStream, time::timeout};
 
@@ -24,13 +25,15 @@ use self::{
 };
 
 /// The `[egress]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgressConfig {
     /// Where the server may connect to besides the public internet: networks such as `192.168.1.0/24`, and hosts with a port
     /// such as `camera.lan:554`. Cameras live there.
+    #[schemars(extend("outside" = true))]
     pub allow: Vec<String>,
     /// How many seconds resolving a name or connecting may take.
+    #[schemars(range(min = 1), extend("outside" = true))]
     pub connect_seconds: u32,
 }
 

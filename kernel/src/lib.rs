@@ -1,5 +1,6 @@
 //! The spine: what a plugin is, and the handles it is given. It knows neither GraphQL nor HTTP.
 
+pub mod backups;
 pub mod blob;
 pub mod bus;
 pub mod cache;
@@ -18,6 +19,7 @@ pub mod objects;
 pub mod parts;
 pub mod plugin;
 pub mod seal;
+pub mod setting;
 pub mod shelf;
 pub mod signing;
 pub mod sql;

@@ -21,6 +21,14 @@ impl Parts {
             .insert(TypeId::of::<T>(), part);
     }
 
+    /// A copy whose later loans reach nobody else.
+    pub fn detached(&self) -> Self {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            held: Arc::new(RwLock::new(held)),
+        }
+    }
+
     /// The value of this type, if this process has one: `kernel.parts.get::<Engine>()`.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
@@ -47,6 +55,10 @@ mod tests {
         let parts = Parts::default();
         parts.clone().insert(Arc::new(7_u32));
         assert_eq!(parts.get::<u32>().as_deref(), Some(&7));
+        assert!(parts.get::<u64>().is_none());
+        let detached = parts.detached();
+        detached.insert(Arc::new(9_u64));
+        assert_eq!(detached.get::<u32>().as_deref(), Some(&7));
         assert!(parts.get::<u64>().is_none());
     }
 }

@@ -3,6 +3,7 @@
 use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use futures_util::StreamExt;
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -44,8 +45,9 @@ pub struct Kernel {
 
 /// A part of the server that works: jobs, services, reactions.
 pub trait Plugin: Send + Sync + 'static {
-    /// The `[name]` section of the config file. Derive with `deny_unknown_fields`.
-    type Config: DeserializeOwned + Default
+    /// The `[name]` section of the config file. Derive with `deny_unknown_fields`; what its fields say of themselves is what
+    /// pages show and checks demand, see [`setting`](crate::setting).
+    type Config: DeserializeOwned + Default + JsonSchema
     where
         Self: Sized;
 
@@ -53,6 +55,17 @@ pub trait Plugin: Send + Sync + 'static {
     fn new(kernel: &Kernel, config: Self::Config) -> anyhow::Result<Arc<Self>>
     where
         Self: Sized;
+
+    /// Refuses settings that mean nothing, beyond what their types and ranges say.
+    ///
+    /// # Errors
+    /// Names the key, and says what would be right.
+    fn check(_config: &Self::Config) -> anyhow::Result<()>
+    where
+        Self: Sized,
+    {
+        Ok(())
+    }
 
     /// One lowercase word: config section, URL prefix, prefix of job kinds and metrics.
     fn name(&self) -> &'static str;

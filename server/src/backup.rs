@@ -6,8 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use kernel::store::EMBEDDED_FILE;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use kernel::{
+    backups::{self, Stop},
+    store::EMBEDDED_FILE,
+};
 
 use crate::{
     data_dir::{self, DataLock},
@@ -30,8 +32,11 @@ pub async fn back_up(settings: &Settings, target: &Path) -> anyhow::Result<u64> 
     ensure!(source.exists(), "there is no database in {}", settings.data.display());
     let part = beside(target, ".part")?;
     let _ = fs::remove_file(&part);
-    let copied = copy(&source, &part).await;
-    if let Err(error) = copied {
+    let copied = async {
+        backups::copy(&source, &part, Stop::default()).await?;
+        backups::verify(&part, Stop::default()).await
+    };
+    if let Err(error) = copied.await {
         let _ = fs::remove_file(&part);
         return Err(error);
     }
@@ -52,7 +57,7 @@ pub async fn restore(settings: &Settings, source: &Path) -> anyhow::Result<Optio
         let holder = DataLock::holder(&data).map_or(String::new(), |pid| format!(" (process {pid})"));
         bail!("vitagraph{holder} uses {}; stop it first", data.display());
     };
-    must_be_backup(source).await?;
+    backups::verify(source, Stop::default()).await?;
     let part = data.join(format!("{EMBEDDED_FILE}.part"));
     fs::copy(source, &part).with_context(|| format!("copying {} to {}", source.display(), part.display()))?;
     File::open(&part)?
@@ -73,59 +78,15 @@ fn embedded(settings: &Settings, instead: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn copy(source: &Path, target: &Path) -> anyhow::Result<()> {
-    let text = target.to_str().context("the backup's name is not UTF-8")?;
-    let connection = open(source, "rw").await?;
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, "vacuum into $1", [text.into()]);
-    let copied = connection.execute_raw(statement).await;
-    connection.close().await?;
-    copied.with_context(|| format!("copying the database to {text}"))?;
-    must_be_backup(target).await?;
-    // Only its owner may read accounts and keys.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    fs::set_permissions(target, mode).with_context(|| format!("keeping {text} private"))?;
-    File::open(target)?
-        .sync_all()
-        .with_context(|| format!("writing {text}"))
-}
-
-/// Refuses a file that is damaged or no database of ours.
-async fn must_be_backup(path: &Path) -> anyhow::Result<()> {
-    ensure!(path.is_file(), "there is no file {}", path.display());
-    let connection = open(path, "ro").await?;
-    let checked = async {
-        let one = |text: &'static str| connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, text));
-        let row = one("pragma quick_check(1)").await?.context("no answer of the check")?;
-        let verdict: String = row.try_get_by_index(0)?;
-        ensure!(verdict == "ok", "it is damaged: {verdict}");
-        let tables = "select count(*) from sqlite_master where name in ('migration_core', 'media')";
-        let n: i64 = one(tables).await?.context("no answer")?.try_get_by_index(0)?;
-        ensure!(n == 2, "it is no database of Vitagraph");
-        anyhow::Ok(())
-    };
-    let checked = checked.await;
-    connection.close().await?;
-    checked.with_context(|| format!("{} is no backup", path.display()))
-}
-
-async fn open(path: &Path, mode: &str) -> anyhow::Result<DatabaseConnection> {
-    let text = path.to_str().context("the file's name is not UTF-8")?;
-    let mut options = ConnectOptions::new(format!("sqlite://{text}?mode={mode}"));
-    options.max_connections(1).sqlx_logging(false);
-    Database::connect(options)
-        .await
-        .with_context(|| format!("opening {text}"))
-}
-
 /// Moves the present database with its log out of the way.
 fn set_aside(data: &Path) -> anyhow::Result<Option<PathBuf>> {
     let place = data.join(EMBEDDED_FILE);
     if !place.exists() {
         return Ok(None);
     }
-    let folder = data_dir::prepare(&data.join("backups"))?;
+    let folder = data_dir::prepare(&data.join(backups::FOLDER))?;
     let moment = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3f");
-    let aside = folder.join(format!("replaced-{moment}.db"));
+    let aside = folder.join(format!("{}{moment}.db", backups::REPLACED));
     for suffix in ["-wal", "-shm", ""] {
         let (from, to) = (beside(&place, suffix)?, beside(&aside, suffix)?);
         if from.exists() {

@@ -238,6 +238,9 @@ impl From<Scope> for Role {
     }
 }
 
+/// Room for the nested futures of merged GraphQL roots. It is only used where it is needed.
+const STACK: usize = 8 << 20;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -297,7 +300,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         settings.log.level = Some("warn".to_owned());
     }
     let _telemetry = telemetry::start(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Serve { .. } => serve::serve(settings).await,

@@ -8,6 +8,7 @@ use kernel::{
     bus::LocalBus,
     cache::Caches,
     clock::Clock,
+    config::Config,
     egress::{Egress, EgressConfig},
     events::Events,
     jobs::{JobTable, Jobs},
@@ -18,10 +19,13 @@ use kernel::{
     store::Store,
     telemetry::Metrics,
 };
-use media_engine::engine::{Engine, EngineConfig};
+use media_engine::engine::Engine;
 use schema::{
     limits,
-    system::{PluginFact, ServerFacts, contracts::HardwareReport, operations::Operations, traffic::Traffic},
+    system::{
+        PluginFact, ServerFacts, contracts::HardwareReport, operations::Operations, settings::SettingsBook,
+        traffic::Traffic,
+    },
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,13 +37,17 @@ use crate::{
         self, Edge, EdgeInner, Sockets,
         gauges::{self, Gauges},
         graphql,
-        graphql::execute::{FreshLoaders, RootSpans, Schemas},
+        graphql::{
+            execute::{FreshLoaders, RootSpans, Schemas},
+            off::OffFields,
+        },
         listen,
         origin::Origins,
     },
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
     quarantine::QuarantineTable,
+    setting_book::{self, Book},
     settings::Settings,
 };
 
@@ -54,14 +62,23 @@ pub struct Base {
     pub kernel: Kernel,
     /// The plugins.
     pub plugins: Plugins,
+    /// The settings that hold, with what was decided in the app.
+    held: Config,
     lock: Option<DataLock>,
+}
+
+/// Whether the media workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Workers {
+    None,
+    Run,
 }
 
 impl Base {
     /// Opens the data directory and the database. Whoever gets the data lock brings the tables up to date; beside a
     /// process that has it, the tables must be up to date already.
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        Self::open_with(settings, None).await
+        Self::open_with(settings, Workers::None).await
     }
 
     /// Whether this process owns the data directory.
@@ -74,10 +91,10 @@ impl Base {
         self.kernel.store.clone().close().await.context("closing the database")
     }
 
-    async fn open_with(settings: &Settings, engine: Option<EngineConfig>) -> anyhow::Result<Self> {
+    async fn open_with(settings: &Settings, workers: Workers) -> anyhow::Result<Self> {
         let data = data_dir::prepare(&settings.data)?;
         let lock = DataLock::try_take(&data)?;
-        if engine.is_some() && lock.is_none() && settings.is_embedded() {
+        if workers == Workers::Run && lock.is_none() && settings.is_embedded() {
             let holder = DataLock::holder(&data).map_or(String::new(), |pid| format!(" (process {pid})"));
             bail!(
                 "another vitagraph{holder} uses {}; stop it, or choose another --data",
@@ -96,6 +113,7 @@ impl Base {
         } else {
             migrate::check(&store, &[]).await?;
         }
+        let held = setting_book::with_stored(&settings.config, &store).await?;
         let mut jobs = settings.jobs.clone();
         jobs.owns_database = settings.is_embedded() && lock.is_some();
         let kernel = Kernel {
@@ -111,16 +129,17 @@ impl Base {
         };
         // Better now than when the first secret is needed.
         Sealer::of(&kernel).context("reading the key that seals secrets")?;
-        if let Some(config) = engine {
+        if workers == Workers::Run {
+            let config = media::config(settings, &held)?;
             let quarantine = Arc::new(QuarantineTable::new(kernel.store.clone()));
             let engine = Engine::start(config, quarantine)
                 .await
                 .context("starting the media workers")?;
             kernel.parts.insert(engine);
         }
-        let egress = Egress::new(&settings.config.section::<EgressConfig>("egress")?)?;
+        let egress = Egress::new(&held.section::<EgressConfig>("egress")?)?;
         kernel.parts.insert(Arc::new(egress));
-        let plugins = Plugins::new(&kernel, &settings.config)?;
+        let plugins = Plugins::new(&kernel, &held)?;
         let all = plugins.all();
         if may_migrate {
             migrate::plugins(&kernel.store, &kernel.data_dir, url, &all).await?;
@@ -142,7 +161,12 @@ impl Base {
         for plugin in &all {
             kernel.metrics.declare(plugin.metrics());
         }
-        Ok(Self { kernel, plugins, lock })
+        Ok(Self {
+            kernel,
+            plugins,
+            held,
+            lock,
+        })
     }
 }
 
@@ -170,15 +194,21 @@ impl Server {
     /// Opens the data, starts the media workers, the jobs and the services, and composes schema and routes. On the
     /// embedded database it must be the only one.
     pub async fn boot(settings: Settings) -> anyhow::Result<Self> {
-        let base = Base::open_with(&settings, Some(media::config(&settings)?)).await?;
-        let Base { kernel, plugins, lock } = base;
+        let base = Base::open_with(&settings, Workers::Run).await?;
+        let Base {
+            kernel,
+            plugins,
+            held,
+            lock,
+        } = base;
         let engine = kernel.parts.get::<Engine>().context("the media engine is missing")?;
         let stop = CancellationToken::new();
         let shared = schema::context(&kernel);
-        let all = plugins.all();
+        let working = plugins.working();
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
+        let book = Arc::new(Book::new(kernel.clone(), settings.config.clone(), held));
         let is_traced = settings.log.otlp_endpoint.is_some();
-        let schemas = compose_schemas(&kernel, &shared, &plugins, is_traced, (&all, hardware));
+        let schemas = compose_schemas(&kernel, &shared, &plugins, is_traced, (hardware, book));
         let operations = Operations::of(&kernel);
         operations
             .remember(&kernel)
@@ -206,7 +236,7 @@ impl Server {
         let mut hooks = Hooks::default();
         let services = TaskTracker::new();
         let mut started = Vec::new();
-        for plugin in &all {
+        for plugin in &working {
             Arc::clone(plugin).jobs(&mut table);
             Arc::clone(plugin).hooks(&mut hooks);
             started.extend(Arc::clone(plugin).services());
@@ -296,12 +326,12 @@ fn compose_schemas(
     shared: &schema::SharedCaches,
     plugins: &Plugins,
     is_traced: bool,
-    (all, hardware): (&[Arc<dyn Plugin>], Arc<dyn HardwareReport>),
+    (hardware, book): (Arc<dyn HardwareReport>, Arc<dyn SettingsBook>),
 ) -> Schemas {
     let fact = |plugin: &Arc<dyn Plugin>| PluginFact {
         name: plugin.name().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        is_enabled: true,
+        is_enabled: !plugins.off().contains(plugin.name()),
         description: plugin.description().to_owned(),
     };
     let started_at = kernel.clock.now_ms();
@@ -309,7 +339,7 @@ fn compose_schemas(
         let facts = ServerFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at,
-            plugins: all.iter().map(fact).collect(),
+            plugins: plugins.all().iter().map(fact).collect(),
         };
         let mut builder = Graphql::build(Query::default(), Mutation::default(), Subscription::default())
             .limit_depth(limits::DEPTH)
@@ -320,9 +350,13 @@ fn compose_schemas(
             .data(kernel.clone())
             .data(shared.clone())
             .data(facts)
-            .data(Arc::clone(&hardware));
+            .data(Arc::clone(&hardware))
+            .data(Arc::clone(&book));
         if is_traced {
             builder = builder.extension(RootSpans);
+        }
+        if let Some(off) = OffFields::of(plugins.off()) {
+            builder = builder.extension(off);
         }
         plugins.attach(builder)
     };

@@ -16,5 +16,6 @@ pub mod migrate;
 pub mod plugins;
 pub mod quarantine;
 pub mod reference;
+pub mod setting_book;
 pub mod settings;
 pub mod telemetry;

@@ -6,6 +6,7 @@ use anyhow::bail;
 use async_trait::async_trait;
 use entities::setting;
 use kernel::{
+    config::Config,
     store::{Durability, Store},
     telemetry::{Metric, MetricKind, Metrics},
 };
@@ -15,6 +16,7 @@ use media_engine::{
     stats::{ClassStats, EngineStats},
 };
 use media_proto::message::Scheduling;
+use schemars::JsonSchema;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
@@ -85,14 +87,16 @@ pub const METRICS: &[Metric] = &[
 ];
 
 /// The `[media]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaConfig {
     /// When background work runs: `idle`, when nothing else on the machine wants a processor, or `normal`, beside
     /// everything else. Where other programs keep all processors busy, nothing would be drawn with `idle`.
+    #[schemars(extend("enum" = ["idle", "normal"]))]
     background: String,
     /// Whether films are encoded on a device, such as a graphics card, where one works: `off` or `auto`. A device that
     /// fails is replaced by software.
+    #[schemars(extend("enum" = ["off", "auto"]))]
     hardware: String,
 }
 
@@ -105,12 +109,12 @@ impl Default for MediaConfig {
     }
 }
 
-/// The engine's configuration.
+/// The engine's configuration, of the settings that hold.
 ///
 /// # Errors
 /// When a setting has no such value.
-pub fn config(settings: &Settings) -> anyhow::Result<EngineConfig> {
-    let media: MediaConfig = settings.config.section("media")?;
+pub fn config(settings: &Settings, held: &Config) -> anyhow::Result<EngineConfig> {
+    let media: MediaConfig = held.section("media")?;
     let batch_scheduling = match media.background.as_str() {
         // Tests share the machine with their own build: background work would never have its turn.
         "idle" if settings.worker_faults => Scheduling::Normal,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use kernel::{plugin::Plugin, store::Store};
+use kernel::{backups, plugin::Plugin, store::Store};
 use migration::Migrator;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DynIden, Statement, sea_query::IntoIden,
@@ -153,9 +153,9 @@ async fn run(store: &Store, data: &Path, url: Option<&str>, owners: Vec<Owned>) 
 
 /// Copies the embedded database, consistent and compact, to `backups/`, and removes the oldest copies.
 async fn backup(store: &Store, data: &Path) -> anyhow::Result<PathBuf> {
-    let folder = crate::data_dir::prepare(&data.join("backups"))?;
+    let folder = crate::data_dir::prepare(&data.join(backups::FOLDER))?;
     let moment = jiff::Timestamp::from_millisecond(store.clock().now_ms())?.strftime("%Y%m%dT%H%M%S%3f");
-    let copy = folder.join(format!("vitagraph-{moment}.db"));
+    let copy = folder.join(format!("{}{moment}.db", backups::MIGRATION));
     let target = copy.to_str().context("the data directory's name is not UTF-8")?;
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, "vacuum into $1", [target.into()]);
     store
@@ -168,7 +168,7 @@ async fn backup(store: &Store, data: &Path) -> anyhow::Result<PathBuf> {
         .filter(|path| {
             path.file_name()
                 .and_then(|name| name.to_str())
-                .is_some_and(|name| name.starts_with("vitagraph-"))
+                .is_some_and(|name| name.starts_with(backups::MIGRATION))
         })
         .collect();
     copies.sort();

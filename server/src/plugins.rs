@@ -1,6 +1,6 @@
 //! THE list of plugins. Everything that must know them all is made from it here.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{
     Data, MergedObject, MergedSubscription, OutputType, SchemaBuilder, SubscriptionType, registry::Registry,
@@ -9,6 +9,7 @@ use axum::Router;
 use kernel::{
     config::Config,
     plugin::{Kernel, Plugin},
+    setting::{self, Setting},
 };
 
 /// The composed GraphQL schema.
@@ -54,30 +55,79 @@ macro_rules! plugins {
         #[derive(Clone)]
         pub struct Plugins {
             $($(#[$cfg])* $name: Arc<$plugin>,)+
+            off: Arc<BTreeSet<&'static str>>,
         }
 
-        #[allow(unused_variables, unused_mut, reason = "without any plugin there is nothing to do with them")]
+        #[allow(unused_variables, unused_mut, dead_code, reason = "without any plugin there is nothing to do with them")]
         impl Plugins {
             /// The names of the plugins that this program was built with: their config sections and URL prefixes.
             pub const NAMES: &'static [&'static str] = &[$($(#[$cfg])* stringify!($name)),+];
 
-            /// Wires each plugin with its section of the settings.
+            /// Wires each plugin with its section of the settings. One that is switched off is there with its tables and
+            /// its names, and lends nothing to others.
             pub fn new(kernel: &Kernel, config: &Config) -> anyhow::Result<Self> {
+                Self::check(config)?;
+                let mut off = BTreeSet::new();
                 Ok(Self {
                     $($(#[$cfg])* $name: {
-                        let section = config.section(stringify!($name))?;
-                        let started = <$plugin as Plugin>::new(kernel, section);
+                        let name = stringify!($name);
+                        let started = match config.is_enabled(name)? {
+                            true => <$plugin as Plugin>::new(kernel, config.plugin_section(name)?),
+                            false => {
+                                off.insert(name);
+                                let alone = Kernel { parts: kernel.parts.detached(), ..kernel.clone() };
+                                <$plugin as Plugin>::new(&alone, Default::default())
+                            }
+                        };
                         anyhow::Context::context(started, concat!("starting the plugin `", stringify!($name), "`"))?
                     },)+
+                    off: Arc::new(off),
                 })
             }
 
-            /// Whether each plugin's section of the settings can be read. What it means is checked when it starts.
+            /// Whether each plugin's section of the settings can be read and means something.
             pub fn check(config: &Config) -> anyhow::Result<()> {
-                $($(#[$cfg])* {
-                    let _: <$plugin as Plugin>::Config = config.section(stringify!($name))?;
+                $($(#[$cfg])* Self::check_section::<$plugin>(config, stringify!($name))?;)+
+                Ok(())
+            }
+
+            /// The same of one plugin.
+            pub fn check_of(config: &Config, plugin: &str) -> anyhow::Result<()> {
+                $($(#[$cfg])* if plugin == stringify!($name) {
+                    return Self::check_section::<$plugin>(config, plugin);
                 })+
                 Ok(())
+            }
+
+            fn check_section<P: Plugin>(config: &Config, name: &str) -> anyhow::Result<()> {
+                // What is wrong with a plugin that is switched off keeps nobody from starting.
+                if config.is_enabled(name)? {
+                    setting::check(config, &setting::describe::<P::Config>(name))?;
+                    P::check(&config.plugin_section(name)?)?;
+                }
+                Ok(())
+            }
+
+            /// The settings of all plugins.
+            pub fn settings() -> Vec<Setting> {
+                let mut all = Vec::new();
+                $($(#[$cfg])* {
+                    all.push(setting::enabled(stringify!($name)));
+                    all.extend(setting::describe::<<$plugin as Plugin>::Config>(stringify!($name)));
+                })+
+                all
+            }
+
+            /// Which plugins are switched off.
+            pub fn off(&self) -> &BTreeSet<&'static str> {
+                &self.off
+            }
+
+            /// The plugins that work.
+            pub fn working(&self) -> Vec<Arc<dyn Plugin>> {
+                let mut all = self.all();
+                all.retain(|plugin| !self.off.contains(plugin.name()));
+                all
             }
 
             /// Each plugin as what it does, in the order of the list.
@@ -96,13 +146,15 @@ macro_rules! plugins {
 
             /// Puts each plugin's loaders, and what it offers by contract, into one request's data.
             pub fn loaders(&self, kernel: &Kernel, data: &mut Data) {
-                $($(#[$cfg])* schema::kit::surface::Surface::loaders(&*self.$name, kernel, data);)+
+                $($(#[$cfg])* if !self.off.contains(stringify!($name)) {
+                    schema::kit::surface::Surface::loaders(&*self.$name, kernel, data);
+                })+
             }
 
             /// Each plugin's byte routes, at `/p/<name>`.
             pub fn routes(&self, kernel: &Kernel) -> Router {
                 let mut router = Router::new();
-                $($(#[$cfg])* {
+                $($(#[$cfg])* if !self.off.contains(stringify!($name)) {
                     let routes = schema::kit::surface::Surface::routes(Arc::clone(&self.$name), kernel);
                     router = router.nest(concat!("/p/", stringify!($name)), routes);
                 })+
@@ -112,7 +164,7 @@ macro_rules! plugins {
             /// Each plugin's routes at paths of their own, which must know who asks.
             pub fn account_routes(&self, kernel: &Kernel) -> Router {
                 let mut router = Router::new();
-                $($(#[$cfg])* {
+                $($(#[$cfg])* if !self.off.contains(stringify!($name)) {
                     router = router.merge(schema::kit::surface::Surface::account_routes(Arc::clone(&self.$name), kernel));
                 })+
                 router
@@ -157,4 +209,6 @@ plugins! {
     trash: plugin_trash::Trash,
     #[cfg(feature = "upload")]
     upload: plugin_upload::Upload,
+    #[cfg(feature = "backup")]
+    backup: plugin_backup::Backup,
 }

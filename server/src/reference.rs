@@ -1,20 +1,30 @@
 //! Reference pages made from the program itself: settings, metrics and error codes. `make docs` writes them.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use anyhow::Context;
 use clap::CommandFactory;
-use kernel::error::{Category, Code};
+use kernel::{
+    error::{Category, Code},
+    setting::{self, Kind, Setting},
+};
+use serde_json::Value as Json;
 
-use crate::{cli::Cli, codes, compose::Base, plugins::Plugins};
+use crate::{
+    cli::Cli,
+    codes,
+    compose::Base,
+    setting_book,
+    settings::{LogSection, ServerSection},
+};
 
 /// A page: its name without `.md`, and its text.
 pub type Page = (&'static str, String);
 
-/// All pages, with the checkout whose sources say what each setting means.
-pub fn pages(base: &Base, checkout: &Path) -> anyhow::Result<Vec<Page>> {
+/// All pages.
+pub fn pages(base: &Base) -> anyhow::Result<Vec<Page>> {
     Ok(vec![
-        ("configuration", configuration(checkout)?),
+        ("configuration", configuration()?),
         ("metrics", metrics(base)),
         ("errors", errors(base)),
     ])
@@ -23,11 +33,14 @@ pub fn pages(base: &Base, checkout: &Path) -> anyhow::Result<Vec<Page>> {
 const MADE: &str = "<!-- Made from the code by `make docs`; do not edit. -->\n\n";
 
 /// Every flag, variable and key.
-fn configuration(checkout: &Path) -> anyhow::Result<String> {
+fn configuration() -> anyhow::Result<String> {
     let mut page = format!("# Settings\n\n{MADE}");
     page.push_str(
         "A flag is over an environment variable, that over the file given by `--config`, and that over the default.\n\
          A key of the file is also a variable: `url_hours` in `[stream]` is `VITAGRAPH_STREAM_URL_HOURS`.\n\
+         What none of these says of the media engine and the plugins can be set in the app; a change there holds after the\n\
+         next start. What opens a port, reaches into a network or starts a program is theirs alone.\n\
+         A plugin whose section says `enabled = false` does not work; what it keeps in the database stays.\n\
          `vitagraph config check` says what is wrong with the settings without starting anything.\n\n\
          ## Flags and their variables\n\n| Flag | Variable | Meaning |\n|---|---|---|\n",
     );
@@ -41,133 +54,75 @@ fn configuration(checkout: &Path) -> anyhow::Result<String> {
         writeln!(page, "| `--{flag}` | `{}` | {help} |", variable.to_string_lossy())?;
     }
     page.push_str("\n## The file\n");
-    let own = source(checkout, "server/src/settings.rs")?;
-    section(&mut page, "server", &own, "ServerSection")?;
-    section(&mut page, "log", &own, "LogSection")?;
-    section(
-        &mut page,
-        "egress",
-        &source(checkout, "kernel/src/egress.rs")?,
-        "EgressConfig",
-    )?;
-    section(
-        &mut page,
-        "media",
-        &source(checkout, "server/src/media.rs")?,
-        "MediaConfig",
-    )?;
-    for name in Plugins::NAMES {
-        let text = source(checkout, &format!("plugins/{name}/src/lib.rs"))?;
-        section(&mut page, name, &text, "Config")?;
+    let mut settings = setting::describe::<ServerSection>("server");
+    settings.extend(setting::describe::<LogSection>("log"));
+    settings.extend(setting_book::described());
+    let mut section = "";
+    for setting in &settings {
+        if setting.section != section {
+            section = &setting.section;
+            writeln!(
+                page,
+                "\n### `[{section}]`\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|"
+            )?;
+        }
+        let (key, meaning) = (&setting.key, setting.description.replace('|', "\\|"));
+        writeln!(
+            page,
+            "| `{key}` | {} | {} | {meaning} |",
+            type_name(setting),
+            default_text(setting)
+        )?;
     }
     Ok(page)
 }
 
-fn source(checkout: &Path, path: &str) -> anyhow::Result<String> {
-    std::fs::read_to_string(checkout.join(path)).with_context(|| format!("reading {path}"))
-}
-
-/// One section of the file: the fields of a struct, with their comments and defaults.
-fn section(page: &mut String, name: &str, source: &str, structure: &str) -> anyhow::Result<()> {
-    let fields = fields(source, structure);
-    if fields.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        page,
-        "\n### `[{name}]`\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|"
-    )?;
-    for field in fields {
-        let Field {
-            key,
-            ty,
-            default,
-            meaning,
-        } = field;
-        writeln!(page, "| `{key}` | {ty} | {default} | {meaning} |")?;
-    }
-    Ok(())
-}
-
-struct Field {
-    key: String,
-    ty: &'static str,
-    default: String,
-    meaning: String,
-}
-
-fn fields(source: &str, structure: &str) -> Vec<Field> {
-    let body = |head: &str| {
-        let begin = source.find(head)? + head.len();
-        let end = source[begin..].find("\n}")?;
-        Some(&source[begin..begin + end])
-    };
-    let Some(declared) = body(&format!("struct {structure} {{\n")) else {
-        return Vec::new();
-    };
-    let defaults = body(&format!("impl Default for {structure} {{\n")).unwrap_or_default();
-    let mut meaning = String::new();
-    let mut fields = Vec::new();
-    for line in declared.lines().map(str::trim) {
-        if let Some(comment) = line.strip_prefix("///") {
-            meaning.push_str(comment);
-            continue;
+fn type_name(setting: &Setting) -> String {
+    // The widths of the machine's numbers say nothing to people.
+    let has_range = setting.minimum.is_some_and(|least| least != 0.0)
+        || setting
+            .maximum
+            .is_some_and(|most| !WIDTHS.contains(&most) && most < EXACT);
+    match setting.kind {
+        Kind::Integer if !has_range => "whole number".to_owned(),
+        Kind::Boolean => "yes or no".to_owned(),
+        Kind::List => "list".to_owned(),
+        _ => {
+            let allowed = setting.allowed();
+            allowed.trim_start_matches("a ").to_owned()
         }
-        let Some((key, ty)) = line.trim_start_matches("pub ").trim_end_matches(',').split_once(": ") else {
-            continue;
-        };
-        let prefix = format!("{key}: ");
-        let default = defaults.lines().find_map(|line| line.trim().strip_prefix(&prefix));
-        fields.push(Field {
-            key: key.to_owned(),
-            ty: type_name(ty),
-            default: default_text(ty, default),
-            meaning: std::mem::take(&mut meaning).trim().replace('|', "\\|"),
-        });
-    }
-    fields
-}
-
-fn type_name(ty: &str) -> &'static str {
-    match ty
-        .strip_prefix("Option<")
-        .map_or(ty, |inner| inner.trim_end_matches('>'))
-    {
-        "bool" => "yes or no",
-        "f32" | "f64" => "number",
-        "String" => "text",
-        "PathBuf" => "path",
-        "SocketAddr" => "address and port",
-        "LogFormat" => "`human` or `json`",
-        ty if ty.starts_with("Vec<") => "list",
-        ty if ty.starts_with(['u', 'i']) => "whole number",
-        _ => "see the text",
     }
 }
 
-fn default_text(ty: &str, written: Option<&str>) -> String {
-    let Some(written) = written else {
-        return match ty {
-            "bool" => "`false`".to_owned(),
-            ty if ty.starts_with("Option<") => "none".to_owned(),
-            ty if ty.starts_with("Vec<") => "empty".to_owned(),
-            _ => String::new(),
-        };
+/// No limit for people.
+const EXACT: f64 = 9_007_199_254_740_991.0;
+/// The largest numbers of one, two and four bytes.
+const WIDTHS: [f64; 3] = [u8::MAX as f64, u16::MAX as f64, u32::MAX as f64];
+
+fn default_text(setting: &Setting) -> String {
+    match &setting.default {
+        Json::Null => "none".to_owned(),
+        Json::Array(items) if items.is_empty() => "empty".to_owned(),
+        Json::Number(number) => match number
+            .as_u64()
+            .filter(|_| setting.key.ends_with("_bytes"))
+            .and_then(binary)
+        {
+            Some((n, unit)) => format!("`{number}` ({n} {unit})"),
+            None => format!("`{number}`"),
+        },
+        value => format!("`{value}`"),
+    }
+}
+
+/// A number of bytes in the largest unit that it is a whole number of.
+fn binary(bytes: u64) -> Option<(u64, &'static str)> {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let whole = |(shift, unit): (u32, &'static str)| {
+        let is_whole = bytes > 0 && bytes.trailing_zeros() >= shift;
+        is_whole.then_some((bytes >> shift, unit))
     };
-    let written = written.trim_end_matches(',');
-    match written {
-        "None" => "none".to_owned(),
-        "Vec::new()" => "empty".to_owned(),
-        _ if written.ends_with(".to_owned()") || written.ends_with(".into()") => {
-            let text = written.rsplit_once('.').map_or(written, |(text, _)| text);
-            if text.starts_with('"') {
-                format!("`{text}`")
-            } else {
-                String::new()
-            }
-        }
-        _ => format!("`{}`", written.replace("MIB", "MiB").replace("GIB", "GiB")),
-    }
+    units.into_iter().find_map(whole)
 }
 
 /// Every metric.
@@ -242,26 +197,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_settings_comment_type_and_default_are_read_off_its_source() {
-        let source = "pub struct Config {\n    /// How many\n    /// there may be.\n    pub n_max: u32,\n    \
-            pub name: Option<String>,\n}\n\nimpl Default for Config {\n    fn default() -> Self {\n        Self {\n            \
-            n_max: 8 * MIB,\n        }\n    }\n}\n";
-        let found = fields(source, "Config");
-        let [first, second] = &found[..] else {
-            panic!("{}", found.len())
-        };
-        assert_eq!(
-            (
-                first.key.as_str(),
-                first.ty,
-                first.default.as_str(),
-                first.meaning.as_str()
-            ),
-            ("n_max", "whole number", "`8 * MiB`", "How many there may be.")
-        );
-        assert_eq!(
-            (second.key.as_str(), second.ty, second.default.as_str()),
-            ("name", "text", "none")
-        );
+    fn every_setting_says_what_it_means_what_it_takes_and_what_it_is_by_itself() {
+        let page = configuration().expect("a page");
+        for line in [
+            "| `database` | text | none | Another database than the embedded one: `postgres://user@host/name`. |",
+            "| `url_hours` | whole number from 1 to 6 | `6` | How many hours a URL of a rendition is valid, at most 6. |",
+            "| `disk_bytes` | whole number | `8589934592` (8 GiB) | Bytes of segments on the disk, in the data directory. |",
+            "| `hardware` | one of `off`, `auto` | `\"off\"` |",
+            "| `enabled` | yes or no | `true` | Whether the plugin works. |",
+        ] {
+            assert!(page.contains(line), "{line} is not in {page}");
+        }
+        for setting in setting_book::described() {
+            assert!(!setting.description.is_empty(), "{} says nothing", setting.name());
+            assert!(
+                setting.default.is_null() || setting.read(&setting.default).is_ok(),
+                "{}",
+                setting.name()
+            );
+        }
     }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use axum::http::Uri;
 use kernel::config::Config;
 use kernel::store::StoreConfig;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::plugins::Plugins;
@@ -46,7 +47,7 @@ pub struct Flags {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -57,30 +58,34 @@ pub enum LogFormat {
 }
 
 /// The `[server]` section.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ServerSection {
+pub(crate) struct ServerSection {
     /// Directory of the embedded database and of all that the server makes itself; `~/.local/share/vitagraph` when absent.
     data: Option<PathBuf>,
     /// Another database than the embedded one: `postgres://user@host/name`.
+    #[schemars(extend("secret" = true))]
     database: Option<String>,
     /// Where the server listens; `127.0.0.1:8080` when absent, and `0.0.0.0:8080` lets other machines in.
+    #[schemars(with = "Option<String>")]
     listen: Option<SocketAddr>,
     /// The address that browsers use, when a proxy stands in front: its origin is trusted besides our own host.
     public_url: Option<String>,
 }
 
 /// The `[log]` section.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct LogSection {
+pub(crate) struct LogSection {
     /// How lines look; for people when absent.
     format: Option<LogFormat>,
     /// What is logged, such as `warn,server=debug`; `info` when absent.
     level: Option<String>,
     /// Where traces go, over HTTP; nowhere when absent.
+    #[schemars(extend("secret" = true))]
     otlp_endpoint: Option<String>,
     /// Which part of all traces is exported, from 0 to 1; a twentieth when absent.
+    #[schemars(range(min = 0.0, max = 1.0))]
     trace_fraction: Option<f64>,
     /// Operations that take longer are logged; 1000 when absent.
     slow_operation_ms: Option<u64>,

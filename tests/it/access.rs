@@ -346,6 +346,7 @@ const ROUTES: &[(&str, &str, Class)] = &[
         "/p/stream/play/fil_0000000000000/a/b.m3u8",
         Class::Signed,
     ),
+    ("/{name}", "/p/backup/backup-1.db", Class::Signed),
     ("/rendition/{name}", "/p/clips/rendition/a.mp4", Class::Signed),
     (
         "/live/{capture}/index.m3u8",

@@ -1,14 +1,18 @@
 //! Live sources as a client records them: what was sent is kept, picture by picture, through cuts and a killed server, and
 //! becomes items of a library.
 //!
-//! `VITAGRAPH_CAPTURE_SECONDS` sets how long sources send; a minute is the full size.
+//! `VITAGRAPH_TEST_CAPTURE_SECONDS` sets how long sources send; a minute is the full size. `VITAGRAPH_TEST_CAPTURES` sets how many
+//! are recorded at once; with it they are of 1080 lines.
 
 mod camera;
 mod killed;
 mod live;
+mod many;
 mod motion;
+mod published;
 mod sealed;
 mod senders;
+mod watched;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,8 +23,8 @@ use tests::{on_both, server::TestServer};
 use self::{camera::Camera, senders::Senders};
 use crate::players::{command, has};
 
-/// What takes longer has hung.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What takes longer has hung, also with sources that send for minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Pictures in a second of what is sent, and in a group of them.
 const RATE: u64 = 25;
 
@@ -35,7 +39,7 @@ const LOOK: &str = "{ captureSources(first: 20) { nodes { id name isEnabled stat
 
 /// How many seconds sources send.
 fn seconds() -> u64 {
-    let asked = std::env::var("VITAGRAPH_CAPTURE_SECONDS").ok();
+    let asked = std::env::var("VITAGRAPH_TEST_CAPTURE_SECONDS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(4)
 }
 

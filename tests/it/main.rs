@@ -6,6 +6,7 @@
 
 mod access;
 mod archives;
+mod backups;
 mod capture;
 mod clients;
 mod clips;
@@ -35,6 +36,7 @@ mod reference;
 mod scan;
 mod secrets;
 mod seed;
+mod settings;
 mod similar;
 mod store;
 mod stream;

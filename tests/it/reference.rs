@@ -25,7 +25,7 @@ async fn base() -> anyhow::Result<(Base, tempfile::TempDir)> {
 async fn the_reference_pages_are_current() -> anyhow::Result<()> {
     let (base, _world) = base().await?;
     let folder = checkout().join("docs/reference");
-    for (name, page) in reference::pages(&base, &checkout())? {
+    for (name, page) in reference::pages(&base)? {
         let path = folder.join(format!("{name}.md"));
         if std::env::var_os("UPDATE").is_some() {
             std::fs::create_dir_all(&folder)?;

@@ -1,6 +1,7 @@
 //! Files come in over tus: every extension as the protocol says, whole or not at all, once.
 
 mod draft;
+mod fetched;
 mod foreign;
 mod points;
 mod restart;

@@ -4,8 +4,9 @@
 //!     node e2e/pages.mjs [part of a name ...]     VITAGRAPH_SHOTS: folder for the pictures (a new temporary one)
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeArchive } from "./archive.mjs";
 import { accessibilityProblems, launch, shoot, shots } from "./browser.mjs";
 import { account, ask, expectSoon, signIn, startWorld } from "./world.mjs";
 
@@ -46,6 +47,11 @@ console.log(`${taken.length} views; pictures: ${shots}`);
 
 /** A library with some of everything, made by the API as anybody would. */
 async function fill() {
+  const pictures = readdirSync(world.media, { recursive: true }).filter((name) => /\.(jpe?g|png)$/.test(name)).toSorted();
+  writeArchive(join(world.media, "Comic book.cbz"), Array.from({ length: 6 }, (_, index) => {
+    const name = pictures[index % pictures.length];
+    return [`page ${index + 1}.${name.split(".").at(-1)}`, join(world.media, name)];
+  }));
   const { createLibrary } = await query("mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }", {
     input: { name: "Media", paths: [world.media] },
   });
@@ -53,6 +59,8 @@ async function fill() {
   await query("mutation($input: StartScanInput!) { startScan(input: $input) { job { id } } }", { input: { libraryId: library } });
   await idle();
   const { media } = await query("{ media(first: 200, sort: [{ field: DURATION, direction: DESC }]) { nodes { __typename id title ... on Video { duration } } } }");
+  const book = media.nodes.find((node) => node.title === "Comic book");
+  assert.ok(book, "the archive is an item");
   const of = (kind) => media.nodes.filter((node) => node.__typename === kind);
   const [video] = of("Video");
   const made = async (field, kind, input) => (await query(`mutation($input: ${field[0].toUpperCase()}${field.slice(1)}Input!) { ${field}(input: $input) { ${kind} { id } } }`, { input }))[field][kind].id;
@@ -88,7 +96,7 @@ async function fill() {
   const share = async (input) => new URL((await query("mutation($input: CreateShareLinkInput!) { createShareLink(input: $input) { url } }", { input })).createShareLink.url, url).pathname;
   const shared = await share({ name: "For the family", collectionId: collection });
   const locked = await share({ name: "For one only", mediaId: video.id, password: account.password });
-  return { shared, locked, library, video, audio: of("Audio")[0], image: of("Image")[0], sea, collection, gallery, number };
+  return { shared, locked, library, video, audio: of("Audio")[0], image: of("Image").find((node) => node !== book), book, sea, collection, gallery, number };
 }
 
 /** Waits until no job is left and the pictures are drawn. */
@@ -107,7 +115,7 @@ async function idle() {
 }
 
 /** Name, address and what is opened there. */
-function pages({ library, video, audio, image, sea, collection, gallery, number, shared, locked }) {
+function pages({ library, video, audio, image, book, sea, collection, gallery, number, shared, locked }) {
   const dialog = () => page.locator("dialog[open]").waitFor();
   const region = (name) => () => page.getByRole("region", { name }).waitFor();
   const press = (name, seen = async () => {}) => async () => {
@@ -167,6 +175,10 @@ function pages({ library, video, audio, image, sea, collection, gallery, number,
     ["video-edit", `/media/${video.id}`, press("Edit", () => page.getByLabel("Description").waitFor())],
     ["audio", `/media/${audio.id}`],
     ["image", `/media/${image.id}`],
+    ["archive", `/media/${book.id}`, async () => {
+      await page.getByRole("button", { name: "Next page" }).click();
+      await page.getByText("Page 2 of 6", { exact: true }).first().waitFor();
+    }],
     ["media-missing", "/media/med_0000000000000"],
     ["collections", "/collections"],
     ["collection", `/collections/${collection}`],
@@ -205,9 +217,37 @@ function pages({ library, video, audio, image, sea, collection, gallery, number,
     ["admin-performance", "/admin/performance", press("MediaTiles", region("MediaTiles"))],
     ["admin-users", "/admin/users"],
     ["admin-user-new", "/admin/users", press("New account", dialog)],
+    ["admin-sessions", "/admin/sessions"],
+    ["admin-settings", "/admin/settings"],
+    ["admin-settings-wrong", "/admin/settings", async () => {
+      const hours = page.getByRole("form", { name: "stream" }).getByLabel("url_hours");
+      await hours.fill("9");
+      await page.getByRole("form", { name: "stream" }).getByRole("button", { name: "Save" }).click();
+      await page.getByText("must be a whole number from 1 to 6").waitFor();
+      await hours.scrollIntoViewIfNeeded();
+    }],
+    ["admin-settings-pending", "/admin/settings", async () => {
+      const form = page.getByRole("form", { name: "clips" });
+      await form.getByLabel("url_hours").fill((await form.getByLabel("url_hours").inputValue()) === "2" ? "3" : "2");
+      await form.getByRole("button", { name: "Save" }).click();
+      await page.getByText("holds after the next start").first().waitFor();
+      await form.getByLabel("url_hours").scrollIntoViewIfNeeded();
+    }],
+    ["admin-backups", "/admin/backups", async () => {
+      const kept = await page.getByRole("row").count();
+      await page.getByRole("button", { name: "Back up now" }).click();
+      await expectSoon(async () => (await page.getByRole("row").count()) > kept, "the backup is listed");
+    }],
+    ["admin-backup-delete", "/admin/backups", press(/^Delete the backup/, dialog)],
     ["admin-hardware", "/admin/hardware"],
     ["admin-thumbnails", "/admin/thumbnails"],
     ["settings", "/settings"],
+    ["settings-keys", "/settings", async () => {
+      await page.getByText("While watching", { exact: true }).click();
+      await page.getByRole("button", { name: "Change the key of Mute" }).click();
+      await page.keyboard.press("c");
+      await page.getByText("is already").waitFor();
+    }],
     ["share-new", `/media/${video.id}`, press("Share", dialog)],
     ["shared", shared],
     ["shared-locked", locked],

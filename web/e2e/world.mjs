@@ -25,13 +25,13 @@ export function program() {
   return built.toSorted((left, right) => statSync(right).mtimeMs - statSync(left).mtimeMs)[0];
 }
 
-/** Starts a server without accounts; `stop` ends it and removes what it made. */
-export async function startWorld() {
+/** Starts a server without accounts, told more by variables if need be; `stop` ends it and removes what it made. */
+export async function startWorld(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), "vitagraph-world-"));
   const media = join(folder, "media");
   if (process.env.VITAGRAPH_MEDIA) cpSync(process.env.VITAGRAPH_MEDIA, media, { recursive: true });
   else execFileSync(program(), ["demo", media], { stdio: "ignore" });
-  const server = await serve(join(folder, "data"));
+  const server = await serve(join(folder, "data"), environment);
   return {
     ...server,
     media,
@@ -45,10 +45,10 @@ export async function startWorld() {
 }
 
 /** Runs a server on a data directory, and waits until it answers. */
-export async function serve(data) {
+export async function serve(data, environment = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const server = spawn(program(), ["serve", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const server = spawn(program(), ["serve", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
   let output = "";
   server.stdout.on("data", (chunk) => (output += chunk));
   server.stderr.on("data", (chunk) => (output += chunk));
@@ -136,7 +136,8 @@ export async function runSteps(steps, { page, shoot, problems }) {
   if (found.length > 0) process.exitCode = 1;
 }
 
-function freePort() {
+/** A port that nobody has at the moment. */
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.on("error", reject);

@@ -2,6 +2,7 @@
 //! and not by a library, and answers are bounded in time and bytes.
 
 mod connect;
+pub mod proxy;
 
 use std::{error::Error, sync::Arc, time::Duration};
 

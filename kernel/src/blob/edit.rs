@@ -218,12 +218,12 @@ impl Root {
         }
     }
 
-    fn folder(&self, path: &RelativePath) -> io::Result<OwnedFd> {
+    pub(super) fn folder(&self, path: &RelativePath) -> io::Result<OwnedFd> {
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 }
 
-fn parts(path: &RelativePath) -> io::Result<(RelativePath, &OsStr)> {
+pub(super) fn parts(path: &RelativePath) -> io::Result<(RelativePath, &OsStr)> {
     let parts = path.split().map(|(folder, name)| (folder, OsStr::from_bytes(name)));
     parts.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))
 }
@@ -232,7 +232,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn sync(folder: &OwnedFd) -> io::Result<()> {
+pub(super) fn sync(folder: &OwnedFd) -> io::Result<()> {
     match rustix::fs::fsync(folder) {
         // Some file systems have nothing to sync in a folder and say so.
         Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),

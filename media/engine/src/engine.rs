@@ -53,7 +53,7 @@ pub struct Health {
 pub struct Engine {
     pub(crate) pool: Pool,
     ffmpeg: Hello,
-    binary: PathBuf,
+    pub(crate) binary: PathBuf,
     budget: Arc<Budget>,
     devices: Devices,
     thread: Mutex<Option<JoinHandle<()>>>,

@@ -11,6 +11,7 @@ pub mod clip;
 mod config;
 pub mod devices;
 pub mod engine;
+pub mod foreign;
 pub mod head;
 mod page;
 pub mod playlist;

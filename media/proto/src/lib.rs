@@ -10,6 +10,7 @@ pub mod control;
 pub mod copy;
 pub mod error;
 pub mod fault;
+pub mod foreign;
 pub mod grid;
 pub mod hardware;
 pub mod head;

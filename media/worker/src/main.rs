@@ -1,8 +1,8 @@
 //! `vitagraph-media`: the program that reads untrusted media, started by the server and by nobody else.
 //!
 //! It runs as a zygote that forks sandboxed workers; each worker does one job at a time. Started as `vitagraph-media
-//! hardware` it is one worker that may talk to drivers. Nothing else is configured by its command line or environment: the
-//! server speaks to it over the socket that is its standard input.
+//! hardware` it is one worker that may talk to drivers, and as `vitagraph-media foreign` it shuts another's program in.
+//! Nothing else is configured by its command line or environment: the server speaks to it over its standard input.
 
 mod alone;
 mod archive;
@@ -10,10 +10,12 @@ mod calibrate;
 mod capture;
 mod clip;
 mod codec_string;
+mod confine;
 mod container;
 mod control;
 mod exif;
 mod faults;
+mod foreign;
 mod hardware;
 mod head;
 mod headers;
@@ -35,17 +37,19 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use media_proto::HARDWARE_ARGUMENT;
+use media_proto::foreign::{INMATE_ARGUMENT, KEEPER_ARGUMENT};
 
 fn main() -> ExitCode {
-    let is_hardware = std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == HARDWARE_ARGUMENT);
-    match if is_hardware { alone::run() } else { zygote::run() } {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The pipe may be gone with the server, which is no reason to fail differently.
-            let _ = writeln!(std::io::stderr(), "vitagraph-media: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let argument = std::env::args_os().nth(1);
+    let worked = match argument.as_ref().and_then(|argument| argument.to_str()) {
+        Some(HARDWARE_ARGUMENT) => alone::run().map(|()| ExitCode::SUCCESS),
+        Some(KEEPER_ARGUMENT) => foreign::keep(),
+        Some(INMATE_ARGUMENT) => return foreign::become_program(),
+        _ => zygote::run().map(|()| ExitCode::SUCCESS),
+    };
+    worked.unwrap_or_else(|error| {
+        // The pipe may be gone with the server, which is no reason to fail differently.
+        let _ = writeln!(std::io::stderr(), "vitagraph-media: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -62,6 +62,16 @@ pub fn keep_only(null: OwnedFd, errors: OwnedFd, socket: OwnedFd) -> io::Result<
     Ok((unsafe { OwnedFd::from_raw_fd(SOCKET) }, in_one))
 }
 
+/// Has everything but the standard streams close when this process becomes another program.
+pub fn close_rest() -> io::Result<()> {
+    let (first, last, flags) = (3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+    // SAFETY: marks descriptors, and closes none before this process is replaced.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Takes standard input as the control socket.
 pub fn take_stdin() -> OwnedFd {
     // SAFETY: nothing here reads standard input any other way.

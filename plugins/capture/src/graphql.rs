@@ -8,9 +8,7 @@ use std::time::Duration;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject, Subscription};
 use entities::id::{CaptureId, CaptureSourceId, LibraryId};
 use futures_util::{Stream, StreamExt, stream};
-use kernel::{
-    cron::Pattern, egress::target::Target, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability,
-};
+use kernel::{cron::Pattern, error::Failure, jobs::Priority, plugin::Kernel, sql, store::Durability};
 use schema::{
     job::types::Job,
     kit::{
@@ -27,7 +25,10 @@ use schema::{
 use tokio_stream::wrappers::WatchStream;
 
 use self::types::{Capture, CaptureSource, CaptureState};
-use crate::{Capture as Plugin, clock, code, row, secret};
+use crate::{
+    Capture as Plugin, clock, code, row,
+    secret::{self, Address},
+};
 
 /// The longest name of a source.
 const MAX_NAME: usize = 200;
@@ -148,7 +149,9 @@ pub struct CreateCaptureSourceInput {
     /// Its name, for people and for the titles of recordings.
     name: String,
     /// Its address: `http://` or `https://` of a stream or of an HLS playlist, or `rtsp://`, with an account if it needs one.
-    /// What is not on the public internet must be allowed by the settings.
+    /// What is not on the public internet must be allowed by the settings. Or `rtmp://listen/` and a stream key, a secret of
+    /// 16 to 128 letters and digits: then it is what somebody publishes to this server by RTMP under that key, while it is
+    /// captured, if the settings open a port.
     #[graphql(secret)]
     url: String,
     /// Where recordings go.
@@ -323,9 +326,9 @@ fn duration(seconds: Option<i32>) -> Result<(), Failure> {
 /// An address that may be tried, sealed and as it is shown; what it resolves to is looked at when it is.
 fn address(kernel: &Kernel, source: CaptureSourceId, url: &str) -> Result<(String, String), Failure> {
     let url = url.trim();
-    match Target::parse(url) {
-        Ok(target) => Ok((secret::seal(kernel, source, url)?, target.to_string())),
-        Err(error) => Err(Failure::field("input.url", error.to_string())),
+    match Address::parse(url) {
+        Ok(address) => Ok((secret::seal(kernel, source, url)?, address.shown())),
+        Err(error) => Err(Failure::field("input.url", error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The capture plugin: records live sources, such as cameras and streams, into libraries.
 //!
-//! `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
+//! `publish` lets those in who send by RTMP. `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
 //! back into a file, the row first, so that a killed server loses less than a second, `jobs::record` keeps a capture going
 //! through gaps, `clock` begins those that are due and ends what has been kept long enough, `link` tells which items they
 //! have become; `routes` shows a recording while it grows, by what `grown` reads off its file. Addresses of sources are
@@ -16,14 +16,16 @@ mod link;
 mod migrations;
 mod part;
 mod place;
+pub mod publish;
 mod repair;
 mod routes;
 mod row;
 mod secret;
 mod source;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use async_graphql::Data;
 use fetch::Client;
 use kernel::{
@@ -34,6 +36,7 @@ use kernel::{
     plugin::{Hooks, Kernel, Plugin, Service},
 };
 use schema::kit::surface::Surface;
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
@@ -41,22 +44,31 @@ use crate::{
     desk::Desk,
     graphql::{CaptureMutation, CaptureQuery, CaptureSubscription, loader::RequestCaptures},
     jobs::record::Record,
+    publish::{Door, Doorstep},
 };
 
 /// The `[capture]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// After how many minutes of one recording a new file begins.
+    #[schemars(range(min = 1))]
     pub file_minutes: u32,
     /// How long a source may send nothing until it counts as gone, in seconds.
+    #[schemars(range(min = 1))]
     pub idle_seconds: u32,
     /// The longest pause between two attempts to reach a source, in seconds.
+    #[schemars(range(min = 1))]
     pub retry_seconds: u32,
     /// Recordings end when less than so many bytes are free.
     pub least_free_bytes: u64,
     /// How old the picture of a source may be that is recorded, in seconds.
+    #[schemars(range(min = 1))]
     pub snapshot_seconds: u32,
+    /// Where publishers may connect by RTMP, such as `0.0.0.0:1935`; nowhere when empty. Each must know the stream key of a
+    /// source. RTMP is not encrypted.
+    #[schemars(extend("outside" = true))]
+    pub rtmp_listen: String,
 }
 
 impl Default for Config {
@@ -67,6 +79,7 @@ impl Default for Config {
             retry_seconds: 30,
             least_free_bytes: 2 << 30,
             snapshot_seconds: 10,
+            rtmp_listen: String::new(),
         }
     }
 }
@@ -78,23 +91,25 @@ pub struct Capture {
     egress: Arc<Egress>,
     client: Client,
     desk: Arc<Desk>,
+    /// Where publishers may connect.
+    listen: Option<SocketAddr>,
+    door: Arc<Door>,
 }
 
 impl Plugin for Capture {
     type Config = Config;
 
+    fn check(config: &Config) -> anyhow::Result<()> {
+        listen(config).map(drop)
+    }
+
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
-        anyhow::ensure!(
-            config.file_minutes > 0
-                && config.idle_seconds > 0
-                && config.retry_seconds > 0
-                && config.snapshot_seconds > 0,
-            "`file_minutes`, `idle_seconds`, `retry_seconds` and `snapshot_seconds` in `[capture]` must be at least 1"
-        );
         // Without rules, as in tools, the public internet alone is open.
         let closed = || Arc::new(Egress::new(&Default::default()).expect("no rules are good rules"));
         let egress = kernel.parts.get_or_make::<Egress>(closed);
         Ok(Arc::new(Self {
+            listen: listen(&config)?,
+            door: Arc::default(),
             config,
             kernel: kernel.clone(),
             client: Client::new(Arc::clone(&egress)),
@@ -139,18 +154,36 @@ impl Plugin for Capture {
         let kernel = self.kernel.clone();
         let (ticking, linking) = (kernel.clone(), kernel);
         let desk = Arc::clone(&self.desk);
-        vec![
+        let mut services = vec![
             Service::new("capture.clock", move |stop| async move {
                 secret::seal_all(&ticking).await;
                 clock::run(ticking, desk, stop).await;
             }),
             Service::new("capture.link", move |stop| link::catch_up(linking, stop)),
-        ]
+        ];
+        if let Some(address) = self.listen {
+            let (door, parts) = (Arc::clone(&self.door), self.kernel.parts.clone());
+            let tell = move |address| parts.insert(Arc::new(Doorstep(address)));
+            services.push(Service::new("capture.door", move |stop| door.open(address, tell, stop)));
+        }
+        services
     }
 
     fn codes(&self) -> &'static [&'static Code] {
         code::ALL
     }
+}
+
+/// Where the settings let publishers connect.
+fn listen(config: &Config) -> anyhow::Result<Option<SocketAddr>> {
+    let text = config.rtmp_listen.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse();
+    let address =
+        address.with_context(|| format!("`rtmp_listen` in `[capture]` is `{text}`, not an address and a port"));
+    Ok(Some(address?))
 }
 
 impl Capture {

@@ -210,7 +210,9 @@ async fn playlist(
         let (header, segments) = watched
             .read(&shown, move |grown| (grown.header(), grown.segments(is_sealed)))
             .await?;
-        let header = header.ok_or_else(|| gone("the header of the recording"))?;
+        // Players give up on a list of nothing, and ask again where there is none.
+        let header = header.filter(|_| is_over || !segments.is_empty());
+        let header = header.ok_or_else(|| gone("the beginning of the recording"))?;
         let url = |span: Span| {
             let path = format!("/p/capture/live/{capture}/{}/{}-{}.mp4", shown.id, span.at, span.n);
             watched.kernel.signer.sign(&path, LONGEST)

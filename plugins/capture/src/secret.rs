@@ -10,10 +10,45 @@ use kernel::{
 };
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use crate::{code, row};
+use crate::{
+    code,
+    publish::{LISTEN, StreamKey},
+    row,
+};
 
 /// Shown of an address that is none.
 const NOWHERE: &str = "-";
+
+/// Where a source's stream comes from.
+pub enum Address {
+    /// The server connects to it.
+    Target(Target),
+    /// Somebody publishes it here, who knows the key.
+    Publisher(StreamKey),
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// Says what would be one; never holds the address.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(LISTEN) {
+            Some(key) => StreamKey::parse(key)
+                .map(Self::Publisher)
+                .ok_or_else(|| format!("a stream key of 16 to 128 letters, digits, `-` and `_` follows `{LISTEN}`")),
+            None => Target::parse(text).map(Self::Target).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// What may be shown of it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Target(target) => target.to_string(),
+            Self::Publisher(_) => LISTEN.trim_end_matches('/').to_owned(),
+        }
+    }
+}
 
 fn place(source: CaptureSourceId) -> String {
     format!("capture_source.address of {source}")
@@ -31,7 +66,7 @@ pub fn seal(kernel: &Kernel, source: CaptureSourceId, address: &str) -> Result<S
 ///
 /// # Errors
 /// It was sealed with another key, or is no address; or the database fails.
-pub async fn target(kernel: &Kernel, source: CaptureSourceId) -> Result<Target, Failure> {
+pub async fn address(kernel: &Kernel, source: CaptureSourceId) -> Result<Address, Failure> {
     let kept = row::address(kernel.store.reader(), source).await?.unwrap_or_default();
     let address = if seal::is_sealed(&kept) {
         let opened = Sealer::of(kernel)?.unseal(&place(source), &kept);
@@ -44,7 +79,7 @@ pub async fn target(kernel: &Kernel, source: CaptureSourceId) -> Result<Target, 
     } else {
         kept
     };
-    Target::parse(&address).map_err(|error| Failure::new(&code::REFUSED, error.to_string()))
+    Address::parse(&address).map_err(|error| Failure::new(&code::REFUSED, error))
 }
 
 /// Seals the addresses that old versions have left open. What cannot be done is logged, and tried again at the next start.

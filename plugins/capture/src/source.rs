@@ -13,6 +13,8 @@ use kernel::egress::{
 };
 use tokio::{io::AsyncWriteExt, net::UnixStream};
 
+use crate::publish::Publisher;
+
 /// A live source may send for ever; a playlist and one of its segments may not.
 const ENDLESS: u64 = u64::MAX;
 /// How much of the beginning tells a playlist from media.
@@ -89,7 +91,11 @@ impl Sink {
         self.n_bytes
     }
 
-    async fn put(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+    /// Hands bytes on.
+    ///
+    /// # Errors
+    /// Nobody takes them.
+    pub async fn put(&mut self, bytes: &[u8]) -> Result<(), Lost> {
         self.n_bytes += bytes.len() as u64;
         // The worker says itself why it reads no more.
         let put = self.socket.write_all(bytes).await;
@@ -97,11 +103,30 @@ impl Sink {
     }
 }
 
+/// What a connection reads.
+pub enum Input<'a> {
+    /// A source that is connected to.
+    Target(&'a Target),
+    /// Somebody who has come.
+    Publisher(Publisher),
+}
+
+/// Hands on what comes of an input until it ends: nothing, if it said that this was all.
+///
+/// # Errors
+/// It cannot be reached, breaks, or pauses for too long.
+pub async fn take(reach: &Reach, input: Input<'_>, sink: &mut Sink) -> Result<(), Lost> {
+    match input {
+        Input::Target(target) => feed(reach, target, sink).await,
+        Input::Publisher(publisher) => publisher.feed(reach.idle, sink).await,
+    }
+}
+
 /// Speaks to a source and hands on what comes, until it ends: nothing, if it said that this was all.
 ///
 /// # Errors
 /// It cannot be reached, breaks, or pauses for too long.
-pub async fn feed(reach: &Reach, target: &Target, sink: &mut Sink) -> Result<(), Lost> {
+async fn feed(reach: &Reach, target: &Target, sink: &mut Sink) -> Result<(), Lost> {
     if target.scheme() == Scheme::Rtsp {
         return rtsp::feed(reach, target, sink).await;
     }

@@ -33,7 +33,6 @@ use kernel::{
     jobs::JobTable,
     objects::Objects,
     plugin::{Hooks, Kernel, Plugin, Service},
-    signing,
     stored::Stored,
 };
 use schema::{
@@ -41,6 +40,7 @@ use schema::{
     media::contracts,
     system::contracts::RenditionReport,
 };
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
@@ -52,12 +52,13 @@ use crate::{
 };
 
 /// The `[clips]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The largest clip in bytes.
     pub max_bytes: u64,
     /// How many hours a URL of a rendition is valid, at most 6.
+    #[schemars(range(min = 1, max = 6))]
     pub url_hours: u32,
 }
 
@@ -94,11 +95,6 @@ impl Plugin for Clips {
             kernel: kernel.clone(),
             objects: Objects::in_folder(kernel.data_dir.join("renditions")),
         };
-        anyhow::ensure!(
-            this.valid() <= signing::LONGEST && !this.valid().is_zero(),
-            "`url_hours` in `[clips]` is {}; it must be from 1 to 6",
-            this.config.url_hours
-        );
         let ready = Ready {
             objects: this.objects.clone(),
         };

@@ -16,6 +16,7 @@ use kernel::{
     jobs::JobTable,
     plugin::{Kernel, Plugin},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::jobs::{
@@ -23,7 +24,7 @@ use crate::jobs::{
 };
 
 /// The `[organize]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Changes of more items become a job.

@@ -28,7 +28,6 @@ pub mod watch;
 use std::{sync::Arc, time::Duration};
 
 use ::entities::id::MediaId;
-use anyhow::ensure;
 use async_graphql::Data;
 use axum::Router;
 use kernel::{
@@ -38,7 +37,6 @@ use kernel::{
     jobs::JobTable,
     objects::Objects,
     plugin::{Kernel, Plugin, Service},
-    signing,
     still_sheet::StillSheets,
     telemetry::{Metric, MetricKind},
 };
@@ -52,6 +50,7 @@ use schema::{
     media::contracts,
     system::contracts::PictureReport,
 };
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
@@ -71,7 +70,7 @@ use crate::{
 const MIB: u64 = 1 << 20;
 
 /// The `[pictures]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Whether pictures are drawn by themselves when items appear or change.
@@ -79,6 +78,7 @@ pub struct Config {
     /// Bytes that pictures may take. Above it, animations and then sheets of stills are dropped, the oldest first.
     pub max_bytes: u64,
     /// Items at the media engine at a time; 0 means as many as it works on in the background.
+    #[schemars(range(max = 1024))]
     pub workers: usize,
     /// Whether sheets of stills are drawn.
     pub sprites: bool,
@@ -90,6 +90,7 @@ pub struct Config {
     /// Whether peaks and loudness are measured, for which a file is read to its end.
     pub waveforms: bool,
     /// How many hours a URL of a picture is valid, at most 6. It is promised for half of them.
+    #[schemars(range(min = 1, max = 6))]
     pub url_hours: u32,
 }
 
@@ -152,16 +153,6 @@ impl Plugin for Pictures {
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         let valid = Duration::from_secs(u64::from(config.url_hours) * 3600);
-        ensure!(
-            valid <= signing::LONGEST && !valid.is_zero(),
-            "`url_hours` in `[pictures]` is {}; it must be from 1 to 6",
-            config.url_hours
-        );
-        ensure!(
-            config.workers <= 1024,
-            "`workers` in `[pictures]` is {}; at most 1024",
-            config.workers
-        );
         let db = kernel.store.reader().clone();
         let load = move |ids| set::load(db.clone(), ids);
         let sets = kernel.caches.rows("pictures.set", 64 * MIB, PictureSet::weigh, load);

@@ -47,6 +47,7 @@ use kernel::{
     store::Durability,
     telemetry::{Metric, MetricKind},
 };
+use schemars::JsonSchema;
 use sea_orm::DbErr;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
@@ -57,18 +58,21 @@ use crate::{
 };
 
 /// The `[scan]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// A file must rest for so long before it is read: a younger one may still be written to.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub settle_seconds: f64,
     /// Files at the media engine at a time; 0 means twice the number of processors.
     pub probes: usize,
     /// Watch the folders of libraries, and scan what has changed.
     pub watch: bool,
     /// A watched folder must be quiet for so long before it is scanned.
+    #[schemars(range(min = 0.01, max = 3_600.0))]
     pub watch_settle_seconds: f64,
     /// How often paths are scanned whose changes cannot be heard of, such as shared mounts.
+    #[schemars(range(min = 1))]
     pub watch_poll_minutes: u32,
 }
 
@@ -107,15 +111,6 @@ impl Plugin for Scan {
     type Config = Config;
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
-        anyhow::ensure!(
-            (0.0..=86_400.0).contains(&config.settle_seconds),
-            "[scan] settle_seconds is {}, but must be between 0 and 86400",
-            config.settle_seconds
-        );
-        anyhow::ensure!(
-            (0.01..=3600.0).contains(&config.watch_settle_seconds) && config.watch_poll_minutes > 0,
-            "[scan] watch_settle_seconds must be between 0.01 and 3600, and watch_poll_minutes at least 1"
-        );
         Ok(Arc::new(Self {
             config,
             kernel: kernel.clone(),

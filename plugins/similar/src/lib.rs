@@ -27,13 +27,14 @@ use kernel::{
     plugin::{Hooks, Kernel, Plugin, Service},
     store::Durability,
 };
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
 use crate::{compare::Near, jobs::index::IndexSimilar};
 
 /// The `[similar]` section.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {}
 

@@ -21,7 +21,7 @@ mod urls;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use async_graphql::Data;
 use axum::Router;
 use entities::id::FileId;
@@ -30,7 +30,6 @@ use kernel::{
     error::Code,
     plugin::{Kernel, Plugin, Service},
     shelf::Shelf,
-    signing,
     telemetry::Metric,
 };
 use media_proto::rendition::Preset;
@@ -39,6 +38,7 @@ use schema::{
     media::contracts::{FileUrls, Streaming},
     system::contracts::StreamReport,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -51,10 +51,11 @@ const MIB: u64 = 1 << 20;
 const PLANS: u64 = 32 * MIB;
 
 /// The `[stream]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How many hours a URL of a file is valid, at most 6. It is promised for half of them.
+    #[schemars(range(min = 1, max = 6))]
     pub url_hours: u32,
     /// Where clients find this server's media, such as `https://cdn.example`, if a server stands in front of this one that
     /// keeps what it was given. Paths are the same there.
@@ -64,10 +65,13 @@ pub struct Config {
     /// Bytes of segments on the disk, in the data directory.
     pub disk_bytes: u64,
     /// How much work goes into compression: `ultrafast`, `superfast`, `veryfast` or `medium`.
+    #[schemars(extend("enum" = ["ultrafast", "superfast", "veryfast", "medium"]))]
     pub preset: String,
     /// The share of an item that must be watched to count as a view, in percent.
+    #[schemars(range(max = 100))]
     pub view_percent: u8,
     /// The share behind which an item is finished and begins anew the next time, in percent.
+    #[schemars(range(max = 100))]
     pub finished_percent: u8,
 }
 
@@ -100,13 +104,13 @@ pub struct Stream {
 impl Plugin for Stream {
     type Config = Config;
 
+    fn check(config: &Config) -> anyhow::Result<()> {
+        urls::base(config.media_base_url.as_deref()).context("`media_base_url` in `[stream]`")?;
+        Ok(())
+    }
+
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         let valid = Duration::from_secs(u64::from(config.url_hours) * 3600);
-        ensure!(
-            valid <= signing::LONGEST && !valid.is_zero(),
-            "`url_hours` in `[stream]` is {}; it must be from 1 to 6",
-            config.url_hours
-        );
         let presets = [Preset::Ultrafast, Preset::Superfast, Preset::Veryfast, Preset::Medium];
         let preset = presets.into_iter().find(|preset| preset.name() == config.preset);
         let preset = preset.with_context(|| {
@@ -116,12 +120,6 @@ impl Plugin for Stream {
                 config.preset
             )
         })?;
-        for (name, percent) in [("view", config.view_percent), ("finished", config.finished_percent)] {
-            ensure!(
-                percent <= 100,
-                "`{name}_percent` in `[stream]` is {percent}; it must be at most 100"
-            );
-        }
         let urls = Urls::new(kernel.signer.clone(), valid, config.media_base_url.as_deref());
         let urls = Arc::new(urls.context("`media_base_url` in `[stream]`")?);
         let folder = kernel.data_dir.join("cache").join("segments");

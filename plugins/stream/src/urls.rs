@@ -23,19 +23,27 @@ pub struct Urls {
     base: String,
 }
 
+/// Where clients find the paths, without a final slash; empty for this server itself.
+///
+/// # Errors
+/// It is no address of a web server.
+pub fn base(base: Option<&str>) -> anyhow::Result<&str> {
+    let base = base.unwrap_or_default().trim_end_matches('/');
+    if !base.is_empty() {
+        let uri: Uri = base.parse().with_context(|| format!("`{base}` is not a URL"))?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+        ensure!(is_web, "`{base}` must begin with http:// or https:// and have no query");
+    }
+    Ok(base)
+}
+
 impl Urls {
     /// Signs with these keys for this long. Clients find the paths at `base`, where it is not this server itself.
     pub fn new(signer: Signer, valid: Duration, base: Option<&str>) -> anyhow::Result<Self> {
-        let base = base.unwrap_or_default().trim_end_matches('/');
-        if !base.is_empty() {
-            let uri: Uri = base.parse().with_context(|| format!("`{base}` is not a URL"))?;
-            let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
-            ensure!(is_web, "`{base}` must begin with http:// or https:// and have no query");
-        }
         Ok(Self {
             signer,
             valid,
-            base: base.to_owned(),
+            base: self::base(base)?.to_owned(),
         })
     }
 

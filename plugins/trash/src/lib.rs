@@ -22,6 +22,7 @@ use kernel::{
     jobs::JobTable,
     plugin::{Kernel, Plugin, Service},
 };
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::jobs::empty::EmptyTrash;
 
 /// The `[trash]` section.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {}
 

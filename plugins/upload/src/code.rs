@@ -27,6 +27,12 @@ kernel::codes! {
     TWIN = "UPLOAD_TWIN", Unavailable, "Another upload of the same bytes is being put in its place.";
     LOST = "UPLOAD_LOST", Conflict, "Bytes that were received are not on the disk any more; send the file again.";
     NO_ENGINE = "UPLOAD_NO_ENGINE", Unavailable, "The media engine is not running.";
+    DOWNLOAD_OFF = "UPLOAD_DOWNLOAD_OFF", Conflict, "The administrator has not allowed to fetch media of web pages.";
+    NO_PROGRAM = "UPLOAD_NO_PROGRAM", Unavailable, "The program that fetches media of web pages is not installed.";
+    UNCONFINED = "UPLOAD_UNCONFINED", Unavailable, "The system is too old to shut that program in, so it is not started.";
+    DOWNLOAD_REFUSED = "UPLOAD_DOWNLOAD_REFUSED", Invalid, "The page, or what it names, is at an address that the server may not connect to.";
+    DOWNLOAD_FAILED = "UPLOAD_DOWNLOAD_FAILED", Invalid, "Nothing could be fetched from the page.";
+    DOWNLOAD_TOO_LONG = "UPLOAD_DOWNLOAD_TOO_LONG", Invalid, "Fetching the page took longer than it may.";
     NOT_NAMED = "UPLOAD_NOT_NAMED", Conflict, "No free name was found for the file.";
 }
 

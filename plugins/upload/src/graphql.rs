@@ -1,4 +1,7 @@
-//! What clients see: uploads on their way and lately finished, which files are known, and ending an upload.
+//! What clients see: uploads on their way and lately finished, which files are known, and ending an upload or beginning one
+//! from a page.
+
+mod download;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,6 +31,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
+pub use self::download::{DownloadPageInput, DownloadPagePayload};
 use crate::{Upload as Plugin, code, end, known, row};
 
 /// What can be read of uploads.
@@ -89,6 +93,17 @@ impl UploadMutation {
     ) -> async_graphql::Result<AbortUploadPayload> {
         abort(cx, &input).await.graphql()
     }
+
+    /// Has the media of a web page fetched, as far as another maker's program knows the page, and taken in like an upload.
+    /// Ending the upload or canceling the job ends it.
+    #[graphql(guard = "Needs::Edit")]
+    async fn download_page(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which page, and where its media go.")] input: DownloadPageInput,
+    ) -> async_graphql::Result<DownloadPagePayload> {
+        download::download(cx, &input).await.graphql()
+    }
 }
 
 /// Which upload to end.
@@ -120,6 +135,8 @@ pub enum UploadStatus {
     Duplicate,
     /// It could not be taken in.
     Failed,
+    /// The server fetches it from a page.
+    Fetching,
 }
 
 /// A file on its way in.
@@ -127,6 +144,7 @@ pub enum UploadStatus {
 pub struct Upload {
     id: UploadId,
     filename: Option<String>,
+    source: Option<String>,
     size: Option<i64>,
     offset: i64,
     status: UploadStatus,
@@ -150,6 +168,11 @@ impl Upload {
     /// The client's name for the file, if it gave one.
     async fn filename(&self) -> Option<&str> {
         self.filename.as_deref()
+    }
+
+    /// Scheme, host and port of the page that the server fetches it from; null where a client sends it.
+    async fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     /// Its length; null while the client has not said it.
@@ -214,7 +237,7 @@ impl Upload {
 
 const SHOWN: &str = "upload.id, upload.filename, upload.n_bytes, upload.n_received, upload.status, upload.content_hash, \
     upload.library_id, upload.media_id, upload.job_id, upload.error_code, upload.error_message, upload.created_at, \
-    upload.expires_at, job.state, job.error_code, job.error_message from upload left join job on job.id = upload.job_id";
+    upload.expires_at, job.state, job.error_code, job.error_message, upload.source_shown from upload left join job on job.id = upload.job_id";
 
 fn shown(row: &QueryResult) -> Result<Upload, Failure> {
     let status: i32 = row.try_get_by_index(4)?;
@@ -226,16 +249,18 @@ fn shown(row: &QueryResult) -> Result<Upload, Failure> {
     };
     let status = match (status, job_state) {
         // The job's states: 4 is failed for good, 5 canceled.
-        (1 | 2, Some(4 | 5)) | (6, _) => UploadStatus::Failed,
+        (1 | 2 | 7, Some(4 | 5)) | (6, _) => UploadStatus::Failed,
         (1 | 2, _) => UploadStatus::Checking,
         (3, _) => UploadStatus::Adding,
         (4, _) => UploadStatus::Ready,
         (5, _) => UploadStatus::Duplicate,
+        (7, _) => UploadStatus::Fetching,
         _ => UploadStatus::Receiving,
     };
     Ok(Upload {
         id: UploadId(row.try_get_by_index(0)?),
         filename: row.try_get_by_index(1)?,
+        source: row.try_get_by_index(16)?,
         size: row.try_get_by_index(2)?,
         offset: row.try_get_by_index(3)?,
         status,

@@ -1,4 +1,5 @@
 //! The jobs of this plugin.
 
+pub mod download;
 pub mod finish;
 pub mod sweep;

@@ -1,12 +1,13 @@
 //! The upload plugin: files come in over tus 1.0, resumable, and appear in a library whole or not at all. The IETF's draft of
-//! resumable uploads is spoken, too, where a setting allows it.
+//! resumable uploads is spoken, too, where a setting allows it. What web pages show can be fetched, where another one does.
 //!
 //! A byte that was acknowledged is on the disk. `routes` speaks tus, `receive` feeds `writer`, which alone moves an
 //! upload's offset, `desk` gives each upload one writer, `jobs::finish` looks at what has come and places it, `link` tells
-//! which item it has become.
+//! which item it has become. `download` has another maker's program fetch a page, which then goes the same way.
 
 pub mod code;
 pub mod desk;
+pub mod download;
 pub mod end;
 pub mod graphql;
 pub mod jobs;
@@ -27,19 +28,23 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::Router;
 use kernel::{
+    egress::Egress,
     error::Code,
     events::{MediaAdded, MediaChanged},
     jobs::JobTable,
     plugin::{Hooks, Kernel, Plugin, Service},
 };
 use schema::kit::surface::{NoSubscription, Surface};
+use schemars::JsonSchema;
 use sea_orm_migration::MigrationTrait;
 use serde::Deserialize;
 
 use crate::{
     desk::Desk,
+    download::program::Bounds,
     graphql::{UploadMutation, UploadQuery},
     jobs::{
+        download::DownloadPage,
         finish::FinishUpload,
         sweep::{HOURLY, SweepUploads},
     },
@@ -47,10 +52,11 @@ use crate::{
 };
 
 /// The `[upload]` section.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The largest file in bytes.
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
     pub max_bytes: u64,
     /// Unfinished uploads of one account.
     pub max_open: u64,
@@ -70,6 +76,16 @@ pub struct Config {
     pub template: String,
     /// Whether the IETF's draft of resumable uploads is spoken beside tus. It still changes.
     pub ietf_draft: bool,
+    /// Whether editors may have media of web pages fetched. `yt-dlp` does it, which must be on the server's PATH; it is shut in,
+    /// and connects to nothing that `[egress]` forbids.
+    #[schemars(extend("outside" = true))]
+    pub download_pages: bool,
+    /// The most bytes that one page may bring.
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
+    pub download_max_bytes: u64,
+    /// How long fetching one page may take.
+    #[schemars(range(min = 1))]
+    pub download_seconds: u32,
 }
 
 impl Default for Config {
@@ -85,6 +101,9 @@ impl Default for Config {
             remember_hours: 7 * 24,
             template: "uploads/{year}-{month}/{name}".to_owned(),
             ietf_draft: false,
+            download_pages: false,
+            download_max_bytes: 20 << 30,
+            download_seconds: 4 * 3600,
         }
     }
 }
@@ -103,6 +122,7 @@ pub struct Upload {
     config: Config,
     template: Template,
     kernel: Kernel,
+    egress: Arc<Egress>,
     desk: Desk,
 }
 
@@ -111,6 +131,14 @@ impl Upload {
         Limits {
             idle: Duration::from_secs(self.config.idle_seconds.max(1)),
             min_rate: self.config.min_rate,
+        }
+    }
+
+    /// The bounds of fetching a page.
+    fn download_bounds(&self) -> Bounds {
+        Bounds {
+            max_bytes: self.config.download_max_bytes.max(1),
+            max_s: u64::from(self.config.download_seconds.max(1)),
         }
     }
 
@@ -128,17 +156,20 @@ impl Upload {
 impl Plugin for Upload {
     type Config = Config;
 
+    fn check(config: &Config) -> anyhow::Result<()> {
+        Template::parse(&config.template).context("`template` in `[upload]`")?;
+        Ok(())
+    }
+
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         let template = Template::parse(&config.template).context("`template` in `[upload]`")?;
-        anyhow::ensure!(
-            config.max_bytes <= i64::MAX as u64,
-            "`max_bytes` in `[upload]` is {}, more than any file has",
-            config.max_bytes
-        );
+        // Without rules, as in tools, the public internet alone is open.
+        let closed = || Arc::new(Egress::new(&Default::default()).expect("no rules are good rules"));
         Ok(Arc::new(Self {
             config,
             template,
             kernel: kernel.clone(),
+            egress: kernel.parts.get_or_make::<Egress>(closed),
             desk: Desk::default(),
         }))
     }
@@ -148,16 +179,20 @@ impl Plugin for Upload {
     }
 
     fn description(&self) -> &'static str {
-        "Takes files in over tus, resumable and whole."
+        "Takes files in over tus, resumable and whole, and has pages' media fetched."
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(migrations::m20261121_000001_upload::Migration)]
+        vec![
+            Box::new(migrations::m20261121_000001_upload::Migration),
+            Box::new(migrations::m20261122_000002_source::Migration),
+        ]
     }
 
     fn jobs(self: Arc<Self>, table: &mut JobTable) {
         table.add::<FinishUpload>(&self);
         table.add::<SweepUploads>(&self);
+        table.add::<DownloadPage>(&self);
         if let Err(error) = table.schedule("upload.sweep", HOURLY, &SweepUploads {}) {
             unreachable!("the schedule of the sweep cannot be read: {error}");
         }

@@ -19,6 +19,8 @@ use crate::{code, row::Row};
 const PARTS_FOLDER: &[u8] = b"uploads";
 /// What the files are called.
 const SUFFIX: &str = ".part";
+/// What the folders are called in which pages' media are fetched.
+const PAGE_SUFFIX: &str = ".page";
 
 /// A folder with files that are on their way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,16 @@ impl Place {
     /// The file of an upload, below the root.
     pub fn file(&self, id: UploadId) -> RelativePath {
         self.folder().join(format!("{id}{SUFFIX}").as_bytes())
+    }
+
+    /// The folder in which an upload is fetched from a page, below the root.
+    pub fn page(&self, id: UploadId) -> RelativePath {
+        self.folder().join(format!("{id}{PAGE_SUFFIX}").as_bytes())
+    }
+
+    /// Which upload a folder of pages belongs to.
+    pub fn page_of(name: &[u8]) -> Option<UploadId> {
+        std::str::from_utf8(name).ok()?.strip_suffix(PAGE_SUFFIX)?.parse().ok()
     }
 
     /// The folder, below the root.

@@ -31,6 +31,8 @@ use crate::{
     writer::{How, Order, Outcome, write},
 };
 
+pub use self::create::check_quota;
+
 /// The longest queue to a writer, in pieces.
 const QUEUE: usize = 2;
 

@@ -28,6 +28,8 @@ pub enum State {
     Duplicate = 5,
     /// It could not be taken in.
     Failed = 6,
+    /// The server fetches it from a page.
+    Fetching = 7,
 }
 
 impl State {
@@ -40,6 +42,7 @@ impl State {
             Self::Ready,
             Self::Duplicate,
             Self::Failed,
+            Self::Fetching,
         ];
         let found = all.into_iter().find(|state| *state as i32 == number);
         found.ok_or_else(|| DbErr::Type(format!("an upload has the unknown status {number}")))
@@ -188,7 +191,8 @@ pub async fn open(tx: &Tx, store: &Store, user: UserId) -> Result<Open, DbErr> {
     }
     let text = "select coalesce(sum(case when user_id = $1 and (n_bytes is null or n_received < n_bytes) then 1 else 0 end), 0), \
         cast(coalesce(sum(coalesce(n_bytes, n_received) - n_received), 0) as bigint), \
-        cast(coalesce(sum(coalesce(n_bytes, n_received)), 0) as bigint) from upload where status = 0";
+        cast(coalesce(sum(coalesce(n_bytes, n_received)), 0) as bigint) from upload \
+        where status = 0 or status = 7 and exists (select 1 from job where job.id = upload.job_id and job.state in (0, 1, 2, 6))";
     let rows = sql::rows(&**tx, text, [user.0.into()]).await?;
     let Some(row) = rows.first() else {
         return Ok(Open::default());
@@ -365,7 +369,7 @@ pub async fn forget(tx: &Tx, id: UploadId, states: &[State]) -> Result<bool, DbE
 /// Uploads whose time is over, the oldest first.
 pub async fn expired<C: ConnectionTrait>(db: &C, now: i64, limit: u64) -> Result<Vec<Row>, DbErr> {
     let text = format!(
-        "select {COLUMNS} where upload.expires_at < $1 and upload.status in (0, 4, 5, 6) order by upload.expires_at limit {limit}"
+        "select {COLUMNS} where upload.expires_at < $1 and upload.status in (0, 4, 5, 6, 7) order by upload.expires_at limit {limit}"
     );
     sql::rows(db, text, [now.into()]).await?.iter().map(row).collect()
 }

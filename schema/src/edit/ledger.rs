@@ -111,6 +111,10 @@ pub async fn undoable(tx: &Tx, viewer: &Viewer, id: EditId) -> Result<edit::Mode
         let message = "this account or token may not edit, so it may not undo edits".to_owned();
         return Err(Failure::new(&kernel::error::code::FORBIDDEN, message));
     }
+    if viewer.role != Role::Admin && is_of_settings(tx, id).await? {
+        let message = "settings are for administrators, and so is undoing an edit of them".to_owned();
+        return Err(Failure::new(&kernel::error::code::FORBIDDEN, message));
+    }
     if let Some(by) = row.undone_by_id {
         let message = format!("the edit `{id}` was undone by `{by}`; undo that one to have it again");
         return Err(Failure::new(&EDIT_UNDONE, message));
@@ -124,6 +128,12 @@ pub async fn undoable(tx: &Tx, viewer: &Viewer, id: EditId) -> Result<edit::Mode
         }
     }
     Ok(row)
+}
+
+async fn is_of_settings(tx: &Tx, id: EditId) -> Result<bool, DbErr> {
+    let text = "select 1 from edit_subject where edit_id = $1 and kind = $2 limit 1";
+    let kind = SubjectKind::Setting.number();
+    Ok(!sql::rows(&**tx, text, [id.0.into(), kind.into()]).await?.is_empty())
 }
 
 /// Says that an edit was not undone after all.

@@ -2,9 +2,10 @@
 //! follow.
 
 use entities::id::{
-    CollectionId, CustomFieldId, FolderId, MarkerId, MediaId, PersonId, SavedFilterId, StudioId, TagId, UserId,
+    CollectionId, CustomFieldId, FolderId, MarkerId, MediaId, PersonId, SavedFilterId, SettingId, StudioId, TagId,
+    UserId,
 };
-use kernel::error::Code;
+use kernel::error::{Code, code::CONFLICT};
 
 use crate::media::codes::{
     COLLECTION_EXISTS, CUSTOM_FIELD_NAME_TAKEN, PERSON_NAME_TAKEN, SAVED_FILTER_NAME_TAKEN, STUDIO_NAME_TAKEN,
@@ -69,10 +70,12 @@ pub enum SubjectKind {
     SavedFilter,
     /// A marker: its tags. What else changes of a marker is about its item.
     Marker,
+    /// A setting of the server.
+    Setting,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Media,
         Self::Tag,
         Self::Person,
@@ -81,6 +84,7 @@ impl SubjectKind {
         Self::CustomField,
         Self::SavedFilter,
         Self::Marker,
+        Self::Setting,
     ];
 
     /// Its number in rows: new kinds go last.
@@ -104,6 +108,7 @@ impl SubjectKind {
             Self::CustomField => CustomFieldId(id).to_string(),
             Self::SavedFilter => SavedFilterId(id).to_string(),
             Self::Marker => MarkerId(id).to_string(),
+            Self::Setting => SettingId(id).to_string(),
         }
     }
 }
@@ -174,6 +179,7 @@ const COLLECTION_ID: Kind = Kind::Id(|id| CollectionId(id).to_string());
 const MARKER_ID: Kind = Kind::Id(|id| MarkerId(id).to_string());
 const FIELD_ID: Kind = Kind::Id(|id| CustomFieldId(id).to_string());
 const FILTER_ID: Kind = Kind::Id(|id| SavedFilterId(id).to_string());
+const SETTING_ID: Kind = Kind::Id(|id| SettingId(id).to_string());
 const FOLDER_ID: Kind = Kind::Id(|id| FolderId(id).to_string());
 
 /// Studios.
@@ -409,8 +415,20 @@ pub static MEDIA_USER: Table = Table {
     unique: None,
 };
 
+/// Settings of the server that were decided in the app.
+pub static SERVER_SETTING: Table = Table {
+    name: "server_setting",
+    n_key: 1,
+    columns: columns! { "id": SETTING_ID, "name": Kind::Text, "value": Kind::Text, "created_at": Kind::Long },
+    shape: Shape::Whole(&[]),
+    subject: (SubjectKind::Setting, "id"),
+    parents: &[],
+    is_stamped: true,
+    unique: Some(("server_setting_name_key", &CONFLICT)),
+};
+
 /// All tables; what is referred to comes first.
-pub static ALL: [&Table; 17] = [
+pub static ALL: [&Table; 18] = [
     &STUDIO,
     &TAG,
     &PERSON,
@@ -428,4 +446,5 @@ pub static ALL: [&Table; 17] = [
     &COLLECTION_ITEM,
     &MARKER_TAG,
     &MEDIA_USER,
+    &SERVER_SETTING,
 ];

@@ -7,7 +7,7 @@ use kernel::error::Failure;
 
 use crate::{
     kit::scalar::{Bytes, DateTime, Seconds},
-    system::hardware::Hardware,
+    system::{backups::Backup, hardware::Hardware},
 };
 
 /// Says what this machine's encoders and decoders can do.
@@ -17,6 +17,13 @@ pub trait HardwareReport: Send + Sync {
     async fn read(&self) -> Result<Hardware, Failure>;
     /// Tries everything again.
     async fn refresh(&self) -> Result<Hardware, Failure>;
+}
+
+/// Says which copies of the database there are.
+#[async_trait::async_trait]
+pub trait BackupReport: Send + Sync {
+    /// The copies, the newest first; none where the database is not this server's to copy.
+    async fn list(&self) -> Result<Option<Vec<Backup>>, Failure>;
 }
 
 /// Says how drawing pictures of items goes.

@@ -14,12 +14,14 @@ use crate::{
     },
     limits,
     system::{
-        contracts::{HardwareReport, PictureReport, RenditionReport, StreamReport, StreamingStats},
+        backups::Backup,
+        contracts::{BackupReport, HardwareReport, PictureReport, RenditionReport, StreamReport, StreamingStats},
         hardware::Hardware,
         operations::{
             Operations, hours,
             types::{OperationHour, OperationStats, OperationWindow},
         },
+        settings::{Setting, SettingsBook},
         storage,
         thumbnails::Thumbnails,
     },
@@ -84,6 +86,23 @@ impl System {
             return Ok(None);
         };
         report.read().await.map(Some).graphql()
+    }
+
+    /// What can be set, and what holds. For administrators.
+    #[graphql(guard = "Needs::Admin")]
+    async fn settings(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<Setting>> {
+        let book = cx.data::<Arc<dyn SettingsBook>>()?;
+        book.list().await.graphql()
+    }
+
+    /// The copies of the database, the newest first; null where another program copies it, or the plugin is not there. For
+    /// administrators.
+    #[graphql(guard = "Needs::Admin")]
+    async fn backups(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Vec<Backup>>> {
+        match cx.data_opt::<Arc<dyn BackupReport>>() {
+            Some(report) => report.list().await.graphql(),
+            None => Ok(None),
+        }
     }
 
     /// How drawing pictures of items goes; null while no plugin draws any. For administrators.

@@ -10,7 +10,7 @@ use crate::{media, plugins::Plugins, settings::Settings, telemetry};
 /// Checks every section and prints what holds. Secrets are not printed: of a database's URL, only that there is one.
 pub fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     Plugins::check(&settings.config)?;
-    media::config(settings)?;
+    media::config(settings, &settings.config)?;
     telemetry::filter(&settings.log)?;
     let database = match settings.is_embedded() {
         true => "the embedded one, in the data directory",

@@ -241,6 +241,7 @@ async fn media(settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
         Ok(health) => describe(&health, report)?,
         Err(error) => report.line(Grade::Fail, "media worker", &error.to_string())?,
     }
+    downloader(settings, &engine, report).await?;
     match round_trip(&engine).await {
         Ok(()) => report.line(Grade::Ok, "probe", "a clip was made and read back")?,
         Err(error) => report.line(
@@ -311,6 +312,52 @@ fn describe(health: &Health, report: &mut Report) -> anyhow::Result<()> {
         );
         report.line(Grade::Warn, "codecs", &text)
     }
+}
+
+/// Whether media of web pages can be fetched: the program is there, and runs although it is shut in.
+#[cfg(not(feature = "upload"))]
+async fn downloader(_: &Settings, _: &Engine, _: &mut Report) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Whether media of web pages can be fetched: the program is there, and runs although it is shut in.
+#[cfg(feature = "upload")]
+async fn downloader(settings: &Settings, engine: &Engine, report: &mut Report) -> anyhow::Result<()> {
+    use media_engine::foreign::{Said, find};
+    use plugin_upload::download::program::{NAME, version_order};
+
+    let config: plugin_upload::Config = settings.config.plugin_section("upload")?;
+    let grade = |is_well: bool| match (is_well, config.download_pages) {
+        (false, true) => Grade::Warn,
+        _ => Grade::Ok,
+    };
+    let advice = match config.download_pages {
+        true => "",
+        false => "; `download_pages` in `[upload]` is off",
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let Some(program) = find(NAME, &path) else {
+        let text = format!("`{NAME}` is not on the PATH, so media of web pages are not fetched{advice}");
+        return report.line(grade(false), "pages", &text);
+    };
+    // It gets what it would have at work: a folder of its own, and nothing else.
+    let folder = std::env::temp_dir().join(format!("vitagraph-doctor-{:016x}", rand::random::<u64>()));
+    std::fs::create_dir(&folder)?;
+    let mut running = engine.start_foreign(&version_order(&program, &folder)).await?;
+    let mut said = String::new();
+    while let Some(line) = running.next().await? {
+        let (Said::Out(line) | Said::Error(line)) = line;
+        if said.is_empty() {
+            said = line;
+        }
+    }
+    let code = running.end().await?;
+    std::fs::remove_dir_all(&folder)?;
+    let text = match code {
+        0 => format!("{} {said}, shut in{advice}", program.display()),
+        _ => format!("{} does not run shut in: {said}{advice}", program.display()),
+    };
+    report.line(grade(code == 0), "pages", &text)
 }
 
 async fn round_trip(engine: &Engine) -> anyhow::Result<()> {

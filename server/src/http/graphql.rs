@@ -9,6 +9,7 @@ pub mod execute;
 pub mod kept;
 pub mod lexer;
 pub mod negotiate;
+pub mod off;
 pub mod order;
 pub mod session;
 pub mod socket;

@@ -7,10 +7,27 @@ use super::{Asks, OPEN, RATE, ROOM, STOP, files, n_whole, played, seconds, sende
 use crate::{players::has, process::Process};
 
 /// A server of its own process, asked as its administrator.
-struct Outside {
+pub struct Outside {
     http: reqwest::Client,
-    address: String,
+    pub address: String,
     token: String,
+}
+
+impl Outside {
+    /// Its administrator, and a library.
+    pub async fn start(process: &Process, media: &std::path::Path) -> anyhow::Result<(Self, String)> {
+        let mut outside = Self {
+            http: reqwest::Client::new(),
+            address: process.address().await?,
+            token: String::new(),
+        };
+        outside.token = crate::drain::token(process, &outside.address).await?;
+        let make = "mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }";
+        let input = json!({ "input": { "name": "films", "paths": [media] } });
+        let made = outside.ask(make, input).await?;
+        let library = made["createLibrary"]["library"]["id"].as_str().context("an id")?;
+        Ok((outside, library.to_owned()))
+    }
 }
 
 impl Asks for Outside {
@@ -37,20 +54,7 @@ async fn a_killed_server_has_kept_all_but_the_last_second() -> anyhow::Result<()
     std::fs::create_dir(&media)?;
     let environment = [OPEN, ROOM, ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0")];
     let process = Process::start(world.path(), &environment)?;
-    let mut outside = Outside {
-        http: reqwest::Client::new(),
-        address: process.address().await?,
-        token: String::new(),
-    };
-    outside.token = crate::drain::token(&process, &outside.address).await?;
-    let make = "mutation($input: CreateLibraryInput!) { createLibrary(input: $input) { library { id } } }";
-    let made = outside
-        .ask(make, json!({ "input": { "name": "films", "paths": [media] } }))
-        .await?;
-    let library = made["createLibrary"]["library"]["id"]
-        .as_str()
-        .context("an id")?
-        .to_owned();
+    let (mut outside, library) = Outside::start(&process, &media).await?;
 
     // Long enough that the source outlives the server.
     let senders = Senders::start(seconds() * 4 + 30).await?;
@@ -95,7 +99,7 @@ async fn a_killed_server_has_kept_all_but_the_last_second() -> anyhow::Result<()
         "{written} bytes of whole fragments were on the disk, {size} were kept"
     );
     // How far a server lags behind its source is up to whatever else the machine does: at full size it has the machine alone.
-    let is_full = std::env::var_os("VITAGRAPH_CAPTURE_SECONDS").is_some();
+    let is_full = std::env::var_os("VITAGRAPH_TEST_CAPTURE_SECONDS").is_some();
     ensure!(
         !is_full || kept + RATE >= sent,
         "{sent} pictures were sent, {kept} were kept"

@@ -52,9 +52,14 @@ const STILL: &str = "smptebars=size=320x180:rate=25,noise=alls=4:allf=t";
 impl Senders {
     /// Sources that send for so many seconds.
     pub async fn start(seconds: u64) -> anyhow::Result<Self> {
+        Self::start_with(seconds, MOVING).await
+    }
+
+    /// The same of another picture.
+    pub async fn start_with(seconds: u64, picture: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let film = folder.path().join("film.mp4");
-        make(&film, MOVING, seconds).await?;
+        make(&film, picture, seconds).await?;
         let shared = Arc::new(Shared {
             folder,
             film,

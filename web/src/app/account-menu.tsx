@@ -6,6 +6,8 @@ import { Link } from "wouter";
 import { signOut, useSession } from "@/data/session";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
+import { classNames } from "@/ui/class-names";
+import row from "@/ui/row-button.module.css";
 import styles from "./account-menu.module.css";
 
 export function AccountMenu({ onHelp }: { readonly onHelp: () => void }) {
@@ -20,12 +22,12 @@ export function AccountMenu({ onHelp }: { readonly onHelp: () => void }) {
       </button>
       <div id={id} popover="auto" className={styles.menu}>
         <p className={styles.name}>{t("nav.account", { name })}</p>
-        <Link href={paths.settings()} className={styles.entry} onClick={() => document.getElementById(id)?.hidePopover()}>
+        <Link href={paths.settings()} className={classNames(row.row, row.apart)} onClick={() => document.getElementById(id)?.hidePopover()}>
           {t("nav.settings")}
         </Link>
         <button
           type="button"
-          className={styles.entry}
+          className={classNames(row.row, row.apart)}
           onClick={() => {
             document.getElementById(id)?.hidePopover();
             onHelp();
@@ -34,10 +36,10 @@ export function AccountMenu({ onHelp }: { readonly onHelp: () => void }) {
           {t("nav.help")} <kbd>?</kbd>
         </button>
         {/* Another document: the router must not take it. */}
-        <a className={styles.entry} href={paths.playground()}>
+        <a className={classNames(row.row, row.apart)} href={paths.playground()}>
           {t("nav.playground")}
         </a>
-        <button type="button" className={styles.entry} onClick={() => void signOut()}>
+        <button type="button" className={classNames(row.row, row.apart)} onClick={() => void signOut()}>
           {t("nav.signOut")}
         </button>
       </div>

@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { actionLabel, actionsOf, keysOf, type Scope, scopes } from "@/lib/keys";
 import { t } from "@/lib/messages";
 import { Dialog } from "@/ui/dialog";
+import { KeyCap } from "@/ui/key-cap";
 import styles from "./key-help.module.css";
 
 export function KeyHelp({ onClose }: { readonly onClose: () => void }) {
@@ -19,9 +20,7 @@ export function KeyHelp({ onClose }: { readonly onClose: () => void }) {
                   <dt>{label}</dt>
                   <dd>
                     {keys.map((key) => (
-                      <kbd key={key} className={styles.key}>
-                        {key === " " ? "␣" : key.replace("Arrow", "")}
-                      </kbd>
+                      <KeyCap key={key} name={key} />
                     ))}
                   </dd>
                 </div>

@@ -32,6 +32,13 @@ export function Failed({ error, onRetry }: FailedProps) {
   const problem = problemOf(error instanceof CombinedError ? error : new CombinedError({ networkError: new Error(String(error)) }));
   if (problem.kind === "denied") return <Denied />;
   if (problem.kind === "missing") return <Missing />;
+  if (problem.code === "PLUGIN_OFF") {
+    return (
+      <Empty title={t("off.title")} icon={<WarnIcon />}>
+        <p>{t("off.text")}</p>
+      </Empty>
+    );
+  }
   return (
     <Empty title={t("error.title")} icon={<WarnIcon />} isAlert>
       <p>{problem.message ?? (problem.kind === "network" ? t("error.network") : t("error.unknown"))}</p>

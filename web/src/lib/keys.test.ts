@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import englishPages from "../locales/en-pages.json";
-import { actionFor, actionLabel, actionsOf, keyName, keysOf, reservedKeys, scopes } from "./keys";
+import { actionFor, actionLabel, actionsOf, keyName, keysOf, keyText, reservedKeys, scopes } from "./keys";
 
 const press = (key: string, held: readonly string[] = []) => ({
   key,
@@ -35,6 +35,9 @@ describe("keyName", () => {
     [press("ArrowLeft", ["shift"]), "Shift+ArrowLeft"],
     [press("a", ["ctrl"]), "Ctrl+a"],
   ])("%j is %s", (event, name) => expect(keyName(event)).toBe(name));
+  it("is shown as it is on the cap", () => {
+    expect(["Ctrl+z", "m", " ", "Shift+ArrowLeft", "<", "Escape"].map(keyText)).toEqual(["Ctrl+Z", "M", "␣", "Shift+Left", "<", "Escape"]);
+  });
   it("finds the action", () => {
     expect(actionFor("player", press("k"))).toBe("play");
     expect(actionFor("player", press("k", ["ctrl"]))).toBeNull();

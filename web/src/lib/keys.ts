@@ -92,6 +92,11 @@ export function keyName(event: KeyFacts): string {
   return [event.ctrlKey && "Ctrl", event.metaKey && "Meta", event.altKey && "Alt", shift && "Shift", key].filter(Boolean).join("+");
 }
 
+/** A key as it is shown: what is on the cap. */
+export function keyText(key: string): string {
+  return key === " " ? "␣" : key.replace("Arrow", "").replace(/(?<=^|\+)[a-z]$/, (letter) => letter.toUpperCase());
+}
+
 /** What a key does in a scope, or null. */
 export function actionFor<S extends Scope>(scope: S, event: KeyFacts): Action<S> | null {
   const name = keyName(event);
@@ -104,8 +109,43 @@ export function actionsOf<S extends Scope>(scope: S): Action<S>[] {
   return Object.keys(map[scope]).filter((name): name is Action<S> => name in map[scope]);
 }
 
-/** The keys of an action. */
+/** Keys that were chosen in this browser, by `scope.action`. */
+type Chosen = Readonly<Record<string, readonly string[]>>;
+
+const storageKey = "vitagraph.keys";
+let chosen: Chosen = readChosen();
+
+function readChosen(): Chosen {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(storageKey) ?? "{}");
+    const isKeys = (keys: unknown): keys is readonly string[] => Array.isArray(keys) && keys.every((key) => typeof key === "string");
+    return typeof stored === "object" && stored !== null ? Object.fromEntries(Object.entries(stored).filter(([, keys]) => isKeys(keys))) : {};
+  } catch {
+    // Without storage, or with nonsense in it, keys are what they usually are.
+    return {};
+  }
+}
+
+/** The keys that were chosen in this browser. */
+export const chosenKeys = (): Chosen => chosen;
+
+/** Keeps a choice of keys, whole. */
+export function keepKeys(keys: Chosen): void {
+  chosen = keys;
+  try {
+    localStorage.setItem(storageKey, JSON.stringify(keys));
+  } catch {
+    // They hold until the page is left.
+  }
+}
+
+/** The keys of an action: those chosen, or the usual ones. */
 export function keysOf<S extends Scope>(scope: S, action: Action<S>): readonly string[] {
+  return chosen[`${scope}.${action}`] ?? usualKeysOf(scope, action);
+}
+
+/** The keys that an action has when nobody chooses. */
+export function usualKeysOf<S extends Scope>(scope: S, action: Action<S>): readonly string[] {
   const entries: readonly (readonly [string, readonly string[]])[] = Object.entries(map[scope]);
   return entries.find(([name]) => name === action)?.[1] ?? [];
 }

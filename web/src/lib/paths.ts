@@ -30,7 +30,7 @@ export const patterns = {
 } as const;
 
 /** The parts of the administration. */
-export const adminSections = ["overview", "performance", "users", "hardware", "thumbnails"] as const;
+export const adminSections = ["overview", "performance", "users", "sessions", "settings", "backups", "hardware", "thumbnails"] as const;
 export type AdminSection = (typeof adminSections)[number];
 
 /** Addresses to link to. */

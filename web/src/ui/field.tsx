@@ -1,6 +1,6 @@
 //! A labeled text field with hint and error, both announced with it.
 
-import { useId, type InputHTMLAttributes } from "react";
+import { useId, type InputHTMLAttributes, type ReactNode } from "react";
 import styles from "./field.module.css";
 
 type FieldProps = Omit<InputHTMLAttributes<HTMLInputElement>, "id" | "className"> & {
@@ -28,5 +28,14 @@ export function Field({ label, hint, error, ...input }: FieldProps) {
         </p>
       )}
     </div>
+  );
+}
+
+/** What stands over a field that names itself, such as a picker. */
+export function FieldName({ children }: { readonly children: ReactNode }) {
+  return (
+    <span className={styles.label} aria-hidden>
+      {children}
+    </span>
   );
 }

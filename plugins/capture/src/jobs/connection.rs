@@ -18,10 +18,8 @@ use super::record::{Recording, Why};
 use crate::{
     part::Writer,
     row::Status,
-    source::{self, Lost, Reach, Sink},
+    source::{self, Input, Lost, Reach, Sink},
 };
-
-use kernel::egress::target::Target;
 
 /// Fragments on their way to the disk: a few seconds. More waits in the socket, and then at the source.
 const AHEAD: usize = 4;
@@ -46,7 +44,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// What no other connection would mend: the lease is lost, the database or the disk fails.
-pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> anyhow::Result<Ended> {
+pub async fn run(recording: &Recording<'_>, reach: &Reach, input: Input<'_>) -> anyhow::Result<Ended> {
     let (ours, theirs) = UnixStream::pair()?;
     let pipe: OwnedFd = theirs.into_std()?.into();
     let (send, made) = mpsc::channel(AHEAD);
@@ -69,7 +67,7 @@ pub async fn run(recording: &Recording<'_>, reach: &Reach, target: &Target) -> a
             biased;
             why = recording.end() => Fed::Stopped(why),
             () = over.cancelled() => Fed::Over,
-            fed = source::feed(reach, target, &mut sink) => Fed::Ended(fed.err()),
+            fed = source::take(reach, input, &mut sink) => Fed::Ended(fed.err()),
         };
         (fed, sink.n_bytes())
     };

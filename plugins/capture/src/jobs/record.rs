@@ -8,7 +8,6 @@ use std::{
 
 use entities::id::CaptureId;
 use kernel::{
-    egress::target::Target,
     error::Failure,
     jobs::{Interrupted, Job, JobCx, Lane},
     plugin::Kernel,
@@ -23,8 +22,8 @@ use crate::{
     desk::{Live, Vitals},
     place, repair,
     row::{self, Source, Status},
-    secret,
-    source::Reach,
+    secret::{self, Address},
+    source::{Input, Reach},
 };
 
 kernel::steps! {
@@ -98,7 +97,7 @@ impl Job for Record {
             row::open_gap(&*tx, capture.id, written_at, "the server was interrupted").await?;
             tx.commit().await?;
         }
-        let target = secret::target(kernel, source.id).await;
+        let address = secret::address(kernel, source.id).await;
         let recording = Recording {
             cx,
             plugin,
@@ -107,8 +106,12 @@ impl Job for Record {
             capture,
             live: seat.live.clone(),
         };
-        match target {
-            Ok(target) => recording.run(&target).await,
+        match address {
+            Ok(Address::Publisher(_)) if plugin.listen.is_none() => {
+                let text = "nobody can publish: `rtmp_listen` in `[capture]` opens no port";
+                recording.finish(Status::Failed, Some(text)).await
+            }
+            Ok(address) => recording.run(&address).await,
             Err(error) if error.code.category.is_servers_own() => Err(error.into()),
             Err(error) => recording.finish(Status::Failed, Some(&error.to_string())).await,
         }
@@ -149,7 +152,7 @@ impl Recording<'_> {
         self.cx.kernel()
     }
 
-    async fn run(&self, target: &Target) -> anyhow::Result<()> {
+    async fn run(&self, address: &Address) -> anyhow::Result<()> {
         let reach = Reach {
             egress: Arc::clone(&self.plugin.egress),
             client: self.plugin.client.clone(),
@@ -157,9 +160,22 @@ impl Recording<'_> {
         };
         let longest = Duration::from_secs(u64::from(self.plugin.config.retry_seconds));
         let (mut pause, mut n_unreadable) = (FIRST_PAUSE, 0);
+        // Those who come between two connections wait.
+        let mut ticket = match address {
+            Address::Target(_) => None,
+            Address::Publisher(key) => Some(self.plugin.door.wait(self.capture.id, *key)),
+        };
         loop {
+            let input = match (address, &mut ticket) {
+                (_, Some(ticket)) => tokio::select! {
+                    why = self.end() => return self.stop(why?).await,
+                    publisher = ticket.next() => Input::Publisher(publisher),
+                },
+                (Address::Target(target), None) => Input::Target(target),
+                (Address::Publisher(_), None) => unreachable!("whoever waits for publishers has a ticket"),
+            };
             let begun = Instant::now();
-            let ended = connection::run(self, &reach, target).await?;
+            let ended = connection::run(self, &reach, input).await?;
             if ended.has_recorded {
                 n_unreadable = 0;
             }

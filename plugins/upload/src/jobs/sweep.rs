@@ -93,11 +93,13 @@ async fn remove_unknown(cx: &JobCx<SweepStep>, place: &Place) -> anyhow::Result<
         for entry in folder
             .entries()?
             .into_iter()
-            .filter(|entry| entry.kind == EntryKind::File)
+            .filter(|entry| matches!(entry.kind, EntryKind::File | EntryKind::Folder))
         {
-            let Some(id) = Place::upload_of(&entry.name) else {
-                continue;
+            let of = match entry.kind {
+                EntryKind::File => Place::upload_of(&entry.name),
+                _ => Place::page_of(&entry.name),
             };
+            let Some(id) = of else { continue };
             if folder.facts(&entry.name)?.mtime_ns < before_ns {
                 old.push(id);
             }
@@ -116,10 +118,12 @@ async fn remove_unknown(cx: &JobCx<SweepStep>, place: &Place) -> anyhow::Result<
         let has_use = row.is_some_and(|row| {
             matches!(
                 row.state,
-                State::Receiving | State::Checking | State::Placing | State::Failed
+                State::Receiving | State::Fetching | State::Checking | State::Placing | State::Failed
             )
         });
         if !has_use {
+            let folder = place.page(id);
+            place.run(move |root| root.remove_tree(&folder).map(drop)).await?;
             place.remove(id).await?;
             cx.advance(1);
         }

@@ -252,7 +252,11 @@ async fn whole(upload: &Upload, viewer: &Viewer, parts: &[UploadId]) -> Result<u
     Ok(n_bytes)
 }
 
-async fn check_quota(upload: &Upload, tx: &Tx, row: &Row, place: &Place) -> Result<(), Failure> {
+/// Whether another upload may begin. Until the transaction ends, nobody else begins one.
+///
+/// # Errors
+/// There are too many already, or no room.
+pub async fn check_quota(upload: &Upload, tx: &Tx, row: &Row, place: &Place) -> Result<(), Failure> {
     let config = &upload.config;
     let open = row::open(tx, &upload.kernel.store, row.user).await?;
     if row.concat != Concat::Final && open.n_own >= config.max_open {

@@ -11,13 +11,25 @@ import { t } from "@/lib/messages";
 import { adminSections, paths } from "@/lib/paths";
 import { classNames } from "@/ui/class-names";
 import styles from "./admin-page.module.css";
+import { BackupsSection } from "./backups-section";
 import { HardwareSection } from "./hardware-section";
 import { OverviewSection } from "./overview-section";
 import { PerformanceSection } from "./performance-section";
+import { SessionsSection } from "./sessions-section";
+import { SettingsSection } from "./settings-section";
 import { ThumbnailsSection } from "./thumbnails-section";
 import { UsersSection } from "./users-section";
 
-const sections = { overview: OverviewSection, performance: PerformanceSection, users: UsersSection, hardware: HardwareSection, thumbnails: ThumbnailsSection };
+const sections = {
+  overview: OverviewSection,
+  performance: PerformanceSection,
+  users: UsersSection,
+  sessions: SessionsSection,
+  settings: SettingsSection,
+  backups: BackupsSection,
+  hardware: HardwareSection,
+  thumbnails: ThumbnailsSection,
+};
 
 export function Page({ params }: PageProps) {
   const isAdmin = useIsAdmin();

@@ -8,6 +8,7 @@ import { formatAgo } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import styles from "./admin-page.module.css";
+import { Table } from "./table";
 
 const HardwareCodecFragment = graphql(`fragment HardwareCodec on HardwareCodec { name codec device isWorking reason isUsed failure failedAt }`);
 
@@ -64,33 +65,20 @@ function Codecs({ title, ...props }: CodecsProps) {
   return (
     <section aria-label={title}>
       <h2 className={styles.heading}>{title}</h2>
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
-      <div className={styles.scroll} tabIndex={0} role="region" aria-label={title}>
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th>{t("organize.name")}</th>
-              <th>{t("admin.codec")}</th>
-              <th>{t("admin.device")}</th>
-              <th>{t("admin.verdict")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {codecs.map((codec) => (
-              <tr key={`${codec.name} ${codec.device}`}>
-                <td>{codec.name}</td>
-                <td>{codec.codec}</td>
-                <td>{codec.device}</td>
-                <td className={codec.isWorking ? styles.good : styles.bad}>
-                  {codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}
-                  {codec.isUsed && ` · ${t("admin.isUsed")}`}
-                  {codec.failure !== null && <span className={styles.bad}> {t("admin.failedLast", { when: formatAgo(codec.failedAt, now, currentLocale()), reason: codec.failure })}</span>}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={title} head={[t("organize.name"), t("admin.codec"), t("admin.device"), t("admin.verdict")]}>
+        {codecs.map((codec) => (
+          <tr key={`${codec.name} ${codec.device}`}>
+            <td>{codec.name}</td>
+            <td>{codec.codec}</td>
+            <td>{codec.device}</td>
+            <td className={codec.isWorking ? styles.good : styles.bad}>
+              {codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}
+              {codec.isUsed && ` · ${t("admin.isUsed")}`}
+              {codec.failure !== null && <span className={styles.bad}> {t("admin.failedLast", { when: formatAgo(codec.failedAt, now, currentLocale()), reason: codec.failure })}</span>}
+            </td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

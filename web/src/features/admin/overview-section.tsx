@@ -10,6 +10,7 @@ import { formatAgo, formatBytes, formatCount } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import styles from "./admin-page.module.css";
 import { Sparkline } from "./sparkline";
+import { Table } from "./table";
 
 const SystemOverview = graphql(`
   query SystemOverview {
@@ -70,37 +71,21 @@ export function OverviewSection() {
       {system.caches && (
         <section aria-label={t("admin.caches")}>
           <h2 className={styles.heading}>{t("admin.caches")}</h2>
-          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
-          <div className={styles.scroll} tabIndex={0} role="region" aria-label={t("admin.caches")}>
-            <table className={styles.table}>
-              <thead>
-                <tr>
-                  <th>{t("organize.name")}</th>
-                  <th className={styles.number}>{t("admin.hitRate")}</th>
-                  <th className={styles.number}>{t("admin.hits")}</th>
-                  <th className={styles.number}>{t("admin.misses")}</th>
-                  <th className={styles.number}>{t("admin.entries")}</th>
-                  <th className={styles.number}>{t("media.size")}</th>
-                  <th className={styles.number}>{t("admin.evictions")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {system.caches.map((cache) => (
-                  <tr key={cache.name}>
-                    <td>{cache.name}</td>
-                    <td className={styles.number}>{cache.hitRate === null ? "–" : percent(cache.hitRate, locale)}</td>
-                    <td className={styles.number}>{formatCount(cache.hits, locale)}</td>
-                    <td className={styles.number}>{formatCount(cache.misses, locale)}</td>
-                    <td className={styles.number}>{formatCount(cache.entryCount, locale)}</td>
-                    <td className={styles.number}>
-                      {formatBytes(cache.weightedSize, locale)} / {formatBytes(cache.capacity, locale)}
-                    </td>
-                    <td className={styles.number}>{formatCount(cache.evictions, locale)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={t("admin.caches")} head={[t("organize.name"), t("admin.hitRate"), t("admin.hits"), t("admin.misses"), t("admin.entries"), t("media.size"), t("admin.evictions")]} numbers={[1, 2, 3, 4, 5, 6]}>
+            {system.caches.map((cache) => (
+              <tr key={cache.name}>
+                <td>{cache.name}</td>
+                <td className={styles.number}>{cache.hitRate === null ? "–" : percent(cache.hitRate, locale)}</td>
+                <td className={styles.number}>{formatCount(cache.hits, locale)}</td>
+                <td className={styles.number}>{formatCount(cache.misses, locale)}</td>
+                <td className={styles.number}>{formatCount(cache.entryCount, locale)}</td>
+                <td className={styles.number}>
+                  {formatBytes(cache.weightedSize, locale)} / {formatBytes(cache.capacity, locale)}
+                </td>
+                <td className={styles.number}>{formatCount(cache.evictions, locale)}</td>
+              </tr>
+            ))}
+          </Table>
         </section>
       )}
       <section aria-label={t("admin.plugins")}>

@@ -12,6 +12,7 @@ import { Empty } from "@/ui/empty";
 import { ChartIcon } from "@/ui/icons";
 import styles from "./admin-page.module.css";
 import { Sparkline } from "./sparkline";
+import { Table } from "./table";
 
 const Operations = graphql(`
   query Operations($window: OperationWindow!) {
@@ -69,37 +70,22 @@ export function PerformanceSection() {
       {operations.length === 0 ? (
         <Empty title={t("admin.noOperations")} icon={<ChartIcon />} />
       ) : (
-        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label={t("admin.performance")}>
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th>{t("organize.name")}</th>
-                {columnNames.map((column) => (
-                  <th key={column} className={styles.number} aria-sort={column === order ? "descending" : undefined}>
-                    {t(columns[column])}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {operations.map((operation) => (
-                <tr key={operation.name}>
-                  <td>
-                    <button type="button" className={styles.plain} aria-expanded={open === operation.name} onClick={() => setOpen(open === operation.name ? null : operation.name)}>
-                      {operation.name}
-                    </button>
-                  </td>
-                  {columnNames.map((column) => (
-                    <td key={column} className={styles.number}>
-                      {figure(operation, column, locale)}
-                    </td>
-                  ))}
-                </tr>
+        <Table label={t("admin.performance")} head={[t("organize.name"), ...columnNames.map((column) => t(columns[column]))]} numbers={columnNames.map((_, index) => index + 1)} ordered={columnNames.indexOf(order) + 1}>
+          {operations.map((operation) => (
+            <tr key={operation.name}>
+              <td>
+                <button type="button" className={styles.plain} aria-expanded={open === operation.name} onClick={() => setOpen(open === operation.name ? null : operation.name)}>
+                  {operation.name}
+                </button>
+              </td>
+              {columnNames.map((column) => (
+                <td key={column} className={styles.number}>
+                  {figure(operation, column, locale)}
+                </td>
               ))}
-            </tbody>
-          </table>
-        </div>
+            </tr>
+          ))}
+        </Table>
       )}
       {open !== null && <Details key={open} name={open} />}
     </div>
@@ -123,31 +109,17 @@ function Details({ name }: { readonly name: string }) {
           <Sparkline values={hours.map((hour) => hour.p95)} className={styles.chart} />
         </div>
       )}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
-      <div className={styles.scroll} tabIndex={0} role="region" aria-label={t("admin.slowest")}>
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th>{t("admin.slowest")}</th>
-              <th className={styles.number}>{t("admin.statements")}</th>
-              <th>{t("admin.when")}</th>
-              <th>{t("admin.request")}</th>
-              <th>{t("admin.trace")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {slowest.map((sample) => (
-              <tr key={sample.requestId + sample.at}>
-                <td className={sample.isError ? styles.bad : undefined}>{milliseconds(sample.duration, locale)}</td>
-                <td className={styles.number}>{sample.sqlStatements}</td>
-                <td>{formatAgo(sample.at, now, locale)}</td>
-                <td>{sample.requestId}</td>
-                <td>{sample.traceId}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t("admin.slowest")} head={[t("admin.slowest"), t("admin.statements"), t("admin.when"), t("admin.request"), t("admin.trace")]} numbers={[1]}>
+        {slowest.map((sample) => (
+          <tr key={sample.requestId + sample.at}>
+            <td className={sample.isError ? styles.bad : undefined}>{milliseconds(sample.duration, locale)}</td>
+            <td className={styles.number}>{sample.sqlStatements}</td>
+            <td>{formatAgo(sample.at, now, locale)}</td>
+            <td>{sample.requestId}</td>
+            <td>{sample.traceId}</td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

@@ -13,6 +13,7 @@ import { Empty } from "@/ui/empty";
 import { ImageIcon } from "@/ui/icons";
 import { showToast } from "@/ui/toast";
 import styles from "./admin-page.module.css";
+import { Table } from "./table";
 
 const ThumbnailFacts = graphql(`
   query ThumbnailFacts {
@@ -49,29 +50,17 @@ export function ThumbnailsSection() {
       {facts.recentErrors.length === 0 ? (
         <Empty title={t("admin.noFailures")} icon={<ImageIcon />} />
       ) : (
-        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label={t("admin.thumbnails")}>
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th>{t("media.path")}</th>
-                <th>{t("admin.reason")}</th>
-                <th>{t("admin.when")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {facts.recentErrors.map((failure) => (
-                <tr key={`${failure.path} ${failure.at}`}>
-                  <td>{failure.media ? <Link href={paths.media(failure.media.id)}>{failure.path}</Link> : failure.path}</td>
-                  <td>
-                    {failure.message} <span className={styles.note}>{failure.code}</span>
-                  </td>
-                  <td>{formatAgo(failure.at, now, locale)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={t("admin.thumbnails")} head={[t("media.path"), t("admin.reason"), t("admin.when")]}>
+          {facts.recentErrors.map((failure) => (
+            <tr key={`${failure.path} ${failure.at}`}>
+              <td>{failure.media ? <Link href={paths.media(failure.media.id)}>{failure.path}</Link> : failure.path}</td>
+              <td>
+                {failure.message} <span className={styles.note}>{failure.code}</span>
+              </td>
+              <td>{formatAgo(failure.at, now, locale)}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   );

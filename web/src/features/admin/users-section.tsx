@@ -13,6 +13,7 @@ import { PlusIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
 import { showToast } from "@/ui/toast";
 import styles from "./admin-page.module.css";
+import { Table } from "./table";
 
 const Users = graphql(`query Users($first: Int!) { users(first: $first) { nodes { id name role isDisabled createdAt } } viewer { id } }`);
 const CreateUser = graphql(`mutation CreateUser($input: CreateUserInput!) { createUser(input: $input) { user { id name role } } }`);
@@ -40,64 +41,51 @@ export function UsersSection() {
           {t("admin.newUser")}
         </Button>
       </p>
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
-      <div className={styles.scroll} tabIndex={0} role="region" aria-label={t("admin.users")}>
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th>{t("organize.name")}</th>
-              <th>{t("admin.role")}</th>
-              <th>{t("media.added")}</th>
-              <th>{t("admin.state")}</th>
+      <Table label={t("admin.users")} head={[t("organize.name"), t("admin.role"), t("media.added"), t("admin.state")]}>
+        {data.users.nodes.map((user) => {
+          const isOwn = user.id === data.viewer?.id;
+          return (
+            <tr key={user.id}>
+              <td>{user.name}</td>
+              <td>
+                <select
+                  aria-label={t("admin.roleOf", { name: user.name })}
+                  value={user.role}
+                  disabled={isOwn}
+                  onChange={(event) => {
+                    const role = roles.find((known) => known === event.target.value) ?? user.role;
+                    void client.mutation(UpdateUser, { input: { id: user.id, role } }).toPromise().then((result) => told(result.error));
+                  }}
+                >
+                  {roles.map((role) => (
+                    <option key={role} value={role}>
+                      {t(`role.${role}`)}
+                    </option>
+                  ))}
+                </select>
+              </td>
+              <td className={styles.exact}>{formatDateTime(user.createdAt, locale)}</td>
+              <td>
+                {isOwn ? (
+                  t("admin.you")
+                ) : (
+                  <Button
+                    onClick={() =>
+                      void client
+                        .mutation(UpdateUser, { input: { id: user.id, isDisabled: !user.isDisabled } })
+                        .toPromise()
+                        .then((result) => told(result.error))
+                    }
+                    aria-label={t(user.isDisabled ? "admin.unlockOf" : "admin.lockOf", { name: user.name })}
+                  >
+                    {t(user.isDisabled ? "admin.unlock" : "admin.lock")}
+                  </Button>
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {data.users.nodes.map((user) => {
-              const isOwn = user.id === data.viewer?.id;
-              return (
-                <tr key={user.id}>
-                  <td>{user.name}</td>
-                  <td>
-                    <select
-                      aria-label={t("admin.roleOf", { name: user.name })}
-                      value={user.role}
-                      disabled={isOwn}
-                      onChange={(event) => {
-                        const role = roles.find((known) => known === event.target.value) ?? user.role;
-                        void client.mutation(UpdateUser, { input: { id: user.id, role } }).toPromise().then((result) => told(result.error));
-                      }}
-                    >
-                      {roles.map((role) => (
-                        <option key={role} value={role}>
-                          {t(`role.${role}`)}
-                        </option>
-                      ))}
-                    </select>
-                  </td>
-                  <td>{formatDateTime(user.createdAt, locale)}</td>
-                  <td>
-                    {isOwn ? (
-                      t("admin.you")
-                    ) : (
-                      <Button
-                        onClick={() =>
-                          void client
-                            .mutation(UpdateUser, { input: { id: user.id, isDisabled: !user.isDisabled } })
-                            .toPromise()
-                            .then((result) => told(result.error))
-                        }
-                        aria-label={t(user.isDisabled ? "admin.unlockOf" : "admin.lockOf", { name: user.name })}
-                      >
-                        {t(user.isDisabled ? "admin.unlock" : "admin.lock")}
-                      </Button>
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+          );
+        })}
+      </Table>
       {isAdding && (
         <Dialog title={t("admin.newUser")} closeLabel={t("dialog.close")} onClose={() => setIsAdding(false)}>
           <UserForm

@@ -8,7 +8,7 @@ import { problemOf } from "@/data/errors";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field } from "@/ui/field";
+import { Field, FieldName } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import styles from "./capture-page.module.css";
 import { CreateSource, type Source, UpdateSource } from "./documents";
@@ -82,7 +82,7 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
           value={draft.url}
           onChange={(event) => set({ url: event.target.value })}
         />
-        <span>{t("field.library")}</span>
+        <FieldName>{t("field.library")}</FieldName>
         <EntityPicker kind="library" label={t("field.library")} ids={draft.libraryIds} onChange={(ids) => set({ libraryIds: [...ids] })} isSingle />
         <Field label={t("capture.schedule")} hint={t("capture.scheduleHint")} error={errorOf("schedule")} name="schedule" value={draft.schedule} onChange={(event) => set({ schedule: event.target.value })} />
         <div className={styles.pair}>

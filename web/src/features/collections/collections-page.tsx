@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { useState } from "react";
 import { useQuery } from "urql";
 import { Link } from "wouter";
+import cards from "@/components/cards.module.css";
 import { KindIcon } from "@/components/kind-icon";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
@@ -49,7 +50,7 @@ export function Page() {
           <p>{t("collections.none.text")}</p>
         </Empty>
       )}
-      <ul className={styles.cards}>
+      <ul className={cards.cards}>
         {connection?.nodes.map((collection) => (
           <li key={collection.id}>
             <Link className={styles.card} href={paths.collection(collection.id)}>

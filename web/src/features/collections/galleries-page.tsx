@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { type FormEvent, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { Link, useLocation, useSearch } from "wouter";
+import cards from "@/components/cards.module.css";
 import { EntityPicker } from "@/components/entity-picker";
 import { JobRowFragment } from "@/components/job-fragment";
 import { Picture } from "@/components/media-tile";
@@ -20,7 +21,7 @@ import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
 import { Dialog } from "@/ui/dialog";
 import { Empty } from "@/ui/empty";
-import { Field } from "@/ui/field";
+import { Field, FieldName } from "@/ui/field";
 import { FolderIcon, ImageIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
 import styles from "./collections-page.module.css";
@@ -81,7 +82,7 @@ function Window({ text, ...place }: WindowPlace & { readonly text: string }) {
             {text === "" && <p>{t("galleries.none.text")}</p>}
           </Empty>
         ) : (
-          <ul className={styles.cards}>
+          <ul className={cards.cards}>
             {nodes.map((gallery) => (
               <li key={gallery.id}>
                 <Link className={styles.card} href={paths.gallery(gallery.id)}>
@@ -120,7 +121,7 @@ function FolderDialog({ onClose }: { readonly onClose: () => void }) {
     <Dialog title={t("galleries.ofFolders")} closeLabel={t("dialog.close")} onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
         <p>{t("galleries.ofFoldersHint")}</p>
-        <span>{t("field.library")}</span>
+        <FieldName>{t("field.library")}</FieldName>
         <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle />
         <Field
           label={t("galleries.least")}

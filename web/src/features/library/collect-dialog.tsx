@@ -7,8 +7,10 @@ import { offerUndo } from "@/components/undo";
 import { graphql } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { Dialog } from "@/ui/dialog";
 import { Field } from "@/ui/field";
+import row from "@/ui/row-button.module.css";
 import { showToast } from "@/ui/toast";
 import styles from "./bulk-dialog.module.css";
 
@@ -57,7 +59,7 @@ export function CollectDialog({ ids, onClose }: CollectDialogProps) {
       <ul className={styles.list}>
         {[...(data?.collections.nodes.filter((collection) => !collection.isSmart) ?? []), ...(data?.galleries.nodes ?? [])].map((collection) => (
           <li key={collection.id}>
-            <button type="button" className={styles.entry} onClick={() => void add(collection.id, collection.name)}>
+            <button type="button" className={classNames(row.row, row.apart)} onClick={() => void add(collection.id, collection.name)}>
               {collection.name}
               <span className={styles.note}>{t("library.counts", { count: collection.itemCount })}</span>
             </button>

@@ -11,7 +11,9 @@ import { formatCount } from "@/lib/format";
 import { type LibrarySearch, mediaArguments } from "@/lib/library-search";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { CloseIcon } from "@/ui/icons";
+import row from "@/ui/row-button.module.css";
 import styles from "./facets.module.css";
 import type { Go } from "./library-page";
 
@@ -100,7 +102,7 @@ export function Facets({ search, onGo, onClose }: FacetsProps) {
             <ul className={styles.entries}>
               {entries.map((entry) => (
                 <li key={entry.condition.values.join()}>
-                  <button type="button" className={styles.entry} onClick={() => onGo({ filter: addItem(search.filter, { kind: "condition", ...entry.condition }) })}>
+                  <button type="button" className={classNames(row.row, row.apart, styles.entry)} onClick={() => onGo({ filter: addItem(search.filter, { kind: "condition", ...entry.condition }) })}>
                     <span>{entry.name}</span>
                     <span className={styles.count}>{formatCount(entry.count, currentLocale())}</span>
                   </button>

@@ -10,8 +10,10 @@ import { groupOfInput } from "@/lib/filter";
 import { isNarrowed, type LibrarySearch, mediaArguments } from "@/lib/library-search";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { Field } from "@/ui/field";
 import { CloseIcon } from "@/ui/icons";
+import row from "@/ui/row-button.module.css";
 import { showToast } from "@/ui/toast";
 import styles from "./facets.module.css";
 import type { Go } from "./library-page";
@@ -59,7 +61,7 @@ export function SavedFilters({ search, onGo, onClose }: SavedFiltersProps) {
           <li key={saved.id} className={styles.line}>
             <button
               type="button"
-              className={styles.entry}
+              className={classNames(row.row, row.apart)}
               title={saved.problem ?? undefined}
               onClick={() => {
                 onClose();

@@ -11,6 +11,7 @@ import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { PersonIcon, StudioIcon, TagIcon } from "@/ui/icons";
 import { Marked } from "@/ui/marked";
+import row from "@/ui/row-button.module.css";
 import type { Go } from "./library-page";
 import styles from "./suggestions.module.css";
 
@@ -82,7 +83,7 @@ export function Suggestions({ text, input, search, onGo, onDone }: SuggestionsPr
     >
       {entries.map((entry) => (
         <li key={entry.key}>
-          <button type="button" className={styles.entry} onClick={entry.go}>
+          <button type="button" className={row.row} onClick={entry.go}>
             {entry.icon}
             <span className={styles.name}>
               <Marked text={entry.name} words={text} />

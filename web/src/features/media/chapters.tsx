@@ -3,6 +3,7 @@
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { formatDuration } from "@/lib/format";
 import { t } from "@/lib/messages";
+import row from "@/ui/row-button.module.css";
 import styles from "./chapters.module.css";
 
 export const ChaptersFragment = graphql(`fragment Chapters on MediaFile { id chapters { title start end } }`);
@@ -26,7 +27,7 @@ export function Chapters(props: ChaptersProps) {
             <li key={`${chapter.start}-${title}`}>
               <button
                 type="button"
-                className={styles.chapter}
+                className={row.row}
                 onClick={() => props.onSeek(chapter.start)}
               >
                 <span className={styles.time}>{time}</span>

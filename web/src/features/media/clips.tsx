@@ -4,6 +4,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { JobRowFragment } from "@/components/job-fragment";
+import { JobProgress } from "@/components/job-progress";
 import { problemText } from "@/components/states";
 import { graphql, readFragment } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
@@ -15,7 +16,6 @@ import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import styles from "./clips.module.css";
-import { Making } from "./making";
 import type { Range } from "./player/timeline";
 
 const VideoClips = graphql(`
@@ -74,7 +74,7 @@ export function Clips({ mediaId, range, onRange, onSeek }: ClipsProps) {
         />
       )}
       {jobId !== null && (
-        <Making
+        <JobProgress
           id={jobId}
           onOver={() => {
             setJobId(null);

@@ -1,6 +1,6 @@
 //! Changes title, date, description, tags, people, studio and custom fields of one item.
 
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useClient } from "urql";
 import { type CustomField, useCustomFields } from "@/components/custom-fields";
 import { customChange, type CustomDraft, customDraft, CustomInputs } from "@/components/custom-values";
@@ -10,7 +10,7 @@ import { problemText } from "@/components/states";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
-import { Field } from "@/ui/field";
+import { Field, FieldName } from "@/ui/field";
 import { showToast } from "@/ui/toast";
 import styles from "./edit-form.module.css";
 import { MediaInfoFragment } from "./media-info";
@@ -38,6 +38,9 @@ export function EditForm({ onDone, ...props }: EditFormProps) {
     studioId: media.studio?.id ?? null,
     custom: customDraft(media.customFields),
   }));
+  const form = useRef<HTMLFormElement>(null);
+  // Below a large picture it would open out of sight.
+  useEffect(() => form.current?.scrollIntoView({ block: "nearest" }), []);
   const fields = useCustomFields();
   const [before] = useState(draft);
   const set = (change: Partial<typeof draft>) => setDraft((known) => ({ ...known, ...change }));
@@ -69,18 +72,18 @@ export function EditForm({ onDone, ...props }: EditFormProps) {
   };
 
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)}>
+    <form ref={form} className={styles.form} onSubmit={(event) => void submit(event)}>
       <Field label={t("field.title")} name="title" required maxLength={500} value={draft.title} onChange={(event) => set({ title: event.target.value })} />
       <Field label={t("media.date")} name="date" type="date" value={draft.date} onChange={(event) => set({ date: event.target.value })} />
       <label className={styles.area}>
         {t("media.description")}
         <textarea rows={3} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
       </label>
-      <span className={styles.label}>{t("media.tags")}</span>
+      <FieldName>{t("media.tags")}</FieldName>
       <EntityPicker kind="tags" label={t("media.tags")} ids={draft.tagIds} onChange={(ids) => set({ tagIds: [...ids] })} onCreate={createTag} />
-      <span className={styles.label}>{t("media.people")}</span>
+      <FieldName>{t("media.people")}</FieldName>
       <EntityPicker kind="people" label={t("media.people")} ids={draft.personIds} onChange={(ids) => set({ personIds: [...ids] })} onCreate={createPerson} />
-      <span className={styles.label}>{t("media.studio")}</span>
+      <FieldName>{t("media.studio")}</FieldName>
       <EntityPicker
         kind="studio"
         label={t("media.studio")}

@@ -4,6 +4,7 @@ import { type FragmentOf, graphql, readFragment, type ResultOf } from "@/data/gr
 import { formatBitRate, formatBytes, formatCount, formatDateTime, formatDuration, formatFrameRate } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { fileName } from "@/lib/playability";
+import { type Fact, FactList } from "@/ui/fact-list";
 import { DownloadIcon } from "@/ui/more-icons";
 import styles from "./file-facts.module.css";
 
@@ -41,7 +42,7 @@ type Stream = ResultOf<typeof FileFactsFragment>["streams"][number];
 export function FileFacts(props: { readonly file: FragmentOf<typeof FileFactsFragment> }) {
   const file = readFragment(FileFactsFragment, props.file);
   const locale = currentLocale();
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly Fact[] = [
     [t("media.path"), file.path],
     [t("media.size"), formatBytes(file.size, locale)],
     [t("media.container"), file.container ?? ""],
@@ -52,16 +53,7 @@ export function FileFacts(props: { readonly file: FragmentOf<typeof FileFactsFra
   ];
   return (
     <div className={styles.file}>
-      <dl className={styles.facts}>
-        {facts
-          .filter(([, value]) => value !== "")
-          .map(([label, value]) => (
-            <div key={label}>
-              <dt>{label}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-      </dl>
+      <FactList facts={facts} />
       {file.streams.length > 0 && (
         <ol className={styles.streams} aria-label={t("media.streams")}>
           {file.streams.map((stream) => (

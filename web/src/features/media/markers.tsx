@@ -11,6 +11,7 @@ import { t } from "@/lib/messages";
 import { formatTimecode } from "@/lib/playing";
 import { Button } from "@/ui/button";
 import { CloseIcon } from "@/ui/icons";
+import row from "@/ui/row-button.module.css";
 import { showToast } from "@/ui/toast";
 import styles from "./markers.module.css";
 import type { Range } from "./player/timeline";
@@ -50,7 +51,7 @@ export function Markers({ mediaId, range, time, onClose, onSeek, onChanged, ...p
       <ol>
         {markers.map((marker) => (
           <li key={marker.id} className={styles.row}>
-            <button type="button" className={styles.marker} onClick={() => onSeek(marker.start)}>
+            <button type="button" className={row.row} onClick={() => onSeek(marker.start)}>
               <span className={styles.time}>
                 {formatDuration(marker.start)}
                 {marker.end !== null && ` – ${formatDuration(marker.end)}`}

@@ -17,6 +17,7 @@ import { formatLibrarySearch, wholeLibrary } from "@/lib/library-search";
 import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
+import { type Fact, FactList } from "@/ui/fact-list";
 import { HeartIcon, TrashIcon } from "@/ui/icons";
 import { EditIcon, ShareIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
@@ -59,7 +60,7 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
   const [isSharing, setIsSharing] = useState(false);
   useEffect(reportContent, []);
   const locale = currentLocale();
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly Fact[] = [
     [t("media.date"), media.date ?? ""],
     [t("media.added"), formatDateTime(media.addedAt, locale)],
     [t("field.viewCount"), media.viewCount > 0 ? String(media.viewCount) : ""],
@@ -122,16 +123,7 @@ export function MediaInfo({ summary, ...props }: MediaInfoProps) {
         ))}
         {media.studio && <Chip field="studio" id={media.studio.id} name={media.studio.name} />}
       </ul>
-      <dl className={styles.facts}>
-        {facts
-          .filter(([, value]) => value !== "")
-          .map(([label, value]) => (
-            <div key={label}>
-              <dt>{label}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-      </dl>
+      <FactList facts={facts} />
     </section>
   );
 }

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "react";
 import { useClient, useQuery } from "urql";
 import { JobRowFragment } from "@/components/job-fragment";
+import { JobProgress } from "@/components/job-progress";
 import { problemText } from "@/components/states";
 import { graphql, readFragment } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
@@ -12,7 +13,6 @@ import { Button } from "@/ui/button";
 import { TrashIcon } from "@/ui/icons";
 import { showToast } from "@/ui/toast";
 import styles from "./clips.module.css";
-import { Making } from "./making";
 
 const VideoRenditions = graphql(`
   query VideoRenditions($id: ID!) {
@@ -82,7 +82,7 @@ export function Renditions({ mediaId, onMade }: RenditionsProps) {
         </div>
       )}
       {jobId !== null && (
-        <Making
+        <JobProgress
           id={jobId}
           onOver={() => {
             setJobId(null);

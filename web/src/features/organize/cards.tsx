@@ -1,6 +1,7 @@
 //! Named things as cards: a few pictures, the name, the count. A card leads to all media of it.
 
 import { Link } from "wouter";
+import cards from "@/components/cards.module.css";
 import { KindIcon, type MediaType } from "@/components/kind-icon";
 import { Picture } from "@/components/media-tile";
 import { addItem, type Condition, noFilter } from "@/lib/filter";
@@ -37,7 +38,7 @@ interface CardsProps {
 export function Cards({ things, field, emptyText, onEdit }: CardsProps) {
   if (things.length === 0) return <Empty title={emptyText} />;
   return (
-    <ul className={styles.cards}>
+    <ul className={cards.cards}>
       {things.map((thing) => (
         <li key={thing.id} className={styles.thing}>
           <Link className={styles.card} href={libraryOf(field, thing.id)}>

@@ -9,7 +9,7 @@ import { offerUndo } from "@/components/undo";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field } from "@/ui/field";
+import { Field, FieldName } from "@/ui/field";
 import { TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
 import styles from "./named-list.module.css";
@@ -72,7 +72,7 @@ export function ThingDialog({ kind, thing, onChanged, onClose }: ThingDialogProp
         )}
         {kind !== "people" && (
           <>
-            <span>{above}</span>
+            <FieldName>{above}</FieldName>
             <EntityPicker kind={kind} label={above} ids={draft.parentIds} onChange={(parentIds) => set({ parentIds })} isSingle={kind === "studio"} />
           </>
         )}
@@ -80,7 +80,9 @@ export function ThingDialog({ kind, thing, onChanged, onClose }: ThingDialogProp
         <Button type="submit" look="primary">
           {t("edit.save")}
         </Button>
-        <span>{t("organize.mergeInto")}</span>
+      </form>
+      <div className={styles.further}>
+        <FieldName>{t("organize.mergeInto")}</FieldName>
         <EntityPicker kind={kind} label={t("organize.mergeInto")} ids={draft.mergeInto} onChange={(mergeInto) => set({ mergeInto })} isSingle />
         <Button aria-disabled={draft.mergeInto.length === 0} onClick={() => void merge()}>
           {t("organize.merge")}
@@ -88,7 +90,7 @@ export function ThingDialog({ kind, thing, onChanged, onClose }: ThingDialogProp
         <Button icon={<TrashIcon />} onClick={() => void remove()}>
           {t("organize.delete")}
         </Button>
-      </form>
+      </div>
     </Dialog>
   );
 }

@@ -4,6 +4,7 @@ import { useClient, useQuery } from "urql";
 import { useNow } from "@/components/clock";
 import { Failed, problemText } from "@/components/states";
 import { graphql } from "@/data/graphql";
+import { browserName } from "@/lib/browser-name";
 import { formatAgo, formatDateTime } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
@@ -36,7 +37,7 @@ export function SessionsSection() {
       <ul className={styles.tokens}>
         {sessions.map((session) => (
           <li key={session.id} className={styles.token}>
-            <strong>{session.userAgent ?? t("sessions.unknown")}</strong>
+            <strong title={session.userAgent ?? undefined}>{session.userAgent === null ? t("sessions.unknown") : browserName(session.userAgent)}</strong>
             <span className={styles.note}>
               {[
                 session.address ?? t("sessions.here"),

@@ -14,6 +14,7 @@ import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import { applyTheme, storedTheme, themes } from "@/ui/theme";
 import { showToast } from "@/ui/toast";
+import { KeysSection } from "./keys-section";
 import { SecondFactorSection } from "./second-factor-section";
 import { SessionsSection } from "./sessions-section";
 import styles from "./settings-page.module.css";
@@ -78,6 +79,7 @@ export function Page() {
           </select>
         </label>
       </section>
+      <KeysSection />
       {error && !data && <Failed error={error} onRetry={again} />}
       {data?.viewer && <PasswordSection id={data.viewer.id} />}
       {data?.viewer && <SecondFactorSection isOn={data.viewer.hasSecondFactor} onChanged={again} />}

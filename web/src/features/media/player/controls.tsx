@@ -2,7 +2,7 @@
 
 import { type ReactNode, useId } from "react";
 import { formatDuration } from "@/lib/format";
-import { type Action, keysOf } from "@/lib/keys";
+import { type Action, keysOf, keyText } from "@/lib/keys";
 import { t } from "@/lib/messages";
 import { formatTimecode, speeds } from "@/lib/playing";
 import {
@@ -117,8 +117,8 @@ function Key({ action, icon, label, isOn, isWide = false, onAct }: KeyProps) {
       className={isWide ? styles.wide : styles.button}
       aria-label={label}
       aria-pressed={isOn}
-      aria-keyshortcuts={key === " " ? "Space" : key}
-      title={`${label} (${key === " " ? t("player.space") : key})`}
+      aria-keyshortcuts={key === " " ? "Space" : key || undefined}
+      title={key === "" ? label : `${label} (${key === " " ? t("player.space") : key})`}
       onClick={() => onAct(action)}
     >
       {icon}
@@ -208,7 +208,7 @@ function Settings(props: ControlsProps) {
           </select>
         </label>
         <button type="button" className={styles.entry} onClick={() => props.onAct("statistics")}>
-          {t("keys.player.statistics")} <kbd>S</kbd>
+          {t("keys.player.statistics")} <kbd>{keyText(keysOf("player", "statistics")[0] ?? "")}</kbd>
         </button>
       </div>
     </>

@@ -1,4 +1,4 @@
-//! A job that makes something of the item, as a bar where its result will stand.
+//! A job that somebody started here, as a bar where its result will stand.
 
 import { useEffect } from "react";
 import { useQuery } from "urql";
@@ -8,25 +8,25 @@ import { fractionOf, isTerminal } from "@/lib/progress";
 import { ProgressBar } from "@/ui/progress-bar";
 import { showToast } from "@/ui/toast";
 
-const MakingJob = graphql(`
-  query MakingJob($id: ID!) {
+const ProgressOfJob = graphql(`
+  query ProgressOfJob($id: ID!) {
     node(id: $id) { __typename id ... on Job { status title progress { done total fraction } error { message } } }
   }
 `);
 
-interface MakingProps {
+interface JobProgressProps {
   readonly id: string;
   /** Called when the job ended, however it did; what it made is asked for then. */
   readonly onOver: () => void;
 }
 
 /** The job's progress: the tray's subscription keeps it up to date in the cache. */
-export function Making({ id, onOver }: MakingProps) {
-  const [{ data }] = useQuery({ query: MakingJob, variables: { id } });
+export function JobProgress({ id, onOver }: JobProgressProps) {
+  const [{ data }] = useQuery({ query: ProgressOfJob, variables: { id } });
   const job = data?.node?.__typename === "Job" ? data.node : null;
   const status = job?.status;
   const reason = job?.error?.message;
-  // The clip appears in the list, which is asked for again.
+  // What it made appears in a list, which is asked for again.
   useEffect(() => {
     if (status === undefined || !isTerminal(status)) return;
     if (status === "FAILED") showToast({ text: t("edit.failed", { reason: reason ?? "" }), tone: "bad" });

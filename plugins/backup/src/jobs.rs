@@ -1,0 +1,3 @@
+//! The jobs of this plugin.
+
+pub mod back_up;
