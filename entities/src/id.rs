@@ -260,6 +260,8 @@ ids! {
     CustomFieldId, CustomField, "cfd", "custom field";
     /// A link that shows something to whoever has it.
     ShareLinkId, ShareLink, "shr", "share link";
+    /// A key that an account signs in by.
+    PasskeyId, Passkey, "pky", "passkey";
 }
 
 #[cfg(test)]

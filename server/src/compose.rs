@@ -39,6 +39,7 @@ use crate::{
     },
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
+    provider::Provider,
     quarantine::QuarantineTable,
     settings::Settings,
 };
@@ -119,7 +120,12 @@ impl Base {
             kernel.parts.insert(engine);
         }
         let egress = Egress::new(&settings.config.section::<EgressConfig>("egress")?)?;
-        kernel.parts.insert(Arc::new(egress));
+        let egress = Arc::new(egress);
+        kernel.parts.insert(Arc::clone(&egress));
+        let origin = settings.origins.first().map(String::as_str);
+        if let Some(provider) = Provider::new(settings.config.section("oidc")?, origin, egress)? {
+            kernel.parts.insert(Arc::new(provider));
+        }
         let plugins = Plugins::new(&kernel, &settings.config)?;
         let all = plugins.all();
         if may_migrate {

@@ -56,6 +56,12 @@ fn configuration(checkout: &Path) -> anyhow::Result<String> {
         &source(checkout, "server/src/media.rs")?,
         "MediaConfig",
     )?;
+    section(
+        &mut page,
+        "oidc",
+        &source(checkout, "server/src/provider.rs")?,
+        "ProviderConfig",
+    )?;
     for name in Plugins::NAMES {
         let text = source(checkout, &format!("plugins/{name}/src/lib.rs"))?;
         section(&mut page, name, &text, "Config")?;
