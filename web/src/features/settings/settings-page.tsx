@@ -14,6 +14,7 @@ import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import { applyTheme, storedTheme, themes } from "@/ui/theme";
 import { showToast } from "@/ui/toast";
+import { PasskeysSection } from "./passkeys-section";
 import { SecondFactorSection } from "./second-factor-section";
 import { SessionsSection } from "./sessions-section";
 import styles from "./settings-page.module.css";
@@ -81,6 +82,7 @@ export function Page() {
       {error && !data && <Failed error={error} onRetry={again} />}
       {data?.viewer && <PasswordSection id={data.viewer.id} />}
       {data?.viewer && <SecondFactorSection isOn={data.viewer.hasSecondFactor} onChanged={again} />}
+      {data && <PasskeysSection />}
       {data && <SessionsSection />}
       {data && <ShareLinksSection />}
       {data && <TokenSection tokens={data.apiTokens.nodes} permissions={data.viewer?.permissions ?? []} onChanged={again} />}
