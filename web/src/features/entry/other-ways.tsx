@@ -19,7 +19,7 @@ export function OtherWays({ next, problem, onSignedIn }: OtherWaysProps) {
   const session = useSession();
   const provider = session.kind === "known" ? session.provider : null;
   const [error, setError] = useState<string | null>(problem === null ? null : t("login.providerFailed", { code: problem }));
-  const usePasskey = async () => {
+  const byPasskey = async () => {
     setError(null);
     try {
       await signInByPasskey();
@@ -35,7 +35,7 @@ export function OtherWays({ next, problem, onSignedIn }: OtherWaysProps) {
     <>
       {error !== null && <Notice tone="bad">{error}</Notice>}
       {knowsPasskeys() && (
-        <Button type="button" onClick={() => void usePasskey()}>
+        <Button type="button" onClick={() => void byPasskey()}>
           {t("login.passkey")}
         </Button>
       )}
