@@ -227,7 +227,7 @@ impl Loaders {
     /// When the database fails.
     pub async fn n_media<T: IsNamed>(&self, id: T, n_media: i64) -> Result<i64, Failure> {
         match &self.counts {
-            Some(counts) => counts.of(T::NAMED, id.into()).await,
+            Some(counts) => Box::pin(counts.of(T::NAMED, id.into())).await,
             None => Ok(n_media),
         }
     }

@@ -29,6 +29,10 @@ use crate::{
     telemetry,
 };
 
+/// Of each thread. Futures nest for each member of the schema's roots, and those of a program that was not optimized are
+/// large; only what is used takes memory.
+const STACK: usize = 8 << 20;
+
 /// A GraphQL media server for large collections of video, audio and images
 #[derive(Debug, Parser)]
 #[command(name = "vitagraph", version, propagate_version = true)]
@@ -297,7 +301,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         settings.log.level = Some("warn".to_owned());
     }
     let _telemetry = telemetry::start(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Serve { .. } => serve::serve(settings).await,

@@ -57,7 +57,7 @@ pub(super) async fn parent(cx: &Context<'_>, id: JobId) -> Result<Option<Job>, F
     let loaded = loader.try_load(id).await.map_err(Failure::internal)?;
     let Some(job) = loaded? else { return Ok(None) };
     let kernel = cx.data::<Kernel>().map_err(|error| Failure::internal(error.message))?;
-    let is_shown = shown::is_shown(kernel, require(cx)?, &job).await?;
+    let is_shown = Box::pin(shown::is_shown(kernel, require(cx)?, &job)).await?;
     Ok(is_shown.then_some(Job(job)))
 }
 

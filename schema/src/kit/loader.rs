@@ -162,7 +162,11 @@ where
             None => self.load(&[key]).await?.get(&key).cloned(),
         };
         match (&self.gate, row) {
-            (Some(gate), Some(row)) => Ok(gate.admit(vec![(key, row)]).await?.pop().map(|(_, row)| row)),
+            // In a box of its own, for it is rare, and every field's future holds this one.
+            (Some(gate), Some(row)) => {
+                let mut admitted = Box::pin(gate.admit(vec![(key, row)])).await?;
+                Ok(admitted.pop().map(|(_, row)| row))
+            }
             (_, row) => Ok(row),
         }
     }
@@ -187,7 +191,7 @@ where
         };
         let pairs = keys.into_iter().zip(known).filter_map(row).collect();
         match &self.gate {
-            Some(gate) => gate.admit(pairs).await,
+            Some(gate) => Box::pin(gate.admit(pairs)).await,
             None => Ok(pairs),
         }
     }
