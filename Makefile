@@ -77,6 +77,7 @@ bench: build
 # The crash harness at full size: fifty kills over a scan of two thousand files.
 torture: test-packages
 	tests/kill/run
+	tests/kill/crowd
 
 # Rewrites the checked-in SDL from the code.
 sdl:

@@ -262,6 +262,8 @@ ids! {
     ShareLinkId, ShareLink, "shr", "share link";
     /// A setting of the server that was decided in the app.
     SettingId, Setting, "set", "setting";
+    /// A key that an account signs in by.
+    PasskeyId, Passkey, "pky", "passkey";
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Model {
     pub password_hash: String,
     pub role: Role,
     pub is_disabled: bool,
+    /// Whether it sees only the libraries that it has a `library_grant` for.
+    pub is_limited: bool,
     pub created_at: i64,
     pub updated_at: i64,
 }

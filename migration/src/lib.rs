@@ -16,6 +16,8 @@ mod m20261121_000032_settlement;
 mod m20261121_000033_pages;
 mod m20261121_000034_sizes;
 mod m20261121_000035_settings;
+mod m20261122_000040_library_grant;
+mod m20261122_000041_sign_in;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000033_pages::Migration),
             Box::new(m20261121_000034_sizes::Migration),
             Box::new(m20261121_000035_settings::Migration),
+            Box::new(m20261122_000040_library_grant::Migration),
+            Box::new(m20261122_000041_sign_in::Migration),
         ]
     }
 }

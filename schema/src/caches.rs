@@ -8,7 +8,7 @@ mod organize;
 mod weigh;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     future::Future,
     sync::{Arc, OnceLock},
 };
@@ -24,6 +24,7 @@ use entities::{
 use futures_util::future::BoxFuture;
 use kernel::{
     cache::{Loaded, RowCache},
+    error::Failure,
     events::{LibraryChanged, MediaAdded, MediaChanged, MediaRemoved, PersonChanged, StudioChanged, TagChanged},
     plugin::Kernel,
 };
@@ -34,7 +35,13 @@ use self::joined::Sources;
 use crate::{
     collection::items::ItemPages,
     edit::types::ChangePages,
-    kit::{access::Access, loader::Rows, together::Together},
+    kit::{
+        access::Access,
+        libraries::Libraries,
+        loader::{Gate, Rows},
+        together::Together,
+        visible::{self, IsNamed, Named, ShownCounts},
+    },
     media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
 };
 
@@ -105,23 +112,31 @@ macro_rules! caches {
             pub together: Arc<Together>,
             /// Answers about the list of media.
             pub answers: Answers,
+            /// The libraries that are there for this request.
+            pub sees: Libraries,
+            /// How many items of those have something; absent where the rows say it.
+            counts: Option<ShownCounts>,
         }
 
         impl Loaders {
-            fn new(kernel: &Kernel, shared: &SharedCaches) -> Self {
+            fn new(kernel: &Kernel, shared: &SharedCaches, sees: Libraries) -> Self {
                 let together = Arc::new(Together::new(&kernel.store));
-                Self {
+                let mut loaders = Self {
                     $($field: Rows::new(&shared.$field),)+
                     $($joined: Rows::joined(&shared.$joined, {
                         let sources = shared.sources(&together);
                         move |ids| joined::$joined(sources.clone(), ids)
                     }),)+
-                    nested: NestedPages::new(Arc::clone(&together)),
+                    nested: NestedPages::new(Arc::clone(&together), sees.clone()),
+                    counts: ShownCounts::new(&together, &sees),
                     together,
                     items: OnceLock::new(),
                     edit_changes: ChangePages::new(kernel),
                     answers: shared.answers.clone(),
-                }
+                    sees,
+                };
+                loaders.close();
+                loaders
             }
         }
     };
@@ -183,6 +198,40 @@ caches! {
 }
 
 impl Loaders {
+    /// Shuts out what is not there for who asks. Whatever else is loaded of an item is loaded of one that was let through.
+    fn close(&mut self) {
+        if self.sees.is_all() {
+            return;
+        }
+        let sees = self.sees.clone();
+        self.card
+            .guard(Gate::Row(Box::new(move |card| sees.has(card.library_id))));
+        let sees = self.sees.clone();
+        let all_seen = move |files: &Vec<file::Model>| files.iter().all(|file| sees.has(file.library_id));
+        self.files.guard(Gate::Row(Box::new(all_seen)));
+        let sees = self.sees.clone();
+        self.library
+            .guard(Gate::Row(Box::new(move |row| sees.has(row.library.id))));
+        self.tag.guard(visible::gate(&self.together, Named::Tag, &self.sees));
+        self.person
+            .guard(visible::gate(&self.together, Named::Person, &self.sees));
+        self.studio
+            .guard(visible::gate(&self.together, Named::Studio, &self.sees));
+        self.collection
+            .guard(visible::gate(&self.together, Named::Collection, &self.sees));
+    }
+
+    /// How many items that are there for this request have something, whose row says `n_media` for everybody.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn n_media<T: IsNamed>(&self, id: T, n_media: i64) -> Result<i64, Failure> {
+        match &self.counts {
+            Some(counts) => Box::pin(counts.of(T::NAMED, id.into())).await,
+            None => Ok(n_media),
+        }
+    }
+
     /// The loaders of this request.
     pub fn of<'a>(cx: &Context<'a>) -> &'a Self {
         cx.data_unchecked::<Arc<Self>>()
@@ -192,8 +241,12 @@ impl Loaders {
 /// What goes into each request's data.
 pub fn request_data(kernel: &Kernel, shared: &SharedCaches, access: Access) -> Data {
     let mut data = Data::default();
+    let sees = match &access {
+        Access::Viewer(viewer) => viewer.sees.clone(),
+        Access::Anonymous => Libraries::Only(BTreeSet::new()),
+    };
     data.insert(access);
-    data.insert(Arc::new(Loaders::new(kernel, shared)));
+    data.insert(Arc::new(Loaders::new(kernel, shared, sees)));
     crate::job::loaders(kernel, &mut data);
     data
 }

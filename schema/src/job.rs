@@ -4,6 +4,7 @@ pub mod filter;
 mod loader;
 pub mod mutations;
 pub mod queries;
+pub mod shown;
 pub mod subscriptions;
 pub mod types;
 

@@ -48,6 +48,7 @@ pub struct Query(
     job::JobQuery,
     user::UserQuery,
     user::devices::SessionQuery,
+    user::passkey_types::PasskeyQuery,
     share::queries::ShareQuery,
     system::SystemQuery,
 );
@@ -69,6 +70,7 @@ pub struct Mutation(
     user::UserMutation,
     user::devices::SessionMutation,
     user::proof::SecondFactorMutation,
+    user::passkey_types::PasskeyMutation,
     share::mutations::ShareMutation,
     system::SystemMutation,
 );

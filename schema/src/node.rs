@@ -106,7 +106,7 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Anything by its id; null when it does not exist, or not for this viewer.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn node(
         &self,
         cx: &Context<'_>,
@@ -117,7 +117,7 @@ impl NodeQuery {
 
     /// Several things by their ids, in the same order; null for each that does not exist, or not for this viewer.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(Some(ids.len() as i32), None, child_complexity)"
     )]
     async fn nodes(
@@ -156,16 +156,21 @@ async fn find(cx: &Context<'_>, id: &ID, path: &str) -> Result<Option<Node>, Fai
         GlobalId::Person(id) => loaders.person.get(id).await?.map(|row| Node::Person(Person { row })),
         GlobalId::Studio(id) => loaders.studio.get(id).await?.map(|row| Node::Studio(Studio { row })),
         GlobalId::File(id) => file(cx, id).await?.map(Node::MediaFile),
-        GlobalId::Stream(id) => stream::Entity::find_by_id(id)
-            .one(db)
-            .await?
-            .map(|row| match Stream::new(row) {
+        GlobalId::Stream(id) => {
+            let Some(row) = stream::Entity::find_by_id(id).one(db).await? else {
+                return Ok(None);
+            };
+            if !loaders.sees.is_all() && file(cx, row.file_id).await?.is_none() {
+                return Ok(None);
+            }
+            Some(match Stream::new(row) {
                 Stream::Video(stream) => Node::VideoStream(stream),
                 Stream::Audio(stream) => Node::AudioStream(stream),
                 Stream::Subtitle(stream) => Node::SubtitleStream(stream),
                 Stream::Attachment(stream) => Node::AttachmentStream(stream),
                 Stream::Data(stream) => Node::DataStream(stream),
-            }),
+            })
+        }
         GlobalId::Chapter(id) => match chapter::Entity::find_by_id(id).one(db).await? {
             Some(row) => file(cx, row.file_id)
                 .await?

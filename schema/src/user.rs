@@ -3,9 +3,12 @@
 pub mod authenticator;
 pub mod codes;
 pub mod devices;
+pub mod grants;
 mod inputs;
 pub mod mutations;
 pub mod one_time;
+pub mod passkey_types;
+pub mod passkeys;
 pub mod password;
 pub mod proof;
 pub mod queries;
@@ -15,5 +18,6 @@ pub(crate) mod secret;
 pub mod sessions;
 mod throttle;
 pub mod types;
+pub mod webauthn;
 
 pub use self::{mutations::UserMutation, queries::UserQuery};

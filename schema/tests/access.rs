@@ -107,6 +107,7 @@ impl World {
             name: name.to_owned(),
             password: secret(PASSWORD),
             role,
+            libraries: None,
         };
         rules::create_user(&self.kernel, new).await.unwrap()
     }
@@ -176,12 +177,7 @@ fn secret(text: &str) -> SecretString {
 }
 
 fn system() -> Viewer {
-    Viewer {
-        user: entities::id::UserId::new(),
-        name: "system".to_owned(),
-        role: Role::Admin,
-        via: Via::System,
-    }
+    Viewer::of_system(entities::id::UserId::new(), "system".to_owned(), Role::Admin)
 }
 
 macro_rules! on_both {
@@ -218,11 +214,11 @@ on_both! {
 
     async fn a_name_is_unique_without_regard_to_case(world: World) {
         world.user("Ada", Role::Admin).await;
-        let again = NewUser { name: " aDA ".to_owned(), password: secret(PASSWORD), role: Role::Viewer };
+        let again = NewUser { name: " aDA ".to_owned(), password: secret(PASSWORD), role: Role::Viewer, libraries: None };
         assert_eq!(rules::create_user(&world.kernel, again).await.unwrap_err().code.name, "USER_NAME_TAKEN");
         assert_eq!(world.sign_in("ADA").await.1.name, "Ada");
         for bad in ["", "a\u{202e}b", "a\0b", &"x".repeat(65)] {
-            let new = NewUser { name: bad.to_owned(), password: secret(PASSWORD), role: Role::Viewer };
+            let new = NewUser { name: bad.to_owned(), password: secret(PASSWORD), role: Role::Viewer, libraries: None };
             assert_eq!(rules::create_user(&world.kernel, new).await.unwrap_err().code.name, "BAD_INPUT", "{bad:?}");
         }
     }

@@ -46,6 +46,7 @@ use crate::{
     },
     media, migrate,
     plugins::{Graphql, Mutation, Plugins, Query, Subscription},
+    provider::Provider,
     quarantine::QuarantineTable,
     setting_book::{self, Book},
     settings::Settings,
@@ -138,7 +139,12 @@ impl Base {
             kernel.parts.insert(engine);
         }
         let egress = Egress::new(&held.section::<EgressConfig>("egress")?)?;
-        kernel.parts.insert(Arc::new(egress));
+        let egress = Arc::new(egress);
+        kernel.parts.insert(Arc::clone(&egress));
+        let origin = settings.origins.first().map(String::as_str);
+        if let Some(provider) = Provider::new(held.section("oidc")?, origin, egress)? {
+            kernel.parts.insert(Arc::new(provider));
+        }
         let plugins = Plugins::new(&kernel, &held)?;
         let all = plugins.all();
         if may_migrate {

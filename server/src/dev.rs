@@ -124,7 +124,16 @@ async fn users(kernel: &Kernel) -> anyhow::Result<(Vec<UserId>, Option<SecretStr
     for (name, role) in [("ada", Role::Admin), ("ben", Role::Editor), ("cleo", Role::Viewer)] {
         let password = SecretString::from(password.expose_secret().to_owned());
         let name = name.to_owned();
-        create_user(&kernel.clone(), NewUser { name, password, role }).await?;
+        create_user(
+            &kernel.clone(),
+            NewUser {
+                name,
+                password,
+                role,
+                libraries: None,
+            },
+        )
+        .await?;
     }
     Ok((oldest().all(kernel.store.reader()).await?, Some(password)))
 }

@@ -2,14 +2,17 @@
 
 pub mod assets;
 pub mod auth;
+pub mod compress;
 pub mod edge;
 pub mod gauges;
 pub mod graphql;
 pub mod health;
 pub mod listen;
 pub mod origin;
+pub mod passkeys;
 pub mod problem;
 pub mod profile;
+pub mod provider;
 pub mod setup_code;
 pub mod share;
 
@@ -168,6 +171,8 @@ pub fn router(edge: &Edge) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .merge(auth::routes())
+        .merge(passkeys::routes())
+        .merge(provider::routes())
         .merge(share::routes())
         .merge(profile::routes())
         .with_state(edge.clone());
@@ -176,7 +181,8 @@ pub fn router(edge: &Edge) -> Router {
     let all = own
         .merge(edge.plugins.routes(&edge.kernel))
         .merge(accounts)
-        .fallback(assets::serve);
+        .fallback(assets::serve)
+        .layer(compress::layer());
     behind_edge(edge, all)
 }
 

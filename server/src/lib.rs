@@ -14,6 +14,7 @@ pub mod http;
 pub mod media;
 pub mod migrate;
 pub mod plugins;
+pub mod provider;
 pub mod quarantine;
 pub mod reference;
 pub mod setting_book;

@@ -21,17 +21,24 @@ use schema::{
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value as Json, json};
 
-use crate::{media::MediaConfig, plugins::Plugins};
+use crate::{media::MediaConfig, plugins::Plugins, provider::ProviderConfig};
 
 /// The server's own section that the app may change.
 const MEDIA: &str = "media";
 /// Where the server may connect to; nothing of it can be changed in the app.
 const EGRESS: &str = "egress";
+/// Where people may sign in from; nor can that.
+const OIDC: &str = "oidc";
 
 /// All settings that are read after the database is open, section by section.
 pub fn described() -> Vec<Setting> {
     let mut all = setting::describe::<MediaConfig>(MEDIA);
     all.extend(setting::describe::<EgressConfig>(EGRESS));
+    let provider = setting::describe::<ProviderConfig>(OIDC).into_iter();
+    all.extend(provider.map(|setting| Setting {
+        is_outside: true,
+        ..setting
+    }));
     all.extend(Plugins::settings());
     all
 }

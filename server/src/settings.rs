@@ -132,7 +132,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the file and the environment and lays the flags over them.
     pub fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
-        let sections: Vec<&str> = ["server", "log", "egress", "media"]
+        let sections: Vec<&str> = ["server", "log", "egress", "media", "oidc"]
             .into_iter()
             .chain(Plugins::NAMES.iter().copied())
             .collect();

@@ -1,17 +1,15 @@
 //! Who may ask what: every root field of the SDL is called as nobody and as each role.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+mod calls;
+mod libraries;
+
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, ensure};
-use async_graphql::parser::{
-    parse_schema,
-    types::{BaseType, InputValueDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
-};
 use serde_json::{Value, json};
 use tests::{client::Client, on_both, server::TestServer};
+
+use self::calls::Calls;
 
 /// What everybody may ask; `viewer` is null for nobody.
 const PUBLIC: &[&str] = &["viewer"];
@@ -23,6 +21,7 @@ const VIEWER_MAY: &[&str] = &[
     "createApiToken",
     "deleteSavedFilter",
     "recordView",
+    "removePasskey",
     "removeSecondFactor",
     "revokeApiToken",
     "revokeOtherSessions",
@@ -35,107 +34,6 @@ const VIEWER_MAY: &[&str] = &[
 ];
 /// Queries that need more than a viewer.
 const VIEWER_MAY_NOT_SEE: &[&str] = &["autoTagPreview", "edits", "nameRulePreview", "shareLinks", "users"];
-
-/// The SDL's types, and how to write a call of each root field.
-struct Calls {
-    types: BTreeMap<String, TypeDefinition>,
-    /// Stands wherever an id is asked for, needed or not; without it only needed ids are filled, by one of nothing.
-    id: Option<String>,
-}
-
-impl Calls {
-    fn read() -> anyhow::Result<Self> {
-        let document = parse_schema(server::compose::sdl())?;
-        let types = document
-            .definitions
-            .into_iter()
-            .filter_map(|definition| match definition {
-                TypeSystemDefinition::Type(found) => Some((found.node.name.node.to_string(), found.node)),
-                _ => None,
-            });
-        Ok(Self {
-            types: types.collect(),
-            id: None,
-        })
-    }
-
-    /// The same with this id everywhere.
-    fn with_id(self, id: &str) -> Self {
-        Self {
-            id: Some(id.to_owned()),
-            ..self
-        }
-    }
-
-    /// Each field of a root type with an operation that calls it.
-    fn of(&self, root: &str) -> Vec<(String, String)> {
-        let Some(TypeKind::Object(object)) = self.types.get(root).map(|found| &found.kind) else {
-            return Vec::new();
-        };
-        let keyword = root.to_lowercase();
-        let call = |field: &async_graphql::parser::types::FieldDefinition| {
-            let name = field.name.node.to_string();
-            let arguments: Vec<_> = field
-                .arguments
-                .iter()
-                .filter_map(|argument| self.argument(&argument.node))
-                .collect();
-            let arguments = if arguments.is_empty() {
-                String::new()
-            } else {
-                format!("({})", arguments.join(", "))
-            };
-            let is_leaf = !matches!(
-                self.types.get(&base(&field.ty.node)).map(|found| &found.kind),
-                Some(TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_))
-            );
-            let selection = if is_leaf { "" } else { " { __typename }" };
-            (name.clone(), format!("{keyword} {{ {name}{arguments}{selection} }}"))
-        };
-        object.fields.iter().map(|field| call(&field.node)).collect()
-    }
-
-    fn argument(&self, argument: &InputValueDefinition) -> Option<String> {
-        let needed = !argument.ty.node.nullable && argument.default_value.is_none();
-        let is_id = self.id.is_some() && base(&argument.ty.node) == "ID";
-        (needed || is_id).then(|| format!("{}: {}", argument.name.node, self.literal(&argument.ty.node)))
-    }
-
-    fn literal(&self, ty: &Type) -> String {
-        let name = match &ty.base {
-            BaseType::Named(name) => name,
-            BaseType::List(inner) if self.id.is_some() && base(inner) == "ID" => {
-                return format!("[{}]", self.literal(inner));
-            }
-            BaseType::List(_) => return "[]".to_owned(),
-        };
-        match self.types.get(name.as_str()).map(|found| &found.kind) {
-            Some(TypeKind::InputObject(input)) => {
-                let fields: Vec<_> = input
-                    .fields
-                    .iter()
-                    .filter_map(|field| self.argument(&field.node))
-                    .collect();
-                format!("{{ {} }}", fields.join(", "))
-            }
-            Some(TypeKind::Enum(found)) => found
-                .values
-                .first()
-                .map_or_else(String::new, |value| value.node.value.to_string()),
-            _ if ["Int", "Float", "Seconds", "Bytes"].contains(&name.as_str()) => "1".to_owned(),
-            _ if name == "Boolean" => "true".to_owned(),
-            _ if name == "ID" => format!("\"{}\"", self.id.as_deref().unwrap_or("nothing")),
-            _ => "\"nothing\"".to_owned(),
-        }
-    }
-}
-
-fn base(ty: &Type) -> String {
-    match &ty.base {
-        BaseType::Named(name) => name.to_string(),
-        BaseType::List(inner) => base(inner),
-    }
-}
 
 async fn code(client: &Client, operation: &str) -> anyhow::Result<String> {
     if operation.starts_with("subscription") {
@@ -331,6 +229,13 @@ const ROUTES: &[(&str, &str, Class)] = &[
     ("/auth/setup", "/auth/setup", Class::Post),
     ("/auth/sign-in", "/auth/sign-in", Class::Post),
     ("/auth/sign-out", "/auth/sign-out", Class::Post),
+    ("/auth/passkey/options", "/auth/passkey/options", Class::Post),
+    ("/auth/passkey/sign-in", "/auth/passkey/sign-in", Class::Post),
+    ("/auth/passkeys/options", "/auth/passkeys/options", Class::Post),
+    ("/auth/passkeys", "/auth/passkeys", Class::Post),
+    ("/auth/provider/start", "/auth/provider/start", Class::Link),
+    ("/auth/provider/return", "/auth/provider/return", Class::Link),
+    ("/auth/provider/link", "/auth/provider/link", Class::Post),
     (
         "/share/{token}",
         "/share/vgl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

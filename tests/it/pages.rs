@@ -10,7 +10,7 @@ use entities::{
 };
 use kernel::work::Work;
 use schema::kit::{
-    access::{Access, Via, Viewer},
+    access::{Access, Viewer},
     turn,
 };
 use sea_orm::{EntityTrait, QueryOrder};
@@ -42,12 +42,7 @@ pub async fn cost(
     variables: &Value,
 ) -> anyhow::Result<u64> {
     let server = server.server();
-    let viewer = Viewer {
-        user: account(server).await?,
-        name: "ada".into(),
-        role: Role::Admin,
-        via: Via::System,
-    };
+    let viewer = Viewer::of_system(account(server).await?, "ada", Role::Admin);
     let parsed = Document::parse(document.to_owned()).map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let mut request = Request::new(document).variables(Variables::from_json(variables.clone()));
     request.set_parsed_query(parsed.alone(operation));

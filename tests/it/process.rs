@@ -152,6 +152,11 @@ impl Process {
         Ok(Administrator { cookie })
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.home.join("log")).unwrap_or_default()).into_owned()

@@ -481,6 +481,15 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
     ("MediaFacets.resolutions", "an enum"),
     ("MediaFacets.ratings", "ten ranges"),
     ("CaptureFile.motion", "one for each second of an hour at most"),
+    (
+        "User.libraryAccess",
+        "at most a thousand, each granted by an administrator",
+    ),
+    (
+        "Viewer.libraryAccess",
+        "at most a thousand, each granted by an administrator",
+    ),
+    ("Query.passkeys", "at most twenty of an account"),
     ("*Connection.edges", "a page"),
     ("*Connection.nodes", "a page"),
 ];

@@ -23,7 +23,7 @@ use kernel::{
 use migration::Migrator;
 use schema::{
     SharedCaches,
-    kit::access::{Access, Via, Viewer},
+    kit::access::{Access, Viewer},
 };
 use sea_orm::{EntityTrait, QueryOrder, Statement};
 use sea_orm_migration::MigratorTrait;
@@ -114,12 +114,7 @@ impl Library {
 
     /// The response to a document, as an administrator.
     pub async fn run(&self, document: &str, variables: Json) -> Response {
-        let viewer = Viewer {
-            user: self.viewer,
-            name: "ada".into(),
-            role: Role::Admin,
-            via: Via::System,
-        };
+        let viewer = Viewer::of_system(self.viewer, "ada", Role::Admin);
         let mut request = Request::new(document).variables(Variables::from_json(variables));
         request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
         schema::kit::turn::drive(self.api.execute(request)).await

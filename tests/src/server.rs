@@ -60,11 +60,16 @@ impl TestServer {
         ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        settings.config = Config::load(None, variables, &[Plugins::NAMES, &["egress", "media"]].concat())?;
-        let server = Arc::new(Server::boot(settings).await?);
-
+        settings.config = Config::load(
+            None,
+            variables,
+            &[Plugins::NAMES, &["egress", "media", "oidc"]].concat(),
+        )?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = format!("http://{}", listener.local_addr()?);
+        settings.origins = vec![address.clone()];
+        let server = Arc::new(Server::boot(settings).await?);
+
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
             let (server, stop) = (Arc::clone(&server), stop.clone());
@@ -129,6 +134,17 @@ impl TestServer {
     pub async fn second_viewer(&self) -> anyhow::Result<Client> {
         let token = account(&self.server, "another viewer", Role::Viewer).await?;
         Ok(Client::new(&self.address, Some(token)))
+    }
+
+    /// A client that may edit in some libraries only: `access` is the list that `libraryAccess` takes.
+    pub async fn guest(&self, access: Value) -> anyhow::Result<Client> {
+        let token = account(&self.server, "guest", Role::Editor).await?;
+        let guest = Client::new(&self.address, Some(token));
+        let id = guest.query("{ viewer { id } }", json!({})).await?["viewer"]["id"].take();
+        let limit = "mutation($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }";
+        let input = json!({ "input": { "id": id, "libraryAccess": access } });
+        self.admin().query(limit, input).await?;
+        Ok(guest)
     }
 
     /// Writes a fixture and makes a library `films` over the folder it lies in; returns the library's id.
@@ -212,6 +228,7 @@ async fn account(server: &Server, name: &str, role: Role) -> anyhow::Result<Stri
         name: name.to_owned(),
         password: SecretString::from("correct horse battery"),
         role,
+        libraries: None,
     };
     let user = create_user(&server.kernel, new).await?;
     let token = NewToken {

@@ -22,7 +22,12 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens a connection and introduces itself with a token.
     pub async fn open(server: &TestServer, token: &str) -> anyhow::Result<Self> {
-        let url = format!("{}/graphql", server.address().replacen("http", "ws", 1));
+        Self::open_at(server.address(), token).await
+    }
+
+    /// The same at `http://…`.
+    pub async fn open_at(address: &str, token: &str) -> anyhow::Result<Self> {
+        let url = format!("{}/graphql", address.replacen("http", "ws", 1));
         let mut request = url.into_client_request()?;
         request
             .headers_mut()

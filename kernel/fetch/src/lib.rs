@@ -8,11 +8,11 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use data_encoding::BASE64;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, StatusCode, Uri,
     body::Incoming,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, USER_AGENT},
 };
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use kernel::egress::{
@@ -96,7 +96,7 @@ impl FetchError {
 /// Fetches. Clones share connections.
 #[derive(Clone)]
 pub struct Client {
-    inner: legacy::Client<Connector, Empty<Bytes>>,
+    inner: legacy::Client<Connector, Full<Bytes>>,
 }
 
 /// An answer whose body comes piece by piece.
@@ -142,15 +142,7 @@ impl Client {
                 let status = status.as_u16();
                 return Err(FetchError::Status { target: place, status });
             }
-            let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let content_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
-            return Ok(Answer {
-                content_type: content_type.trim().to_ascii_lowercase(),
-                target: place,
-                body: answer.into_body(),
-                limits,
-                n_bytes: 0,
-            });
+            return Ok(Answer::of(place, answer, limits));
         }
         Err(FetchError::Redirects)
     }
@@ -172,17 +164,63 @@ impl Client {
             .method(Method::GET)
             .uri(uri)
             .header(USER_AGENT, concat!("vitagraph/", env!("CARGO_PKG_VERSION")));
-        if let Some((name, password)) = account {
-            let text = format!("Basic {}", BASE64.encode(format!("{name}:{password}").as_bytes()));
-            let mut value = HeaderValue::from_str(&text).map_err(|error| broken(error.to_string()))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+        if let Some(account) = account {
+            request = request.header(AUTHORIZATION, basic(&account).map_err(broken)?);
         }
         if let Some((from, length)) = range {
             let last = from.saturating_add(length.max(1) - 1);
             request = request.header(RANGE, format!("bytes={from}-{last}"));
         }
-        let request = request.body(Empty::new()).map_err(|error| broken(error.to_string()))?;
+        let request = request
+            .body(Full::default())
+            .map_err(|error| broken(error.to_string()))?;
+        self.send(place, request, limits).await
+    }
+
+    /// Sends a form, with an account if there is one, and takes any answer; it is sent nowhere else.
+    ///
+    /// # Errors
+    /// See [`FetchError`]; a status is none.
+    pub async fn post_form(
+        &self,
+        target: &Target,
+        account: Option<(String, String)>,
+        form: String,
+        limits: Limits,
+    ) -> Result<(u16, Answer), FetchError> {
+        let broken = |reason: String| FetchError::Broken {
+            target: target.clone(),
+            reason,
+        };
+        let text = format!("{target}{}", target.path_and_query());
+        let uri: Uri = text.parse().map_err(|_| TargetError::Malformed)?;
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(uri)
+            .header(USER_AGENT, concat!("vitagraph/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(account) = account {
+            request = request.header(AUTHORIZATION, basic(&account).map_err(broken)?);
+        }
+        let request = request
+            .body(Full::from(form))
+            .map_err(|error| broken(error.to_string()))?;
+        let answer = self.send(target, request, limits).await?;
+        let status = answer.status().as_u16();
+        Ok((status, Answer::of(target.clone(), answer, limits)))
+    }
+
+    async fn send(
+        &self,
+        place: &Target,
+        request: Request<Full<Bytes>>,
+        limits: Limits,
+    ) -> Result<hyper::Response<Incoming>, FetchError> {
+        let broken = |reason: String| FetchError::Broken {
+            target: place.clone(),
+            reason,
+        };
         match timeout(limits.idle, self.inner.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(explain(error, broken)),
@@ -194,7 +232,27 @@ impl Client {
     }
 }
 
+/// An account as a header, which no log shows.
+fn basic((name, password): &(String, String)) -> Result<HeaderValue, String> {
+    let text = format!("Basic {}", BASE64.encode(format!("{name}:{password}").as_bytes()));
+    let mut value = HeaderValue::from_str(&text).map_err(|error| error.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 impl Answer {
+    fn of(target: Target, answer: hyper::Response<Incoming>, limits: Limits) -> Self {
+        let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+        Self {
+            content_type: content_type.trim().to_ascii_lowercase(),
+            target,
+            body: answer.into_body(),
+            limits,
+            n_bytes: 0,
+        }
+    }
+
     /// The next piece of the body; nothing at its end.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use async_graphql::Context;
 use entities::id::{ClipId, MediaId, RenditionId};
 use kernel::{error::Failure, plugin::Kernel, signing::Signer, sql};
 use schema::{
+    caches::Loaders,
     kit::{
         access::require,
         scalar::Url,
@@ -29,14 +30,16 @@ const MOST_CLIPS: usize = 1000;
 /// The most renditions of one item that are told.
 const MOST_RENDITIONS: usize = 100;
 
+/// A rendition and its item.
+type Made = (MediaId, Rendition);
 type Found<K, T> = Result<Arc<HashMap<K, Vec<T>>>, Arc<DbErr>>;
 
 /// Clips and renditions, for one request.
 pub struct RequestClips {
     clips: Batches<MediaId, Found<MediaId, Clip>>,
-    renditions: Batches<MediaId, Found<MediaId, Rendition>>,
+    renditions: Batches<MediaId, Found<MediaId, Made>>,
     clip: Batches<ClipId, Found<ClipId, Clip>>,
-    rendition: Batches<RenditionId, Found<RenditionId, Rendition>>,
+    rendition: Batches<RenditionId, Found<RenditionId, Made>>,
 }
 
 #[derive(Clone)]
@@ -99,6 +102,12 @@ where
     Ok(found.get(&key).cloned().unwrap_or_default())
 }
 
+/// Whether an item is there for who asks; for who has all libraries the question costs nothing.
+async fn is_there(cx: &Context<'_>, media: MediaId) -> Result<bool, Failure> {
+    let loaders = Loaders::of(cx);
+    Ok(loaders.sees.is_all() || loaders.card.get(media).await?.is_some())
+}
+
 #[async_trait::async_trait]
 impl contracts::Clips for RequestClips {
     async fn clips(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Clip>, Failure> {
@@ -108,17 +117,24 @@ impl contracts::Clips for RequestClips {
 
     async fn renditions(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Rendition>, Failure> {
         require(cx)?;
-        of(&self.renditions, media).await
+        let made = of(&self.renditions, media).await?;
+        Ok(made.into_iter().map(|(_, rendition)| rendition).collect())
     }
 
     async fn clip(&self, cx: &Context<'_>, id: ClipId) -> Result<Option<Clip>, Failure> {
         require(cx)?;
-        Ok(of(&self.clip, id).await?.pop())
+        let found = of(&self.clip, id).await?.pop();
+        let Some(clip) = found else { return Ok(None) };
+        Ok(is_there(cx, clip.source).await?.then_some(clip))
     }
 
     async fn rendition(&self, cx: &Context<'_>, id: RenditionId) -> Result<Option<Rendition>, Failure> {
         require(cx)?;
-        Ok(of(&self.rendition, id).await?.pop())
+        let found = of(&self.rendition, id).await?.pop();
+        let Some((media, rendition)) = found else {
+            return Ok(None);
+        };
+        Ok(is_there(cx, media).await?.then_some(rendition))
     }
 }
 
@@ -155,10 +171,10 @@ impl ReadRenditions {
         keys: &[K],
         key: impl Fn(&Shown) -> K,
         most: usize,
-    ) -> Result<HashMap<K, Vec<Rendition>>, DbErr> {
+    ) -> Result<HashMap<K, Vec<Made>>, DbErr> {
         let ids = sql::ids(keys.iter().copied());
         let text = format!("select {} where {column} in ({ids}) order by made.id", rendition::SHOWN);
-        let mut found: HashMap<K, Vec<Rendition>> = HashMap::new();
+        let mut found: HashMap<K, Vec<Made>> = HashMap::new();
         for row in sql::rows(&self.db, text, []).await? {
             let mut shown = rendition::shown(&row)?;
             if let (Some(object), RenditionStatus::Ready) = (shown.key, shown.rendition.status) {
@@ -168,7 +184,7 @@ impl ReadRenditions {
             }
             let own = found.entry(key(&shown)).or_default();
             if own.len() < most {
-                own.push(shown.rendition);
+                own.push((shown.media, shown.rendition));
             }
         }
         Ok(found)

@@ -5,7 +5,10 @@ mod inputs;
 use std::sync::Arc;
 
 use async_graphql::{Context, Object};
-use entities::id::{ClipId, JobId, MediaId, RenditionId};
+use entities::{
+    id::{ClipId, JobId, MediaId, RenditionId},
+    media,
+};
 use kernel::{
     error::{Failure, code as general},
     events::MediaChanged,
@@ -45,7 +48,7 @@ pub struct ClipsMutation;
 impl ClipsMutation {
     /// Cuts parts of an item into an item of its own in the same library, exact to the frame. The item it comes from is not
     /// touched.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_clip(
         &self,
         cx: &Context<'_>,
@@ -67,7 +70,7 @@ impl ClipsMutation {
 
     /// Deletes a clip. The item that it has become stays, or its file goes to the trash: `media` says which. Brought back
     /// from the trash, it is a clip again. One that is not ready yet is not made.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn delete_clip(
         &self,
         cx: &Context<'_>,
@@ -75,17 +78,18 @@ impl ClipsMutation {
     ) -> async_graphql::Result<DeleteClipPayload> {
         let clip: ClipId = parse(&input.id, "input.id").graphql()?;
         let fate = Fate::from(input.media);
+        must_edit_clip(cx, clip).await.graphql()?;
         let source = delete::clip(cx.data_unchecked::<Kernel>(), clip, fate)
             .await
             .graphql()?;
         Ok(DeleteClipPayload {
             deleted_id: id(clip),
-            source: media(cx, source).await.graphql()?,
+            source: item(cx, source).await.graphql()?,
         })
     }
 
     /// Makes an item's file into another form as a whole. One that is there already, or is being made, is returned.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn render_proxy(
         &self,
         cx: &Context<'_>,
@@ -108,7 +112,7 @@ impl ClipsMutation {
             .graphql()?;
         Ok(DeleteRenditionPayload {
             deleted_id: id(rendition),
-            media: media(cx, of).await.graphql()?,
+            media: item(cx, of).await.graphql()?,
         })
     }
 }
@@ -116,6 +120,7 @@ impl ClipsMutation {
 async fn create_clip(cx: &Context<'_>, input: CreateClipInput) -> Result<CreateClipPayload, Failure> {
     let kernel = cx.data_unchecked::<Kernel>();
     let source = parse::<MediaId>(&input.media_id, "input.mediaId")?;
+    must_edit(cx, source).await?;
     let (item, subject) = Subject::of_media(kernel, source).await?;
     let mut row = input.wanted()?.row(&item, &subject)?;
     let work = RenderClip {
@@ -123,7 +128,7 @@ async fn create_clip(cx: &Context<'_>, input: CreateClipInput) -> Result<CreateC
         title: row.title.clone(),
     };
     let tx = kernel.store.begin(Durability::Full).await?;
-    let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
+    let enqueued = kernel.jobs.enqueue(&tx, &work, asked(&item)).await?;
     row.job = Some(enqueued.job);
     clip::insert(&*tx, &row, kernel.clock.now_ms()).await?;
     tx.publish(MediaChanged { media: vec![source] });
@@ -151,7 +156,7 @@ async fn clips_from_markers(
                 user: viewer.user,
                 n_matched: n_todo,
             };
-            let enqueued = kernel.jobs.start_one(&work, asked()).await?;
+            let enqueued = kernel.jobs.start_one(&work, of_all()).await?;
             Some(job(kernel, enqueued.job).await?)
         }
     };
@@ -169,6 +174,7 @@ async fn render_proxy(cx: &Context<'_>, input: RenderProxyInput) -> Result<Rende
         kind: input.kind.unwrap_or(RenditionKind::Proxy720p),
         own: input.checked()?,
     };
+    must_edit(cx, media).await?;
     let (item, subject) = Subject::of_media(kernel, media).await?;
     if !wanted.is_possible(&subject) {
         let message = format!("`{}` has nothing of that kind", item.title);
@@ -184,7 +190,7 @@ async fn render_proxy(cx: &Context<'_>, input: RenderProxyInput) -> Result<Rende
                 rendition: id,
                 title: item.title.clone(),
             };
-            let enqueued = kernel.jobs.enqueue(&tx, &work, asked()).await?;
+            let enqueued = kernel.jobs.enqueue(&tx, &work, asked(&item)).await?;
             if known.is_none() {
                 let new = (id, enqueued.job);
                 rendition::insert(&*tx, new, (media, &subject), &wanted, kernel.clock.now_ms()).await?;
@@ -206,12 +212,41 @@ async fn render_proxy(cx: &Context<'_>, input: RenderProxyInput) -> Result<Rende
     })
 }
 
+/// What somebody waits for, of one library.
+fn asked(item: &media::Model) -> Enqueue {
+    Enqueue {
+        group_key: Some(item.library_id.to_string()),
+        ..of_all()
+    }
+}
+
 /// What somebody waits for.
-fn asked() -> Enqueue {
+fn of_all() -> Enqueue {
     Enqueue {
         priority: Priority::User,
         ..Enqueue::default()
     }
+}
+
+/// Refuses a clip of an item that is not there for who asks, or that they may not change.
+async fn must_edit_clip(cx: &Context<'_>, id: ClipId) -> Result<(), Failure> {
+    if require(cx)?.edits.is_all() {
+        return Ok(());
+    }
+    let clip = contract(cx)?.clip(cx, id).await?;
+    let clip = clip.ok_or_else(|| Failure::new(&code::CLIP_NOT_FOUND, format!("no clip `{id}`")))?;
+    must_edit(cx, clip.source).await
+}
+
+/// Refuses an item that is not there for who asks, or that they may not change.
+async fn must_edit(cx: &Context<'_>, id: MediaId) -> Result<(), Failure> {
+    let viewer = require(cx)?;
+    if viewer.edits.is_all() {
+        return Ok(());
+    }
+    let card = Loaders::of(cx).card.get(id).await?;
+    let card = card.ok_or_else(|| Failure::new(&code::MEDIA_NOT_FOUND, format!("no media item `{id}`")))?;
+    viewer.must_edit(card.library_id)
 }
 
 fn contract<'a>(cx: &Context<'a>) -> Result<&'a Arc<dyn contracts::Clips>, Failure> {
@@ -229,6 +264,6 @@ async fn job(kernel: &Kernel, id: JobId) -> Result<Job, Failure> {
     Ok(Job::from(view))
 }
 
-async fn media(cx: &Context<'_>, id: MediaId) -> Result<Option<Media>, Failure> {
+async fn item(cx: &Context<'_>, id: MediaId) -> Result<Option<Media>, Failure> {
     Ok(Loaders::of(cx).card.get(id).await?.map(Media::new))
 }

@@ -2,9 +2,12 @@
 
 use entities::id::{MarkerId, MediaId, TagId, UserId};
 use kernel::error::Failure;
-use schema::media::{
-    clip::{ClipFormat, ClipMode},
-    selection::Selection,
+use schema::{
+    kit::libraries::Libraries,
+    media::{
+        clip::{ClipFormat, ClipMode},
+        selection::Selection,
+    },
 };
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection,
@@ -74,9 +77,11 @@ impl Picked {
     /// # Errors
     /// The filter or the search is not valid, or the database fails.
     pub async fn open(&self, db: &DatabaseConnection, viewer: UserId) -> Result<Found<'_>, Failure> {
+        // Only who has all libraries gets here.
+        let all = &Libraries::All;
         let mut condition = match &self.which {
             Which::Markers(ids) => Condition::all().add(Expr::col(("marker", "id")).is_in(ids.iter().map(|id| id.0))),
-            Which::Items(selection) => Condition::all().add(selection.open(db, viewer).await?.condition()),
+            Which::Items(selection) => Condition::all().add(selection.open(db, viewer, all).await?.condition()),
         };
         if let Some(tag) = self.tag {
             let marked = Query::select()

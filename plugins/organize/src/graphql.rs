@@ -24,7 +24,7 @@ use schema::{
     },
     job::types::Job,
     kit::{
-        access::{Needs, Viewer, require},
+        access::{Needs, Viewer, must_reach_all, require},
         error::ToGraphql,
         id,
         surface::{NoSubscription, Surface},
@@ -156,7 +156,7 @@ impl OrganizeMutation {
     /// Changes all items of a selection: ids, or what a filter finds. Rating and favorite are the viewer's own;
     /// everything else needs an editor. With `dryRun` nothing changes.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(Some(200), None, child_complexity)"
     )]
     async fn bulk_update_media(
@@ -247,7 +247,7 @@ impl OrganizeMutation {
 
     /// Takes a change back by its token: everything becomes what it was. What was changed since is a conflict, and then
     /// nothing is taken back unless `skipConflicts` says so. An undo has a token itself, but for that of `mergeMedia`.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn undo(
         &self,
         cx: &Context<'_>,
@@ -278,7 +278,12 @@ async fn bulk(
         return Err(Failure::new(&NOTHING_TO_CHANGE, message));
     }
     let reader = kernel.store.reader();
-    let selected = selection.open(reader, viewer.user).await?;
+    // What is everybody's changes only where the account may change it; its own rating wherever it sees the item.
+    let libraries = match change.changes_everyones() {
+        true => &viewer.edits,
+        false => &viewer.sees,
+    };
+    let selected = selection.open(reader, viewer.user, libraries).await?;
     let (matched_count, first) = selected.first(reader, limits::PAGE as u64).await?;
     if matched_count > organize.most_at_once {
         let edit = Edit::begin(kernel, viewer, "bulkUpdateMedia").await?;
@@ -290,6 +295,7 @@ async fn bulk(
                     edit: edit.id(),
                     user: viewer.user,
                     selection: selection.clone(),
+                    libraries: libraries.clone(),
                     change,
                     n_matched: matched_count,
                 };
@@ -394,10 +400,12 @@ async fn undo_merge(
     merges: &dyn contracts::Merges,
     merge: SimilarMergeId,
 ) -> Result<UndoPayload, Failure> {
-    if require(cx)?.role == Role::Viewer {
+    let viewer = require(cx)?;
+    if viewer.role == Role::Viewer {
         let message = "this account or token may not edit, so it may not undo merges";
         return Err(Failure::new(&kernel_code::FORBIDDEN, message));
     }
+    must_reach_all(viewer)?;
     Ok(UndoPayload {
         changed_count: merges.undo(cx.data_unchecked::<Kernel>(), merge).await?,
         undo_token: None,

@@ -8,7 +8,10 @@ use kernel::{
     plugin::Kernel,
     store::Durability,
 };
-use schema::media::{filter, inputs::MediaFilter, page};
+use schema::{
+    kit::libraries::Libraries,
+    media::{filter, inputs::MediaFilter, page},
+};
 use sea_orm::{
     ConnectionTrait,
     sea_query::{Expr, ExprTrait, Query},
@@ -97,6 +100,8 @@ async fn select(
     let descendants = filter::descendants(db, &roots).await?;
     let mut condition = page::condition(
         selection.viewer,
+        // Only who has all libraries gets here.
+        &Libraries::All,
         kernel.store.backend(),
         &descendants,
         selection.filter.as_ref(),

@@ -11,7 +11,7 @@ use kernel::{
 use schema::{
     job::types::Job,
     kit::{
-        access::Needs,
+        access::{Needs, require},
         connection::{Connection, Total},
         error::ToGraphql,
         id::{id, parse},
@@ -41,7 +41,7 @@ impl ScanQuery {
     /// Files and folders of a library that the last scan could not turn into items, and why. A row disappears when its
     /// file is fine or gone.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "schema::limits::page_cost(first, last, child_complexity)"
     )]
     async fn scan_failures(
@@ -55,12 +55,13 @@ impl ScanQuery {
     ) -> async_graphql::Result<Connection<ScanFailure>> {
         let kernel = cx.data::<Kernel>()?;
         let library = parse::<LibraryId>(&library_id, "libraryId").graphql()?;
+        require(cx).and_then(|viewer| viewer.must_see(library)).graphql()?;
         let args = PageArgs::new(first, after, last, before);
         failures_of(kernel, library, args, page::cap(cx)).await.graphql()
     }
 
     /// What a scan did; null while it runs, for a job that is no scan, and when the job is no longer kept.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn scan_report(
         &self,
         cx: &Context<'_>,
@@ -68,15 +69,19 @@ impl ScanQuery {
     ) -> async_graphql::Result<Option<ScanReport>> {
         let job = parse::<JobId>(&job_id, "jobId").graphql()?;
         let report = report::read(cx.data::<Kernel>()?.store.reader(), job).await.graphql()?;
+        let viewer = require(cx).graphql()?;
+        let report = report.filter(|(library, _)| viewer.sees.has(*library));
         Ok(report.map(|(library, report)| ScanReport::of(job, library, report)))
     }
 
     /// When libraries are scanned by themselves; a library without a schedule is not among them.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn scan_schedules(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<ScanSchedule>> {
         let all = schedule::all(&cx.data::<Kernel>()?.store).await;
         let all = all.map_err(Failure::from).graphql()?;
-        Ok(all.into_iter().map(ScanSchedule).collect())
+        let viewer = require(cx).graphql()?;
+        let shown = all.into_iter().filter(|schedule| viewer.sees.has(schedule.library));
+        Ok(shown.map(ScanSchedule).collect())
     }
 
     /// How changes in the paths of libraries are noticed. Empty while no folder is watched.
@@ -157,7 +162,7 @@ impl ScanMutation {
 
     /// Starts a scan of a library, or of some of its folders. One scan of a library runs at a time: while the same is
     /// being done or waits, that one is returned; another one begins when those before it have ended.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn start_scan(
         &self,
         cx: &Context<'_>,
@@ -165,6 +170,7 @@ impl ScanMutation {
     ) -> async_graphql::Result<StartScanPayload> {
         let kernel = cx.data::<Kernel>()?;
         let library = parse::<LibraryId>(&input.library_id, "input.libraryId").graphql()?;
+        require(cx).and_then(|viewer| viewer.must_edit(library)).graphql()?;
         let folders = match input.paths {
             Some(paths) if paths.is_empty() => {
                 let message = "name at least one folder, or leave it out to scan all";

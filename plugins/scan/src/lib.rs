@@ -242,6 +242,7 @@ pub async fn start(kernel: &Kernel, library: LibraryId, options: &ScanOptions) -
             };
             let enqueue = Enqueue {
                 priority: Priority::User,
+                group_key: Some(library.to_string()),
                 needs: live
                     .iter()
                     .filter(|scan| scan.job.within != job.within)

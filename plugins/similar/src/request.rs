@@ -12,7 +12,10 @@ use kernel::{
     sql,
     store::Durability,
 };
-use schema::media::{filter, inputs::MediaFilter, page};
+use schema::{
+    kit::libraries::Libraries,
+    media::{filter, inputs::MediaFilter, page},
+};
 use sea_orm::{
     ConnectionTrait, EntityTrait,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
@@ -121,6 +124,8 @@ async fn select(kernel: &Kernel, selection: &Selection, request: i64, now: i64) 
     let descendants = filter::descendants(db, &roots.unwrap_or_default()).await?;
     let mut condition = page::condition(
         selection.viewer,
+        // Only who has all libraries gets here.
+        &Libraries::All,
         kernel.store.backend(),
         &descendants,
         selection.filter.as_ref(),

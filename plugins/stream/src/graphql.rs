@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entities::id::MediaId;
-use kernel::{error::Failure, plugin::Kernel};
+use kernel::{
+    error::{Failure, code},
+    plugin::Kernel,
+};
 use schema::{
     caches::Loaders,
     kit::{
@@ -58,7 +61,7 @@ pub struct StreamMutation;
 #[Object]
 impl StreamMutation {
     /// Remembers where the viewer stopped in a video or sound, so that it can be resumed anywhere.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn save_progress(
         &self,
         cx: &Context<'_>,
@@ -67,6 +70,7 @@ impl StreamMutation {
         let saved = async {
             let (kernel, stream, viewer) = parts(cx)?;
             let id: MediaId = parse(&input.id, "input.id")?;
+            must_see(cx, id).await?;
             progress::save(kernel, stream.rules, viewer, id, input.position.as_us()).await?;
             item(cx, id).await
         };
@@ -76,7 +80,7 @@ impl StreamMutation {
     }
 
     /// Counts a view of an item by the viewer, if enough of it was watched.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn record_view(
         &self,
         cx: &Context<'_>,
@@ -85,6 +89,7 @@ impl StreamMutation {
         let recorded = async {
             let (kernel, stream, viewer) = parts(cx)?;
             let id: MediaId = parse(&input.id, "input.id")?;
+            must_see(cx, id).await?;
             progress::record(kernel, stream.rules, viewer, id, input.watched.map(Seconds::as_us)).await?;
             item(cx, id).await
         };
@@ -101,6 +106,15 @@ fn parts<'a>(cx: &Context<'a>) -> Result<(&'a Kernel, &'a Stream, entities::id::
         cx.data_unchecked::<Arc<Stream>>(),
         viewer.user,
     ))
+}
+
+/// Refuses an item that is not there for who asks; for who has all libraries the question costs nothing.
+async fn must_see(cx: &Context<'_>, id: MediaId) -> Result<(), Failure> {
+    let loaders = Loaders::of(cx);
+    if loaders.sees.is_all() || loaders.card.get(id).await?.is_some() {
+        return Ok(());
+    }
+    Err(Failure::new(&code::NOT_FOUND, format!("no media item `{id}`")))
 }
 
 async fn item(cx: &Context<'_>, id: MediaId) -> Result<Option<Media>, Failure> {

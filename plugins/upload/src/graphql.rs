@@ -44,7 +44,7 @@ impl UploadQuery {
     /// Uploads on their way and lately finished, the newest first: the viewer's own, and all for an administrator. They
     /// travel over tus, at `/uploads`.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     async fn uploads(
@@ -61,7 +61,7 @@ impl UploadQuery {
     /// The items that have a file with one of these hashes, in the same order; null for each that is not known. Asked
     /// before an upload, it saves sending what is there.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(Some(fingerprints.len() as i32), None, child_complexity)"
     )]
     async fn media_by_fingerprint(
@@ -85,7 +85,7 @@ pub struct UploadMutation;
 #[Object]
 impl UploadMutation {
     /// Ends an upload: what has come of it is removed. Of a finished one only the entry goes, its file stays.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn abort_upload(
         &self,
         cx: &Context<'_>,

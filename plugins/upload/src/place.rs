@@ -11,7 +11,7 @@ use kernel::{
     sql,
 };
 
-use schema::library::own;
+use schema::{kit::libraries::Libraries, library::own};
 
 use crate::{code, row::Row};
 
@@ -148,12 +148,16 @@ pub fn refused(root: &std::path::Path, error: &io::Error) -> Failure {
     Failure::new(code, format!("in `{}`: {error}", root.display()))
 }
 
-/// The library that a client named by id or name, or the only one, with the path that uploads go to: its first one that
+/// The library that a client named by id or name, or the only one that it sees, with the path that uploads go to: its first one that
 /// is not the server's own.
 ///
 /// # Errors
 /// When it is not said which, or there is none such, or it is offline.
-pub async fn library(kernel: &Kernel, wanted: Option<&str>) -> Result<(LibraryId, LibraryPathId, PathBuf), Failure> {
+pub async fn library(
+    kernel: &Kernel,
+    sees: &Libraries,
+    wanted: Option<&str>,
+) -> Result<(LibraryId, LibraryPathId, PathBuf), Failure> {
     let db = kernel.store.reader();
     let text = "select library.id, library.name, library.is_online, library_path.id, library_path.path from library \
         join library_path on library_path.library_id = library.id order by library.id, library_path.position";
@@ -165,7 +169,7 @@ pub async fn library(kernel: &Kernel, wanted: Option<&str>) -> Result<(LibraryId
         let path: String = row.try_get_by_index(4)?;
         let is_it =
             wanted.is_none_or(|wanted| wanted == id.to_string() || wanted.to_lowercase() == name.to_lowercase());
-        if !is_it || own::is_own(kernel, &path) {
+        if !is_it || !sees.has(id) || own::is_own(kernel, &path) {
             continue;
         }
         match &found {

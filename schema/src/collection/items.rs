@@ -16,8 +16,10 @@ use sea_orm::{
 
 use crate::{
     kit::{
+        access::Viewer,
         error,
         keyset::{IdPage, KEYS, Key, KeyKind, KeyValue, Keyset, PageRow, Window},
+        libraries::Libraries,
         page::PageArgs,
         together::Together,
         turn::{self, Batches},
@@ -71,11 +73,12 @@ pub struct ItemPages {
 
 impl ItemPages {
     /// Reads together with whatever else the request wants.
-    pub fn new(kernel: &Kernel, together: &Arc<Together>, viewer: UserId) -> Self {
+    pub fn new(kernel: &Kernel, together: &Arc<Together>, viewer: &Viewer) -> Self {
         let read = Read {
             db: kernel.store.reader().clone(),
             together: Arc::clone(together),
-            viewer,
+            viewer: viewer.user,
+            sees: viewer.sees.clone(),
         };
         let counting = read.clone();
         Self {
@@ -136,6 +139,7 @@ struct Read {
     db: DatabaseConnection,
     together: Arc<Together>,
     viewer: UserId,
+    sees: Libraries,
 }
 
 impl Read {
@@ -161,7 +165,7 @@ impl Read {
         let condition = |(id, filter): (CollectionId, KeptFilter)| {
             Ok((
                 id,
-                page::condition(self.viewer, backend, &descendants, Some(&filter.0), &[])?,
+                page::condition(self.viewer, &self.sees, backend, &descendants, Some(&filter.0), &[])?,
             ))
         };
         filters.into_iter().map(condition).collect()
@@ -196,6 +200,9 @@ impl Read {
                     .and_where(Expr::col(("collection_item", "collection_id")).eq(id.0))
                     .and_where(Expr::col(("media", "missing_at")).is_null()),
             };
+            if let Some(holds) = self.sees.holds("media.library_id").filter(|_| !is_smart) {
+                select.and_where(Expr::cust(holds));
+            }
             select
         };
         let ids: Vec<CollectionId> = holders.iter().map(|holder| holder.id).collect();

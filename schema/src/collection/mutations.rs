@@ -152,7 +152,7 @@ pub struct CollectionMutation;
 #[Object]
 impl CollectionMutation {
     /// Makes a collection: of chosen items, or a smart one of what a filter finds.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_collection(
         &self,
         cx: &Context<'_>,
@@ -185,7 +185,7 @@ impl CollectionMutation {
     }
 
     /// Makes a gallery of chosen pictures.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_gallery(
         &self,
         cx: &Context<'_>,
@@ -246,7 +246,7 @@ impl CollectionMutation {
     }
 
     /// Adds items to a collection or a gallery.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn add_to_collection(
         &self,
         cx: &Context<'_>,
@@ -255,6 +255,7 @@ impl CollectionMutation {
         let id = id::parse(&input.id, "input.id").graphql()?;
         let media: Vec<MediaId> = id::parse_many(&input.media_ids, "input.mediaIds").graphql()?;
         let place = place(input.after_id).graphql()?;
+        must_see(cx, id).await.graphql()?;
         let kernel = cx.data_unchecked::<Kernel>();
         let done = rules::add_items(kernel, require(cx).graphql()?, id, &media, place)
             .await
@@ -263,7 +264,7 @@ impl CollectionMutation {
     }
 
     /// Takes items out of a collection or a gallery.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn remove_from_collection(
         &self,
         cx: &Context<'_>,
@@ -271,6 +272,7 @@ impl CollectionMutation {
     ) -> async_graphql::Result<CollectionPayload> {
         let id = id::parse(&input.id, "input.id").graphql()?;
         let media: Vec<MediaId> = id::parse_many(&input.media_ids, "input.mediaIds").graphql()?;
+        must_see(cx, id).await.graphql()?;
         let kernel = cx.data_unchecked::<Kernel>();
         let done = rules::remove_items(kernel, require(cx).graphql()?, id, &media)
             .await
@@ -279,7 +281,7 @@ impl CollectionMutation {
     }
 
     /// Moves items of a collection or a gallery; the places of all others stay.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn move_in_collection(
         &self,
         cx: &Context<'_>,
@@ -288,12 +290,22 @@ impl CollectionMutation {
         let id = id::parse(&input.id, "input.id").graphql()?;
         let media: Vec<MediaId> = id::parse_many(&input.media_ids, "input.mediaIds").graphql()?;
         let place = place(input.after_id).graphql()?;
+        must_see(cx, id).await.graphql()?;
         let kernel = cx.data_unchecked::<Kernel>();
         let done = rules::move_items(kernel, require(cx).graphql()?, id, &media, place)
             .await
             .graphql()?;
         told(cx, id, done).await.graphql()
     }
+}
+
+/// Refuses a collection that is not there for who asks; for who has all libraries the question costs nothing.
+async fn must_see(cx: &Context<'_>, id: CollectionId) -> Result<(), Failure> {
+    let loaders = Loaders::of(cx);
+    if loaders.sees.is_all() || loaders.collection.get(id).await?.is_some() {
+        return Ok(());
+    }
+    Err(rules::none(id))
 }
 
 fn place(after: MaybeUndefined<ID>) -> Result<Place, Failure> {

@@ -26,7 +26,7 @@ pub struct CollectionQuery;
 impl CollectionQuery {
     /// All collections, by default by name. By count, smart ones stand with those that hold nothing.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
@@ -48,7 +48,7 @@ impl CollectionQuery {
     }
 
     /// A collection by its id; null when there is none.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn collection(
         &self,
         cx: &Context<'_>,
@@ -63,7 +63,7 @@ impl CollectionQuery {
 
     /// All galleries, by default by name.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
@@ -85,7 +85,7 @@ impl CollectionQuery {
     }
 
     /// A gallery by its id; null when there is none.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn gallery(
         &self,
         cx: &Context<'_>,

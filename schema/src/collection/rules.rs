@@ -108,7 +108,7 @@ pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewCollection) -> Res
 /// The parent or an item does not exist, or the database fails.
 pub async fn add(edit: &mut Edit, new: NewCollection) -> Result<CollectionId, Failure> {
     let parent = new.parent.as_slice();
-    must_exist(edit.tx(), "collection", "collection", parent, |_| {
+    must_exist(edit, "collection", "collection", parent, |_| {
         "input.parentId".to_owned()
     })
     .await?;
@@ -145,7 +145,8 @@ async fn row(edit: &Edit, id: CollectionId) -> Result<Row, Failure> {
     row.ok_or_else(|| none(id))
 }
 
-fn none(id: CollectionId) -> Failure {
+/// What is said of a collection that does not exist.
+pub fn none(id: CollectionId) -> Failure {
     Failure::new(&code::NOT_FOUND, format!("no collection `{id}`"))
 }
 
@@ -172,7 +173,7 @@ pub async fn update(
     }
     if let Some(parent) = change.parent {
         if let Some(parent) = parent {
-            must_exist(edit.tx(), "collection", "collection", &[parent], |_| {
+            must_exist(&edit, "collection", "collection", &[parent], |_| {
                 "input.parentId".to_owned()
             })
             .await?;

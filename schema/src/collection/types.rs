@@ -150,7 +150,7 @@ collection_object! {
 }
 
 fn pages<'a>(cx: &Context<'a>) -> Result<&'a super::items::ItemPages, Failure> {
-    let viewer = require(cx)?.user;
+    let viewer = require(cx)?;
     let loaders = Loaders::of(cx);
     Ok(loaders
         .items
@@ -160,7 +160,7 @@ fn pages<'a>(cx: &Context<'a>) -> Result<&'a super::items::ItemPages, Failure> {
 async fn count(cx: &Context<'_>, row: &collection::Model) -> Result<i64, Failure> {
     match row.filter {
         Some(_) => pages(cx)?.count(row).await,
-        None => Ok(row.n_media),
+        None => Loaders::of(cx).n_media(row.id, row.n_media).await,
     }
 }
 
@@ -185,7 +185,8 @@ async fn items(
     let found = pages(cx)?.get(row, args, page::cap(cx)).await?;
     let total = match row.filter {
         Some(_) if page::selects(cx, "totalCount") => pages(cx)?.count(row).await?,
-        _ => row.n_media,
+        Some(_) => row.n_media,
+        None => Loaders::of(cx).n_media(row.id, row.n_media).await?,
     };
     if !page::selects(cx, "nodes") && !page::selects(cx, "edges") {
         return Ok(Connection::outline(found.page, Total::Known(total)));

@@ -26,6 +26,21 @@ impl Change {
         [&self.before, &self.after].into_iter().flatten()
     }
 
+    /// The items that its row is of.
+    pub(super) fn media(&self) -> impl Iterator<Item = i64> {
+        let column = match self.table.name {
+            "media" => Some("id"),
+            _ => self
+                .table
+                .columns
+                .iter()
+                .map(|column| column.name)
+                .find(|name| *name == "media_id"),
+        };
+        let of_row = move |row: &Row| column.map(|column| row.int(self.table, column));
+        self.rows().filter_map(of_row)
+    }
+
     pub(super) fn subject(&self) -> (SubjectKind, i64) {
         let (kind, column) = self.table.subject;
         let id = self.rows().next().map_or(0, |row| row.int(self.table, column));

@@ -1,5 +1,6 @@
 //! Rows of several tables that an edit wants before it begins, in one statement.
 
+use entities::id::LibraryId;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde_json::Value as Json;
 
@@ -18,7 +19,7 @@ pub struct Want {
     pub condition: String,
 }
 
-const ITEM: [&str; 3] = ["id", "added_at", "missing_at"];
+const ITEM: [&str; 4] = ["id", "added_at", "missing_at", "library_id"];
 
 impl Edit {
     /// The rows of each want, by key; nobody changes them until the edit ends. `items` is which items the edit holds, too.
@@ -58,10 +59,13 @@ impl Edit {
     }
 
     fn hold(&mut self, cells: &[Json]) {
-        let [id, added_at, missing_at] = cells else { return };
+        let [id, added_at, missing_at, library] = cells else {
+            return;
+        };
         let locked = Locked {
             added_at: added_at.as_i64().unwrap_or_default(),
             is_counted: missing_at.is_null(),
+            library: LibraryId(library.as_i64().unwrap_or_default()),
         };
         self.locked(id.as_i64().unwrap_or_default(), locked);
     }

@@ -102,7 +102,9 @@ pub async fn undoable(tx: &Tx, viewer: &Viewer, id: EditId) -> Result<edit::Mode
     // Held, so that nobody else undoes it meanwhile.
     let row = edit::Entity::find_by_id(id).lock_exclusive().one(&**tx).await?;
     let is_own = |row: &edit::Model| row.user_id == Some(viewer.user);
-    let may = |row: &edit::Model| is_own(row) || (!row.is_private && viewer.role != Role::Viewer);
+    // Who edits some libraries only cannot know what others' edits are about.
+    let may_others = viewer.role != Role::Viewer && viewer.edits.is_all();
+    let may = |row: &edit::Model| is_own(row) || (!row.is_private && may_others);
     let Some(row) = row.filter(may) else {
         let message = format!("no edit `{id}` that you may undo; edits are kept for ninety days");
         return Err(Failure::new(&EDIT_NOT_FOUND, message));

@@ -7,7 +7,7 @@ use std::{
 
 use entities::{
     edit,
-    id::{EditId, JobId, MediaId, UserId},
+    id::{EditId, JobId, LibraryId, MediaId, UserId},
 };
 use kernel::{
     error::Failure,
@@ -26,7 +26,11 @@ use super::{
     table::{MEDIA_USER, SAVED_FILTER, SubjectKind, Table},
     write,
 };
-use crate::kit::access::Viewer;
+use crate::kit::{
+    access::{Viewer, only_looks},
+    libraries::Libraries,
+    visible::Named,
+};
 
 /// An item that an edit holds until it ends.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,8 @@ pub struct Locked {
     pub added_at: i64,
     /// Whether counters count it: a file of it is present.
     pub is_counted: bool,
+    /// The library that it is in.
+    pub library: LibraryId,
 }
 
 /// Who makes an edit.
@@ -44,6 +50,10 @@ pub struct Actor {
     pub user: UserId,
     /// Its name now.
     pub name: String,
+    /// The libraries whose items are there for it.
+    pub sees: Libraries,
+    /// The libraries whose items it may change.
+    pub edits: Libraries,
 }
 
 impl From<&Viewer> for Actor {
@@ -51,6 +61,8 @@ impl From<&Viewer> for Actor {
         Self {
             user: viewer.user,
             name: viewer.name.clone(),
+            sees: viewer.sees.clone(),
+            edits: viewer.edits.clone(),
         }
     }
 }
@@ -126,6 +138,9 @@ impl Edit {
         let actor = Actor {
             user: row.user_id.unwrap_or(UserId(0)),
             name: row.actor.clone(),
+            // What a job changes was chosen among what the account may change.
+            sees: Libraries::All,
+            edits: Libraries::All,
         };
         let mut resumed = Self::over(tx, now, actor, &row.action);
         resumed.id = row.id;
@@ -151,7 +166,7 @@ impl Edit {
         self.id
     }
 
-    /// Holds items until the edit ends; gives those that exist.
+    /// Holds items until the edit ends; gives those that exist for who makes it.
     ///
     /// # Errors
     /// When the database fails.
@@ -169,17 +184,20 @@ impl Edit {
         };
         for chunk in new.chunks(sql::CHUNK) {
             let list = sql::ids(chunk.iter().copied());
-            let text = format!("select id, added_at, missing_at from media where id in ({list}) order by id {lock}");
+            let text = format!(
+                "select id, added_at, missing_at, library_id from media where id in ({list}) order by id {lock}"
+            );
             for row in sql::rows(&*self.tx, text, []).await? {
                 let missing_at: Option<i64> = row.try_get_by_index(2)?;
                 let locked = Locked {
                     added_at: row.try_get_by_index(1)?,
                     is_counted: missing_at.is_none(),
+                    library: LibraryId(row.try_get_by_index(3)?),
                 };
                 self.locked.insert(row.try_get_by_index(0)?, locked);
             }
         }
-        let of = |id: &i64| self.locked.get(id).map(|locked| (*id, *locked));
+        let of = |id: &i64| self.seen(*id).map(|locked| (*id, *locked));
         Ok(wanted.iter().filter_map(of).collect())
     }
 
@@ -190,7 +208,36 @@ impl Edit {
 
     /// Whether it holds an item.
     pub fn holds(&self, media: MediaId) -> bool {
-        self.locked.contains_key(&media.0)
+        self.seen(media.0).is_some()
+    }
+
+    /// Whether a library is there for who makes the edit.
+    pub fn sees(&self, library: LibraryId) -> bool {
+        self.actor.sees.has(library)
+    }
+
+    /// Whether who makes the edit may change the items of all libraries.
+    pub fn reaches_all(&self) -> bool {
+        self.actor.edits.is_all()
+    }
+
+    fn seen(&self, media: i64) -> Option<&Locked> {
+        let locked = self.locked.get(&media)?;
+        self.actor.sees.has(locked.library).then_some(locked)
+    }
+
+    /// Refuses items of libraries that who makes the edit may not change; those that do not exist are fine.
+    ///
+    /// # Errors
+    /// One is in such a library, or the database fails.
+    pub async fn must_edit(&mut self, media: &[MediaId]) -> Result<(), Failure> {
+        if self.actor.edits.is_all() {
+            return Ok(());
+        }
+        self.lock(media).await?;
+        let locked = media.iter().filter_map(|id| self.locked.get(&id.0));
+        let mut foreign = locked.filter(|locked| !self.actor.edits.has(locked.library));
+        foreign.next().map_or(Ok(()), |_| Err(only_looks()))
     }
 
     /// The present rows of a table whose column has one of these values. Changes that are stated but not written yet
@@ -272,6 +319,9 @@ impl Edit {
         }
         let items: Vec<MediaId> = Effects::items(&changes).into_iter().map(MediaId).collect();
         self.lock(&items).await?;
+        let of_everyone = changes.iter().filter(|change| !is_own(change.table));
+        let touched: Vec<MediaId> = of_everyone.flat_map(Change::media).map(MediaId).collect();
+        self.must_edit(&touched).await?;
         write::write(&self.tx, &changes, self.now).await?;
         self.effects.add(&changes, &self.locked);
         self.is_private &= changes.iter().all(|change| is_own(change.table));
@@ -395,7 +445,7 @@ fn is_own(table: &Table) -> bool {
 /// # Errors
 /// An id is unknown, or the database fails.
 pub async fn must_exist<T>(
-    tx: &Tx,
+    edit: &Edit,
     table: &str,
     noun: &str,
     ids: &[T],
@@ -409,11 +459,14 @@ where
     }
     let mut known = BTreeSet::new();
     for chunk in ids.chunks(sql::CHUNK) {
+        // What is not there for who edits does not exist.
+        let shown = Named::of_table(table).and_then(|named| named.condition(&edit.actor.sees));
+        let and = shown.map_or_else(String::new, |shown| format!(" and {shown}"));
         let text = format!(
-            "select id from {table} where id in ({})",
+            "select id from {table} where id in ({}){and}",
             sql::ids(chunk.iter().copied())
         );
-        for row in sql::rows(&**tx, text, []).await? {
+        for row in sql::rows(&*edit.tx, text, []).await? {
             known.insert(i64::try_get_by(&row, 0).map_err(DbErr::from)?);
         }
     }

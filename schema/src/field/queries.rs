@@ -20,7 +20,7 @@ pub struct FieldQuery;
 #[Object]
 impl FieldQuery {
     /// All custom fields, the oldest first; two hundred at most can be defined.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn custom_fields(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<CustomField>> {
         let db = cx.data_unchecked::<Kernel>().store.reader();
         let select = custom_field::Entity::find()

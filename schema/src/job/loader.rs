@@ -13,7 +13,7 @@ use kernel::{
 use sea_orm::DbErr;
 
 use crate::{
-    job::types::Job,
+    job::{shown, types::Job},
     kit::{access::require, loader::YIELDS},
 };
 
@@ -55,7 +55,10 @@ pub(super) async fn parent(cx: &Context<'_>, id: JobId) -> Result<Option<Job>, F
         .data::<JobLoader>()
         .map_err(|error| Failure::internal(error.message))?;
     let loaded = loader.try_load(id).await.map_err(Failure::internal)?;
-    Ok(loaded?.map(Job))
+    let Some(job) = loaded? else { return Ok(None) };
+    let kernel = cx.data::<Kernel>().map_err(|error| Failure::internal(error.message))?;
+    let is_shown = Box::pin(shown::is_shown(kernel, require(cx)?, &job)).await?;
+    Ok(is_shown.then_some(Job(job)))
 }
 
 /// The job behind `node(id:)`.

@@ -11,9 +11,9 @@ use sea_orm::{
 };
 
 use crate::{
-    job::{filter::JobFilter, types::Job},
+    job::{filter::JobFilter, shown, types::Job},
     kit::{
-        access::Needs,
+        access::{Needs, require},
         connection::{Connection, Total},
         error::ToGraphql,
         keyset::Keyset,
@@ -30,7 +30,7 @@ pub struct JobQuery;
 impl JobQuery {
     /// Jobs, newest first. Finished ones are kept for some days.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "crate::limits::page_cost(first, last, child_complexity)"
     )]
     async fn jobs(
@@ -47,6 +47,8 @@ impl JobQuery {
             .unwrap_or_default()
             .condition(kernel.store.backend(), "filter")
             .graphql()?;
+        let shown = shown::condition(require(cx).graphql()?);
+        let filter = Condition::all().add(filter).add_option(shown);
         let args = PageArgs::new(first, after, last, before);
         jobs(kernel, filter, args, page::cap(cx)).await.graphql()
     }

@@ -14,9 +14,12 @@ use kernel::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
-    job::types::Job,
+    job::{
+        shown::{self, Groups},
+        types::Job,
+    },
     kit::{
-        access::Needs,
+        access::{Needs, require},
         error::{ToGraphql, graphql_error},
         id::parse,
     },
@@ -34,15 +37,20 @@ pub struct JobSubscription;
 impl JobSubscription {
     /// One job: first as it is, then at most ten times a second, last in its terminal state; then it completes. A
     /// slow reader misses steps between, never the end.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn job_progress(
         &self,
         cx: &Context<'_>,
         #[graphql(desc = "The job.")] id: ID,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Job>> + use<>> {
         let id = parse::<JobId>(&id, "id").graphql()?;
-        let jobs = cx.data::<Kernel>()?.jobs.clone();
-        if jobs.get(id).await.graphql()?.is_none() {
+        let kernel = cx.data::<Kernel>()?;
+        let jobs = kernel.jobs.clone();
+        let is_there = match jobs.get(id).await.graphql()? {
+            Some(job) => shown::is_shown(kernel, require(cx).graphql()?, &job).await.graphql()?,
+            None => false,
+        };
+        if !is_there {
             let failure = Failure::new(&code::NOT_FOUND, format!("no job `{id}`; it may be too old to be kept"));
             return Err(graphql_error(failure));
         }
@@ -51,13 +59,15 @@ impl JobSubscription {
 
     /// All jobs: first those that are not finished (the newest 200), then every change of any job, its progress at
     /// most four times a second.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn job_changes(&self, cx: &Context<'_>) -> async_graphql::Result<impl Stream<Item = Job> + use<>> {
         let kernel = cx.data::<Kernel>()?;
         // Listening begins before reading, so that nothing falls between.
         let changes = kernel.jobs.watch_all();
+        let groups = Groups::of(require(cx).graphql()?);
         let live = live(kernel).await.graphql()?;
-        Ok(stream::iter(live).chain(changes).map(Job::from))
+        let shown = move |job: &JobView| std::future::ready(groups.have(job));
+        Ok(stream::iter(live).chain(changes).filter(shown).map(Job::from))
     }
 }
 

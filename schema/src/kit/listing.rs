@@ -17,8 +17,10 @@ use crate::{
         criterion::{escape_like, like},
         error::ToGraphql,
         keyset::{IdPage, KEYS, Key, KeyKind, Keyset},
+        libraries::Libraries,
         loader::Rows,
         page::{self, PageArgs},
+        visible::Named,
     },
     media::inputs::SortDirection,
 };
@@ -95,10 +97,12 @@ async fn read<M: FromCells>(
     cap: usize,
     with_total: bool,
 ) -> Result<Found<M>, Failure> {
-    let (backend, together) = (cx.data_unchecked::<Kernel>().store.backend(), &Loaders::of(cx).together);
-    let keyset = keyset(listing)?;
+    let Loaders { together, sees, .. } = Loaders::of(cx);
+    let backend = cx.data_unchecked::<Kernel>().store.backend();
+    let keyset = keyset(listing, sees)?;
     let window = listing.page.window(&keyset, cap)?;
-    let condition = condition(listing, backend)?;
+    let shown = Named::of_table(listing.table).and_then(|named| named.condition(sees));
+    let condition = condition(listing, backend)?.add_option(shown.map(Expr::cust));
     let base = |_| {
         let mut select = Query::select();
         select.columns(M::COLUMNS.iter().map(|column| (listing.table, *column)));
@@ -154,7 +158,7 @@ fn condition(listing: &NamedListing, backend: DbBackend) -> Result<Condition, Fa
     Ok(condition.add(any))
 }
 
-fn keyset(listing: &NamedListing) -> Result<Keyset, Failure> {
+fn keyset(listing: &NamedListing, sees: &Libraries) -> Result<Keyset, Failure> {
     let by_name = [NamedSort {
         field: NamedSortField::Name,
         direction: SortDirection::Asc,
@@ -188,7 +192,11 @@ fn keyset(listing: &NamedListing) -> Result<Keyset, Failure> {
             .signature
             .push_str(&format!("{}{column}", if is_descending { '-' } else { '+' }));
         keyset.is_descending = is_descending;
-        let expr = Expr::col((listing.table, column));
+        let counted = Named::of_table(listing.table).filter(|_| sort.field == NamedSortField::MediaCount);
+        let expr = match counted.and_then(|named| named.n_media(sees)) {
+            Some(n_media) => Expr::cust(n_media),
+            None => Expr::col((listing.table, column)),
+        };
         keyset.keys.push(Key {
             expr,
             kind,

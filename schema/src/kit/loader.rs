@@ -1,7 +1,7 @@
 //! Loaders of one request: they gather the keys that its fields ask for, and ask the shared cache once.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt::Debug,
     future::Future,
     hash::Hash,
@@ -24,6 +24,59 @@ const MAX_KEYS: usize = 10_000;
 
 type Loaded<K, V> = Result<Arc<HashMap<K, Arc<V>>>, Arc<DbErr>>;
 
+type Admitted = Result<Arc<HashSet<i64>>, Arc<DbErr>>;
+
+/// Which of the shared rows a request may have; the others are not there for it.
+pub enum Gate<K, V> {
+    /// The row itself says it.
+    Row(Box<dyn Fn(&V) -> bool + Send + Sync>),
+    /// The database does.
+    Asking(Asking<K>),
+}
+
+/// A gate that asks, and what it was told.
+pub struct Asking<K> {
+    batches: Batches<i64, Admitted>,
+    number: fn(K) -> i64,
+    known: Mutex<HashMap<i64, bool>>,
+}
+
+impl<K: Into<i64> + Copy, V> Gate<K, V> {
+    /// Asks which ids are let through, all of a standstill at once, and each of them once.
+    pub fn asking(batches: Batches<i64, Admitted>) -> Self {
+        Self::Asking(Asking {
+            batches,
+            number: K::into,
+            known: Mutex::default(),
+        })
+    }
+}
+
+impl<K: Copy, V> Gate<K, V> {
+    /// Leaves out what is not let through.
+    async fn admit(&self, mut pairs: Vec<(K, Arc<V>)>) -> Result<Vec<(K, Arc<V>)>, Failure> {
+        match self {
+            Self::Row(admits) => pairs.retain(|(_, row)| admits(row)),
+            Self::Asking(asking) => {
+                let number = asking.number;
+                let lock = || asking.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let unknown: Vec<i64> = {
+                    let known = lock();
+                    let ids = pairs.iter().map(|(key, _)| number(*key));
+                    ids.filter(|id| !known.contains_key(id)).collect()
+                };
+                if !unknown.is_empty() {
+                    let admitted = asking.batches.get(unknown.iter().copied()).await??;
+                    lock().extend(unknown.into_iter().map(|id| (id, admitted.contains(&id))));
+                }
+                let known = lock();
+                pairs.retain(|(key, _)| known.get(&number(*key)).copied().unwrap_or(false));
+            }
+        }
+        Ok(pairs)
+    }
+}
+
 /// The rows of one kind, for one request.
 pub struct Rows<K, V>
 where
@@ -34,6 +87,8 @@ where
     batches: Batches<K, Loaded<K, V>>,
     /// What this request has read: a full cache may keep nothing of it.
     read: Mutex<Read<K, V>>,
+    /// Absent for whoever may have all rows.
+    gate: Option<Gate<K, V>>,
 }
 
 /// What was read, and up to when it was fresh.
@@ -90,16 +145,30 @@ where
                 at: cache.moment(),
                 rows: HashMap::new(),
             }),
+            gate: None,
         }
+    }
+
+    /// From now on only some rows are there.
+    pub fn guard(&mut self, gate: Gate<K, V>) {
+        self.gate = Some(gate);
     }
 
     /// The row of a key, if there is one.
     pub async fn get(&self, key: K) -> Result<Option<Arc<V>>, Failure> {
         // What is in memory need not wait for siblings.
-        if let Some(known) = self.known(key) {
-            return Ok(known);
+        let row = match self.known(key) {
+            Some(known) => known,
+            None => self.load(&[key]).await?.get(&key).cloned(),
+        };
+        match (&self.gate, row) {
+            // In a box of its own, for it is rare, and every field's future holds this one.
+            (Some(gate), Some(row)) => {
+                let mut admitted = Box::pin(gate.admit(vec![(key, row)])).await?;
+                Ok(admitted.pop().map(|(_, row)| row))
+            }
+            (_, row) => Ok(row),
         }
-        Ok(self.load(&[key]).await?.get(&key).cloned())
     }
 
     /// The rows of keys, in their order; a key without a row is left out.
@@ -120,7 +189,11 @@ where
             let row = known.unwrap_or_else(|| loaded.get(&key).cloned())?;
             Some((key, row))
         };
-        Ok(keys.into_iter().zip(known).filter_map(row).collect())
+        let pairs = keys.into_iter().zip(known).filter_map(row).collect();
+        match &self.gate {
+            Some(gate) => Box::pin(gate.admit(pairs)).await,
+            None => Ok(pairs),
+        }
     }
 
     /// The moment before a read whose rows will be kept by [`Rows::keep`].

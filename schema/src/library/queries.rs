@@ -25,7 +25,7 @@ pub struct LibraryQuery;
 impl LibraryQuery {
     /// All libraries, by name.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     async fn libraries(
@@ -38,9 +38,15 @@ impl LibraryQuery {
     ) -> async_graphql::Result<Connection<Library>> {
         let args = PageArgs::new(first, after, last, before);
         let with_total = page::selects(cx, "totalCount");
-        let page = rules::page(cx.data_unchecked::<Kernel>(), &args, page::cap(cx), with_total)
-            .await
-            .graphql()?;
+        let page = rules::page(
+            cx.data_unchecked::<Kernel>(),
+            &Loaders::of(cx).sees,
+            &args,
+            page::cap(cx),
+            with_total,
+        )
+        .await
+        .graphql()?;
         let total = Total::Known(page.total.unwrap_or_default());
         let rows = Loaders::of(cx).library.get_many(page.ids()).await.graphql()?;
         let find = |id| {
@@ -52,7 +58,7 @@ impl LibraryQuery {
     }
 
     /// A library by its id; null when there is none.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn library(
         &self,
         cx: &Context<'_>,

@@ -26,6 +26,7 @@ use crate::{
     kit::{
         error::violates,
         keyset::{IdPage, Key, KeyKind, Keyset},
+        libraries::Libraries,
         page::PageArgs,
         text,
     },
@@ -189,7 +190,13 @@ pub async fn list_libraries(kernel: &Kernel) -> Result<Vec<(library::Model, Vec<
 }
 
 /// A page of libraries by name.
-pub async fn page(kernel: &Kernel, args: &PageArgs, cap: usize, with_total: bool) -> Result<IdPage, Failure> {
+pub async fn page(
+    kernel: &Kernel,
+    sees: &Libraries,
+    args: &PageArgs,
+    cap: usize,
+    with_total: bool,
+) -> Result<IdPage, Failure> {
     let expr = Expr::col(("library", "name"));
     let keyset = Keyset {
         keys: vec![Key {
@@ -203,12 +210,15 @@ pub async fn page(kernel: &Kernel, args: &PageArgs, cap: usize, with_total: bool
         signature: "library+name".to_owned(),
     };
     let window = args.window(&keyset, cap)?;
-    let count = || Query::select().expr(Expr::cust("count(*)")).from("library").take();
-    let select = keyset.select(
-        &|_| Query::select().from("library").take(),
-        &window,
-        with_total.then(count),
-    );
+    let from = || {
+        let mut select = Query::select().from("library").take();
+        if let Some(holds) = sees.holds("library.id") {
+            select.and_where(Expr::cust(holds));
+        }
+        select
+    };
+    let count = || from().expr(Expr::cust("count(*)")).take();
+    let select = keyset.select(&|_| from(), &window, with_total.then(count));
     let db = kernel.store.reader();
     let mut page = keyset.fetch(db, &select, &window, with_total).await?;
     if with_total && page.total.is_none() {

@@ -6,13 +6,19 @@ use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use entities::id::MediaId;
 use futures_util::{Stream, StreamExt, stream};
 use kernel::{
+    error::Failure,
     events::{self, Events, Heard},
     plugin::Kernel,
 };
 
 use crate::{
     caches::SharedCaches,
-    kit::{access::Needs, error::ToGraphql, id},
+    kit::{
+        access::{Needs, require},
+        error::ToGraphql,
+        id,
+        libraries::Libraries,
+    },
     media::{card::Card, types::Media},
 };
 
@@ -71,15 +77,16 @@ pub struct LibrarySubscription;
 impl LibrarySubscription {
     /// Items that are added, changed or removed, from now on. Changes are gathered for a quarter of a second. A
     /// `LibraryReset` says that lists must be read again: a client that was away, or too slow, has missed changes.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn library_changes(
         &self,
         cx: &Context<'_>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<LibraryChange>> + use<>> {
         let shared = cx.data_unchecked::<SharedCaches>().clone();
+        let sees = require(cx).graphql()?.sees.clone();
         let batches = batches(&cx.data_unchecked::<Kernel>().events);
         Ok(batches
-            .then(move |batch| changes(shared.clone(), batch))
+            .then(move |batch| changes(shared.clone(), sees.clone(), batch))
             .flat_map(stream::iter))
     }
 }
@@ -121,6 +128,18 @@ impl Batch {
             }
             Change::Gap => self.has_gap = true,
         }
+    }
+
+    /// Leaves out what is in other libraries. Of an item whose row is gone nobody can say where it was, so nobody is told
+    /// of it who does not see them all.
+    async fn keep_seen(&mut self, shared: &SharedCaches, sees: &Libraries) -> Result<(), Failure> {
+        let all = self.added.iter().chain(&self.updated).chain(&self.removed);
+        let cards = shared.card.get_many(all.copied()).await?;
+        let is_seen = |id: &MediaId| cards.get(id).is_some_and(|card| sees.has(card.library_id));
+        for ids in [&mut self.added, &mut self.updated, &mut self.removed] {
+            ids.retain(is_seen);
+        }
+        Ok(())
     }
 
     fn reason(&self) -> Option<&'static str> {
@@ -165,7 +184,12 @@ fn batches(events: &Events) -> impl Stream<Item = Batch> + use<> {
     })
 }
 
-async fn changes(shared: SharedCaches, batch: Batch) -> Vec<async_graphql::Result<LibraryChange>> {
+async fn changes(shared: SharedCaches, sees: Libraries, mut batch: Batch) -> Vec<async_graphql::Result<LibraryChange>> {
+    if !sees.is_all()
+        && let Err(error) = batch.keep_seen(&shared, &sees).await.graphql()
+    {
+        return vec![Err(error)];
+    }
     if let Some(reason) = batch.reason() {
         return vec![Ok(LibraryChange::Reset(LibraryReset {
             reason: reason.to_owned(),

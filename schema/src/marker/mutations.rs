@@ -92,7 +92,7 @@ pub struct MarkerMutation;
 #[Object]
 impl MarkerMutation {
     /// Marks a place or a stretch in a video or a sound.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_marker(
         &self,
         cx: &Context<'_>,
@@ -116,7 +116,7 @@ impl MarkerMutation {
     }
 
     /// Changes a marker.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn update_marker(
         &self,
         cx: &Context<'_>,
@@ -135,7 +135,7 @@ impl MarkerMutation {
     }
 
     /// Deletes a marker.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn delete_marker(
         &self,
         cx: &Context<'_>,

@@ -15,6 +15,7 @@ use sea_orm::{
 
 use super::types::Marker;
 use crate::{
+    caches::Loaders,
     kit::{
         access::Needs,
         connection::Connection,
@@ -36,7 +37,7 @@ pub struct MarkerQuery;
 impl MarkerQuery {
     /// The markers of all items, those made last first. Markers of missing items are hidden, as the items are.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
@@ -63,7 +64,8 @@ async fn markers(
     tag: Option<TagId>,
 ) -> Result<Connection<Marker>, Failure> {
     let store = &cx.data_unchecked::<Kernel>().store;
-    let condition = condition(search, tag, store.backend())?;
+    let seen = Loaders::of(cx).sees.of_items("marker");
+    let condition = condition(search, tag, store.backend())?.add_option(seen);
     let (page, total) = newest(cx, "marker", condition, args).await?;
     let ids: Vec<MarkerId> = page.ids();
     let found = marker::Entity::find().filter(marker::Column::Id.is_in(ids));

@@ -71,7 +71,7 @@ pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewMarker) -> Result<
 /// As [`create`].
 pub async fn add(edit: &mut Edit, new: NewMarker) -> Result<MarkerId, Failure> {
     let item = media::Entity::find_by_id(new.media).one(&**edit.tx()).await?;
-    let Some(item) = item else {
+    let Some(item) = item.filter(|item| edit.sees(item.library_id)) else {
         return Err(Failure::field(
             "input.mediaId",
             format!("no media item `{}`", new.media),
@@ -117,7 +117,7 @@ pub async fn add(edit: &mut Edit, new: NewMarker) -> Result<MarkerId, Failure> {
 /// It or a tag does not exist, the times are wrong, or the database fails.
 pub async fn update(kernel: &Kernel, viewer: &Viewer, id: MarkerId, change: MarkerEdit) -> Result<Done, Failure> {
     let mut edit = Edit::begin(kernel, viewer, "updateMarker").await?;
-    let before = row(&edit, id).await?;
+    let before = row(&mut edit, id).await?;
     let mut after = before.clone();
     if let Some(title) = change.title {
         after = after.with(&MARKER, "title", title);
@@ -150,15 +150,23 @@ pub async fn update(kernel: &Kernel, viewer: &Viewer, id: MarkerId, change: Mark
 /// There is none, or the database fails.
 pub async fn delete(kernel: &Kernel, viewer: &Viewer, id: MarkerId) -> Result<Done, Failure> {
     let mut edit = Edit::begin(kernel, viewer, "deleteMarker").await?;
-    let gone = row(&edit, id).await?;
+    let gone = row(&mut edit, id).await?;
     edit.delete_all(&MARKER_TAG, "marker_id", &[id.0]).await?;
     edit.delete(&MARKER, gone);
     edit.commit().await
 }
 
-async fn row(edit: &Edit, id: MarkerId) -> Result<Row, Failure> {
-    let row = edit.read(&MARKER, "id", &[id.0]).await?.pop();
-    row.ok_or_else(|| Failure::new(&code::NOT_FOUND, format!("no marker `{id}`")))
+async fn row(edit: &mut Edit, id: MarkerId) -> Result<Row, Failure> {
+    let none = || Failure::new(&code::NOT_FOUND, format!("no marker `{id}`"));
+    let row = edit.read(&MARKER, "id", &[id.0]).await?.pop().ok_or_else(none)?;
+    if !edit.reaches_all() {
+        let media = MediaId(row.int(&MARKER, "media_id"));
+        if edit.lock(&[media]).await?.is_empty() {
+            return Err(none());
+        }
+        edit.must_edit(&[media]).await?;
+    }
+    Ok(row)
 }
 
 async fn set_tags(edit: &mut Edit, id: MarkerId, tags: &[TagId]) -> Result<(), Failure> {
@@ -168,7 +176,7 @@ async fn set_tags(edit: &mut Edit, id: MarkerId, tags: &[TagId]) -> Result<(), F
     if wanted.len() > MAX_TAGS {
         return Err(Failure::field("input.tagIds", format!("at most {MAX_TAGS} tags")));
     }
-    must_exist(edit.tx(), "tag", "tag", tags, |index| format!("input.tagIds[{index}]")).await?;
+    must_exist(edit, "tag", "tag", tags, |index| format!("input.tagIds[{index}]")).await?;
     let present = edit.read(&MARKER_TAG, "marker_id", &[id.0]).await?;
     let tag = |row: &Row| TagId(row.int(&MARKER_TAG, "tag_id"));
     for row in present.iter().filter(|row| !wanted.contains(&tag(row))) {

@@ -129,5 +129,10 @@ pub async fn node(cx: &Context<'_>, id: MarkerId) -> Result<Option<Marker>, Fail
     let row = marker::Entity::find_by_id(id)
         .one(cx.data_unchecked::<Kernel>().store.reader())
         .await?;
-    Ok(row.map(|row| Marker { row: Arc::new(row) }))
+    let Some(row) = row else { return Ok(None) };
+    let loaders = Loaders::of(cx);
+    if !loaders.sees.is_all() && loaders.card.get(row.media_id).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Marker { row: Arc::new(row) }))
 }

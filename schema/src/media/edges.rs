@@ -111,11 +111,19 @@ pub async fn similar(cx: &Context<'_>, card: &Card, args: PageArgs) -> Result<Co
         Some(similar) => similar.similar(cx, card.id).await?,
         None => Vec::new(),
     };
-    let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
+    let loaders = Loaders::of(cx);
+    let ids: Vec<i64> = match loaders.sees.is_all() {
+        true => ids.into_iter().map(Into::into).collect(),
+        false => loaders
+            .card
+            .get_many(ids)
+            .await?
+            .iter()
+            .map(|card| card.id.into())
+            .collect(),
+    };
     let page = args.slice(&ids, &Keyset::in_memory("similar"), page::cap(cx))?;
-    Loaders::of(cx)
-        .media_connection(cx, page, Total::Known(ids.len() as i64))
-        .await
+    loaders.media_connection(cx, page, Total::Known(ids.len() as i64)).await
 }
 
 /// Subtitles of the file that is played.

@@ -16,7 +16,10 @@ use sea_orm::{
 };
 
 use crate::{
-    kit::criterion::{BooleanCriterion, Subject},
+    kit::{
+        criterion::{BooleanCriterion, Subject},
+        libraries::Libraries,
+    },
     media::inputs::{MediaFilter, TagCriterion},
 };
 
@@ -69,6 +72,8 @@ pub type Descendants = HashMap<TagId, Vec<TagId>>;
 pub struct Translation<'a> {
     /// Whose ratings and views count.
     pub viewer: UserId,
+    /// The libraries whose items there are.
+    pub sees: &'a Libraries,
     /// For which database.
     pub backend: DbBackend,
     /// The tags of [`roots`], resolved.

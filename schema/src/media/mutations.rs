@@ -31,7 +31,7 @@ pub struct UpdateMediaPayload {
 impl MediaMutation {
     /// Changes an item: what is left out stays, what is null is cleared. Rating and favorite are the viewer's own;
     /// everything else needs an editor.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn update_media(
         &self,
         cx: &Context<'_>,

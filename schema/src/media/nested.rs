@@ -13,6 +13,7 @@ use sea_orm::{
 use crate::kit::{
     error,
     keyset::{IdPage, KEYS, Key, KeyKind, Keyset, PageRow, Window},
+    libraries::Libraries,
     page::PageArgs,
     together::Together,
     turn::{self, Batches},
@@ -68,7 +69,7 @@ impl Parent {
         }
     }
 
-    fn base(self) -> SelectStatement {
+    fn base(self, sees: &Libraries) -> SelectStatement {
         let (table, column) = self.link();
         let mut select = Query::select();
         match table {
@@ -80,6 +81,9 @@ impl Parent {
                 .from("media")
                 .and_where(Expr::col(("media", column)).eq(self.key())),
         };
+        if let Some(holds) = sees.holds("media.library_id") {
+            select.and_where(Expr::cust(holds));
+        }
         select.and_where(Expr::col(("media", "missing_at")).is_null()).take()
     }
 }
@@ -97,11 +101,11 @@ pub struct NestedPages {
 
 impl NestedPages {
     /// Reads together with whatever else the request wants.
-    pub fn new(together: Arc<Together>) -> Self {
+    pub fn new(together: Arc<Together>, sees: Libraries) -> Self {
         Self {
             batches: Batches::over_others(move |asked| {
-                let together = Arc::clone(&together);
-                async move { read(&together, asked).await.map(Arc::new).map_err(Arc::new) }
+                let (together, sees) = (Arc::clone(&together), sees.clone());
+                async move { read(&together, &sees, asked).await.map(Arc::new).map_err(Arc::new) }
             }),
         }
     }
@@ -115,27 +119,32 @@ impl NestedPages {
 }
 
 /// Each column's parents with equal windows are a union; all unions are one statement.
-async fn read(together: &Together, asked: Vec<Asked>) -> Result<HashMap<Asked, IdPage>, Failure> {
+async fn read(together: &Together, sees: &Libraries, asked: Vec<Asked>) -> Result<HashMap<Asked, IdPage>, Failure> {
     let mut groups: HashMap<(&'static str, Window), Vec<Parent>> = HashMap::new();
     for (parent, window) in turn::distinct(asked) {
         groups.entry((parent.link().1, window)).or_default().push(parent);
     }
     let unions = groups.iter().flat_map(|((_, window), parents)| {
-        let union = move |parents| union(together, parents, window);
+        let union = move |parents| union(together, sees, parents, window);
         parents.chunks(MAX_UNION).map(union)
     });
     let pages = futures_util::future::try_join_all(unions).await?;
     Ok(pages.into_iter().flatten().collect())
 }
 
-async fn union(together: &Together, parents: &[Parent], window: &Window) -> Result<Vec<(Asked, IdPage)>, Failure> {
+async fn union(
+    together: &Together,
+    sees: &Libraries,
+    parents: &[Parent],
+    window: &Window,
+) -> Result<Vec<(Asked, IdPage)>, Failure> {
     let Some(first) = parents.first() else {
         return Ok(Vec::new());
     };
     let keyset = first.keyset();
     let mut rows: HashMap<i64, Vec<PageRow>> = HashMap::new();
     let found = together
-        .rows(statement(parents, window), vec!["parent", "id", KEYS[0]])
+        .rows(statement(sees, parents, window), vec!["parent", "id", KEYS[0]])
         .await?;
     for mut cells in found {
         let parent = cells.int()?;
@@ -149,9 +158,9 @@ async fn union(together: &Together, parents: &[Parent], window: &Window) -> Resu
 }
 
 /// The statement that reads a page of each parent; all parents are of one kind.
-pub fn statement(parents: &[Parent], window: &Window) -> SelectStatement {
+pub fn statement(sees: &Libraries, parents: &[Parent], window: &Window) -> SelectStatement {
     let member = |parent: &Parent| {
-        let mut select = parent.keyset().select(&|_| parent.base(), window, None);
+        let mut select = parent.keyset().select(&|_| parent.base(sees), window, None);
         select.expr_as(Expr::val(parent.key()).cast_as("bigint"), "parent");
         Query::select().column(Asterisk).from_subquery(select, "one").take()
     };

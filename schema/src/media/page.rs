@@ -12,7 +12,9 @@ use sea_orm::{
 use crate::{
     caches::Answers,
     kit::{
+        access::Viewer,
         keyset::{IdPage, Part, PartOf, Window},
+        libraries::Libraries,
         page::PageArgs,
     },
     media::{
@@ -66,7 +68,7 @@ pub struct Scope {
     pub viewer: UserId,
     /// The condition on `media`.
     pub condition: Condition,
-    /// Whether it is every item that has a present file.
+    /// Whether it is every item of all libraries that has a present file.
     pub is_everything: bool,
     /// Equal for equal lists as long as nothing changes.
     pub question: String,
@@ -88,19 +90,19 @@ struct Question<'a> {
 pub async fn read(
     kernel: &Kernel,
     answers: &Answers,
-    viewer: UserId,
+    viewer: &Viewer,
     listing: &MediaListing,
 ) -> Result<Arc<Answer>, Failure> {
     let filter = listing.filter.as_ref();
     let epoch = |is_own: bool| {
         if is_own {
-            answers.epoch_of(viewer)
+            answers.epoch_of(viewer.user)
         } else {
             answers.epoch()
         }
     };
     let is_own = filter.is_some_and(filter::mentions_viewer);
-    let list = format!("{:?} {filter:?}", listing.search);
+    let list = format!("{:?} {filter:?}{}", listing.search, viewer.sees.key());
     let scope = format!("{} {list}", epoch(is_own));
     let MediaListing { page, cap, sort, .. } = listing;
     let question = format!(
@@ -115,7 +117,7 @@ pub async fn read(
 async fn find(
     kernel: &Kernel,
     answers: &Answers,
-    viewer: UserId,
+    viewer: &Viewer,
     listing: &MediaListing,
     scope: String,
 ) -> Result<Answer, Failure> {
@@ -132,10 +134,11 @@ async fn find(
     let descendants = filter::descendants(db, &roots).await?;
     let known_total = listing.with_total.then(|| answers.totals.peek(&scope)).flatten();
     let question = Question {
-        viewer,
+        viewer: viewer.user,
         backend,
         translation: Translation {
-            viewer,
+            viewer: viewer.user,
+            sees: &viewer.sees,
             backend,
             descendants: &descendants,
         },
@@ -162,9 +165,9 @@ async fn find(
         answers.totals.put(&scope, total);
     }
     let scope = Scope {
-        viewer,
+        viewer: viewer.user,
         condition,
-        is_everything: filter.is_none() && terms.is_empty(),
+        is_everything: filter.is_none() && terms.is_empty() && viewer.sees.is_all(),
         question: scope,
     };
     Ok(Answer {
@@ -178,8 +181,9 @@ impl Question<'_> {
     async fn answer(&self, db: &DatabaseConnection, terms: &[Term]) -> Result<(IdPage, Condition), Failure> {
         let shown = shown(&self.translation, self.filter)?;
         let found = matching::found(terms, self.backend);
+        let sees_all = self.translation.sees.is_all();
         let total_of_search = match (&found, self.filter) {
-            (Some(found), None) => Some(count_found(found, self.backend)),
+            (Some(found), None) if sees_all => Some(count_found(found, self.backend)),
             _ => None,
         };
         // Whoever wants all items of a list, and not the first of some order, begins with what is in it.
@@ -212,7 +216,7 @@ impl Question<'_> {
         let total = match (self.known_total, self.filter, terms.is_empty()) {
             _ if !self.with_total => None,
             (Some(_), ..) => None,
-            (None, None, true) => Some(everything()),
+            (None, None, true) if sees_all => Some(everything()),
             (None, ..) => Some(total_of_search.unwrap_or_else(|| count(&listed))),
         };
         if let Some(total) = &total {
@@ -336,6 +340,7 @@ fn searched(terms: &[Term], backend: DbBackend) -> Condition {
 /// The condition on `media` of a filter and a search.
 pub fn condition(
     viewer: UserId,
+    sees: &Libraries,
     backend: DbBackend,
     descendants: &Descendants,
     filter: Option<&MediaFilter>,
@@ -343,15 +348,17 @@ pub fn condition(
 ) -> Result<Condition, Failure> {
     let translation = Translation {
         viewer,
+        sees,
         backend,
         descendants,
     };
     Ok(shown(&translation, filter)?.add(searched(terms, backend)))
 }
 
-/// The condition on `media` of a filter. What is missing is hidden unless the filter says something about it.
+/// The condition on `media` of a filter, in the libraries that the viewer sees. What is missing is hidden unless the filter
+/// says something about it.
 fn shown(translation: &Translation<'_>, filter: Option<&MediaFilter>) -> Result<Condition, Failure> {
-    let mut all = Condition::all();
+    let mut all = Condition::all().add_option(translation.sees.of_media(translation.backend));
     if let Some(filter) = filter {
         all = all.add(translation.condition(filter)?);
     }
@@ -388,7 +395,9 @@ pub fn statement(viewer: UserId, order: &Order, condition: &Condition, window: &
     };
     match order.walk {
         Walk::Shuffle(shuffle) => shuffle.select(&|| base(Part::All), &order.keyset, window),
-        _ => order.keyset.select_by(&|part| own_part(viewer, order, condition, part, &base), window),
+        _ => order
+            .keyset
+            .select_by(&|part| own_part(viewer, order, condition, part, &base), window),
     }
 }
 

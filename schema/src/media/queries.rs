@@ -29,7 +29,7 @@ impl MediaQuery {
     /// The media of all libraries: filtered, searched and sorted, by default what was added last. Items without any
     /// present file are hidden unless the filter says something about `isMissing`.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
@@ -64,7 +64,7 @@ impl MediaQuery {
             with_total: page::selects(cx, "totalCount"),
         };
         let (kernel, loaders) = (cx.data_unchecked::<Kernel>(), Loaders::of(cx));
-        let answer = read(kernel, &loaders.answers, viewer.user, &listing).await.graphql()?;
+        let answer = read(kernel, &loaders.answers, viewer, &listing).await.graphql()?;
         let total = Total::Known(answer.page.total.unwrap_or_default());
         let page = loaders
             .media_connection(cx, answer.page.clone(), total)

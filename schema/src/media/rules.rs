@@ -113,7 +113,8 @@ impl MediaEdit {
         self.title.is_some() || self.description.is_some() || self.date.is_some() || self.studio.is_some()
     }
 
-    fn changes_everyones(&self) -> bool {
+    /// Whether it changes what others see, too.
+    pub fn changes_everyones(&self) -> bool {
         self.changes_row() || self.tags.is_some() || self.people.is_some() || !self.fields.is_empty()
     }
 
@@ -174,14 +175,14 @@ pub async fn must_refer(edit: &Edit, change: &MediaEdit) -> Result<(), Failure> 
     };
     if let Some(tags) = &change.tags {
         let path = list("tag", matches!(tags, Links::Set(_)));
-        must_exist(tx, "tag", "tag", tags.mentioned(), path).await?;
+        must_exist(edit, "tag", "tag", tags.mentioned(), path).await?;
     }
     if let Some(people) = &change.people {
         let path = list("person", matches!(people, Links::Set(_)));
-        must_exist(tx, "person", "person", people.mentioned(), path).await?;
+        must_exist(edit, "person", "person", people.mentioned(), path).await?;
     }
     if let Some(Some(studio)) = change.studio {
-        must_exist(tx, "studio", "studio", &[studio], |_| "input.studioId".to_owned()).await?;
+        must_exist(edit, "studio", "studio", &[studio], |_| "input.studioId".to_owned()).await?;
     }
     crate::field::rules::must_fit(tx, &change.fields).await
 }

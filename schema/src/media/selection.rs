@@ -12,6 +12,7 @@ use sea_orm::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
+    kit::libraries::Libraries,
     media::{
         filter::{self, Descendants},
         inputs::MediaFilter,
@@ -95,22 +96,31 @@ pub enum Selection {
 pub struct Selected<'a> {
     selection: &'a Selection,
     condition: Condition,
+    /// The libraries that ids must be in, behind an `and`.
+    within: String,
 }
 
 impl Selection {
-    /// Translates the selection for a viewer.
+    /// Translates the selection for a viewer, as far as it is in some libraries.
     ///
     /// # Errors
     /// The filter or the search is not valid, or the database fails.
-    pub async fn open(&self, db: &DatabaseConnection, viewer: UserId) -> Result<Selected<'_>, Failure> {
+    pub async fn open(
+        &self,
+        db: &DatabaseConnection,
+        viewer: UserId,
+        libraries: &Libraries,
+    ) -> Result<Selected<'_>, Failure> {
         let condition = match self {
-            Self::Ids(ids) => Condition::all().add(Expr::col(("media", "id")).is_in(ids.iter().map(|id| id.0))),
+            Self::Ids(ids) => Condition::all()
+                .add(Expr::col(("media", "id")).is_in(ids.iter().map(|id| id.0)))
+                .add_option(libraries.of_media(db.get_database_backend())),
             Self::Found { filter, search, except } => {
                 let terms = search.as_deref().map(search::parse).transpose()?.unwrap_or_default();
                 let roots = filter::roots(&filter.0)?;
                 let descendants: Descendants = filter::descendants(db, &roots).await?;
                 let backend = db.get_database_backend();
-                let found = page::condition(viewer, backend, &descendants, Some(&filter.0), &terms)?;
+                let found = page::condition(viewer, libraries, backend, &descendants, Some(&filter.0), &terms)?;
                 match except.is_empty() {
                     true => found,
                     false => found.add(Expr::col(("media", "id")).is_not_in(except.iter().map(|id| id.0))),
@@ -120,6 +130,7 @@ impl Selection {
         Ok(Selected {
             selection: self,
             condition,
+            within: libraries.and("library_id"),
         })
     }
 }
@@ -183,8 +194,9 @@ impl Selected<'_> {
             // They are few, and some may be gone: an empty answer must mean the end.
             let ids: BTreeSet<MediaId> = ids.iter().copied().filter(|id| *id > after).collect();
             let text = format!(
-                "select id from media where id in ({}) order by id",
-                sql::ids(ids.iter().copied())
+                "select id from media where id in ({}){} order by id",
+                sql::ids(ids.iter().copied()),
+                self.within
             );
             let rows = sql::rows(db, text, []).await?;
             return Ok(rows

@@ -105,7 +105,7 @@ pub struct PersonMutation;
 #[Object]
 impl PersonMutation {
     /// Makes a person.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_person(
         &self,
         cx: &Context<'_>,

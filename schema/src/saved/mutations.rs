@@ -68,7 +68,7 @@ pub struct SavedFilterMutation;
 #[Object]
 impl SavedFilterMutation {
     /// Keeps a filter for the viewer.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn save_filter(
         &self,
         cx: &Context<'_>,
@@ -94,7 +94,7 @@ impl SavedFilterMutation {
     }
 
     /// Deletes a saved filter of the viewer.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn delete_saved_filter(
         &self,
         cx: &Context<'_>,

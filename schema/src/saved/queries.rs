@@ -32,7 +32,7 @@ pub struct SavedFilterQuery;
 #[Object]
 impl SavedFilterQuery {
     /// The viewer's own saved filters, by name; five hundred at most can be kept.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn saved_filters(&self, cx: &Context<'_>) -> async_graphql::Result<Vec<SavedFilter>> {
         let viewer = require(cx).graphql()?.user;
         let mut rows = all(cx, viewer).await.graphql()?;
@@ -41,7 +41,7 @@ impl SavedFilterQuery {
     }
 
     /// One of the viewer's own saved filters; null when there is none.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn saved_filter(
         &self,
         cx: &Context<'_>,

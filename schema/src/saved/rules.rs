@@ -18,7 +18,7 @@ use crate::{
         session::{Done, Edit},
         table::SAVED_FILTER,
     },
-    kit::access::Viewer,
+    kit::{access::Viewer, libraries::Libraries},
     media::{
         codes::TOO_MANY,
         filter,
@@ -60,7 +60,9 @@ pub async fn must_translate(
     let terms = search.map(search::parse).transpose()?.unwrap_or_default();
     let roots = filter::roots(filter)?;
     let descendants = filter::descendants(db, &roots).await?;
-    page::condition(viewer, db.get_database_backend(), &descendants, Some(filter), &terms)?;
+    // Only whether it can be translated: which libraries it is for does not matter.
+    let backend = db.get_database_backend();
+    page::condition(viewer, &Libraries::All, backend, &descendants, Some(filter), &terms)?;
     Ok(())
 }
 

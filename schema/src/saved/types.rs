@@ -116,7 +116,7 @@ async fn media(cx: &Context<'_>, row: &saved_filter::Model, page: PageArgs) -> R
         with_total: page::selects(cx, "totalCount"),
     };
     let (kernel, loaders) = (cx.data_unchecked::<Kernel>(), Loaders::of(cx));
-    let answer = read(kernel, &loaders.answers, require(cx)?.user, &listing).await?;
+    let answer = read(kernel, &loaders.answers, require(cx)?, &listing).await?;
     let total = Total::Known(answer.page.total.unwrap_or_default());
     loaders.media_connection(cx, answer.page.clone(), total).await
 }

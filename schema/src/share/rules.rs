@@ -21,7 +21,7 @@ use crate::{
     share::codes,
     user::{
         authenticator::Authenticator,
-        password, rules,
+        grants, password, rules,
         secret::{SecretHash, fresh_of_prefix},
         sessions::LONGEST_LABEL,
     },
@@ -194,11 +194,15 @@ pub async fn open(
         (None, Some(id)) => Subject::Collection(id),
         (None, None) => return Err(unknown()),
     };
+    // What who made the link has lost is lost to the link, too.
+    let grants::Reach { sees, edits } = grants::reach(kernel.store.reader(), &owner).await?;
     let viewer = Viewer {
         user: owner.id,
         name: owner.name,
         role: Role::Viewer,
         via: Via::System,
+        sees,
+        edits,
     };
     Ok(Opened { subject, viewer })
 }

@@ -100,7 +100,7 @@ pub struct StudioMutation;
 #[Object]
 impl StudioMutation {
     /// Makes a studio.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_studio(
         &self,
         cx: &Context<'_>,

@@ -48,7 +48,7 @@ pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewStudio) -> Result<
 /// # Errors
 /// The parent does not exist, or the database fails.
 pub async fn add(edit: &mut Edit, new: NewStudio) -> Result<StudioId, Failure> {
-    must_exist(edit.tx(), "studio", "studio", new.parent.as_slice(), |_| {
+    must_exist(edit, "studio", "studio", new.parent.as_slice(), |_| {
         "input.parentId".to_owned()
     })
     .await?;
@@ -81,10 +81,7 @@ pub async fn update(kernel: &Kernel, viewer: &Viewer, id: StudioId, change: Stud
     }
     if let Some(parent) = change.parent {
         if let Some(parent) = parent {
-            must_exist(edit.tx(), "studio", "studio", &[parent], |_| {
-                "input.parentId".to_owned()
-            })
-            .await?;
+            must_exist(&edit, "studio", "studio", &[parent], |_| "input.parentId".to_owned()).await?;
             let graph = Graph::lock(edit.tx(), Of::Studios).await?;
             graph.must_stay_open(edit.tx(), Of::Studios, id.0, parent.0).await?;
         }

@@ -7,7 +7,13 @@ use entities::studio;
 
 use crate::{
     caches::Loaders,
-    kit::{connection::Connection, error::ToGraphql, id, page::PageArgs, scalar::DateTime},
+    kit::{
+        connection::Connection,
+        error::ToGraphql,
+        id,
+        page::{self, PageArgs},
+        scalar::DateTime,
+    },
     limits,
     media::{nested::Parent, types::Media},
 };
@@ -44,8 +50,8 @@ impl Studio {
     }
 
     /// How many items it has made.
-    async fn media_count(&self) -> i64 {
-        self.row.n_media
+    async fn media_count(&self, cx: &Context<'_>) -> async_graphql::Result<i64> {
+        Loaders::of(cx).n_media(self.row.id, self.row.n_media).await.graphql()
     }
 
     /// When it was made.
@@ -70,6 +76,11 @@ impl Studio {
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
         let parent = Parent::Studio(self.row.id);
-        Loaders::of(cx).media_below(cx, parent, &args, self.row.n_media).await
+        let loaders = Loaders::of(cx);
+        let n_media = match page::selects(cx, "totalCount") {
+            true => loaders.n_media(self.row.id, self.row.n_media).await.graphql()?,
+            false => self.row.n_media,
+        };
+        loaders.media_below(cx, parent, &args, n_media).await
     }
 }

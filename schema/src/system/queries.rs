@@ -12,7 +12,7 @@ pub struct SystemQuery;
 #[Object]
 impl SystemQuery {
     /// The server: its version and plugins, and for administrators its storage and caches.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn system(&self) -> System {
         System
     }

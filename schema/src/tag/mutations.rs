@@ -115,7 +115,7 @@ pub struct TagMutation;
 #[Object]
 impl TagMutation {
     /// Makes a tag.
-    #[graphql(guard = "Needs::Edit")]
+    #[graphql(guard = "Needs::EditSome")]
     async fn create_tag(
         &self,
         cx: &Context<'_>,

@@ -25,7 +25,7 @@ pub struct TagQuery;
 impl TagQuery {
     /// All tags, by default by name.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "limits::page_cost(first, last, child_complexity)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
@@ -53,7 +53,7 @@ impl TagQuery {
     }
 
     /// A tag by its id; null when there is none.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn tag(
         &self,
         cx: &Context<'_>,

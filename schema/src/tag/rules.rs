@@ -64,7 +64,7 @@ pub async fn create(kernel: &Kernel, viewer: &Viewer, new: NewTag) -> Result<(Ta
 /// A parent does not exist, or the database fails.
 pub async fn add(edit: &mut Edit, mut new: NewTag) -> Result<TagId, Failure> {
     let id = TagId::new();
-    must_exist(edit.tx(), "tag", "tag", &new.parents, |index| {
+    must_exist(edit, "tag", "tag", &new.parents, |index| {
         format!("input.parentIds[{index}]")
     })
     .await?;
@@ -123,7 +123,7 @@ pub async fn update(kernel: &Kernel, viewer: &Viewer, id: TagId, change: TagEdit
         TAGS.set_aliases(&mut edit, id.0, aliases).await?;
     }
     if let Some(mut parents) = change.parents {
-        must_exist(edit.tx(), "tag", "tag", &parents, |index| {
+        must_exist(&edit, "tag", "tag", &parents, |index| {
             format!("input.parentIds[{index}]")
         })
         .await?;

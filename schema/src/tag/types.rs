@@ -89,8 +89,8 @@ impl Tag {
     }
 
     /// How many items have it.
-    async fn media_count(&self) -> i64 {
-        self.row.n_media
+    async fn media_count(&self, cx: &Context<'_>) -> async_graphql::Result<i64> {
+        Loaders::of(cx).n_media(self.row.id, self.row.n_media).await.graphql()
     }
 
     /// When it was made.
@@ -115,7 +115,12 @@ impl Tag {
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
         let parent = Parent::Tag(self.row.id);
-        Loaders::of(cx).media_below(cx, parent, &args, self.row.n_media).await
+        let loaders = Loaders::of(cx);
+        let n_media = match page::selects(cx, "totalCount") {
+            true => loaders.n_media(self.row.id, self.row.n_media).await.graphql()?,
+            false => self.row.n_media,
+        };
+        loaders.media_below(cx, parent, &args, n_media).await
     }
 }
 

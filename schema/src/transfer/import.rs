@@ -21,7 +21,7 @@ use crate::{
     collection::rules::{self as collections, NewCollection, Place},
     edit::session::Edit,
     field::rules::{self as fields, FieldValue, NewField},
-    kit::access::{Via, Viewer},
+    kit::access::Viewer,
     marker::rules::{self as markers, NewMarker},
     media::{
         inputs::MediaSort,
@@ -64,12 +64,7 @@ impl<'a> Import<'a> {
             .order_by_asc(user::Column::Id)
             .all(kernel.store.reader())
             .await?;
-        let viewer = |row: &user::Model| Viewer {
-            user: row.id,
-            name: row.name.clone(),
-            role: row.role,
-            via: Via::System,
-        };
+        let viewer = |row: &user::Model| Viewer::of_system(row.id, row.name.clone(), row.role);
         let admin = rows.iter().find(|row| row.role == Role::Admin).map(viewer);
         Ok(Self {
             kernel,

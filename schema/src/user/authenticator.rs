@@ -34,7 +34,7 @@ use secrecy::SecretString;
 use crate::{
     kit::access::{Via, Viewer},
     user::{
-        codes,
+        codes, grants,
         password::{self, Verdict},
         rules, second_factor,
         secret::{SecretHash, SecretKind},
@@ -259,12 +259,15 @@ impl Authenticator {
 pub async fn begin_session(kernel: &Kernel, user: &user::Model, device: Device) -> Result<SignedIn, Failure> {
     let (secret, session) = sessions::create_session(kernel, user, device).await?;
     let via = Via::Session(session.id);
+    let grants::Reach { sees, edits } = grants::reach(kernel.store.reader(), user).await?;
     Ok(SignedIn {
         viewer: Viewer {
             user: user.id,
             name: user.name.clone(),
             role: user.role,
             via,
+            sees,
+            edits,
         },
         secret,
     })
@@ -329,6 +332,7 @@ struct GrantRow {
     user_name: String,
     role: Role,
     scope: Option<Role>,
+    grants: Option<String>,
     created_at: i64,
     seen_at: Option<i64>,
     expires_at: Option<i64>,
@@ -344,6 +348,7 @@ async fn load_grants(
     let mut query = Query::select();
     query.expr_as(Expr::col((user::Entity, user::Column::Name)), Alias::new("user_name"));
     query.column((user::Entity, user::Column::Role));
+    query.expr_as(grants::column(store.backend()), Alias::new("grants"));
     let user_id = Expr::col((user::Entity, user::Column::Id));
     match kind {
         SecretKind::Session => {
@@ -407,12 +412,15 @@ async fn load_grants(
             SecretKind::ApiToken => Via::Token(ApiTokenId(row.id)),
         };
         let role = row.scope.map_or(row.role, |scope| lesser(scope, row.role));
+        let grants::Reach { sees, edits } = grants::read_off(row.grants.as_deref());
         let grant = Grant {
             viewer: Viewer {
                 user: row.user_id,
                 name: row.user_name,
                 role,
                 via,
+                sees,
+                edits,
             },
             created_at: row.created_at,
             seen_at: AtomicI64::new(row.seen_at.unwrap_or(0)),

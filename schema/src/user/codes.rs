@@ -14,6 +14,13 @@ kernel::codes! {
     SESSION_NOT_FOUND = "SESSION_NOT_FOUND", NotFound, "No such session, or not for this viewer.";
     SETUP_DONE = "SETUP_DONE", Conflict, "The first account exists already; sign in.";
     SETUP_CODE_WRONG = "SETUP_CODE_WRONG", Forbidden, "The one-time code is not the one that the server printed.";
+    PASSKEY_REFUSED = "PASSKEY_REFUSED", Unauthenticated, "The passkey is unknown, or what the browser says of it is not taken.";
+    PASSKEY_KNOWN = "PASSKEY_KNOWN", Conflict, "This passkey is known already.";
+    PASSKEY_TOO_MANY = "PASSKEY_TOO_MANY", Conflict, "The account has as many passkeys as one may have.";
+    PROVIDER_OFF = "PROVIDER_OFF", NotFound, "No sign-in provider is set up.";
+    PROVIDER_REFUSED = "PROVIDER_REFUSED", Unauthenticated, "The sign-in provider's answer is not taken: too late, not for this browser, or not signed by it.";
+    PROVIDER_FAILED = "PROVIDER_FAILED", Unavailable, "The sign-in provider does not answer as it should.";
+    PROVIDER_ACCOUNT_UNKNOWN = "PROVIDER_ACCOUNT_UNKNOWN", Forbidden, "No account here belongs to the one at the sign-in provider.";
     API_TOKEN_NOT_FOUND = "API_TOKEN_NOT_FOUND", NotFound, "No such API token, or not for this viewer.";
     API_TOKEN_TOO_WIDE = "API_TOKEN_TOO_WIDE", Forbidden, "A token cannot do more than who makes it.";
 }

@@ -42,7 +42,7 @@ pub struct SessionQuery;
 impl SessionQuery {
     /// Browsers that are signed in, the latest first: to the viewer's account, and for administrators to all.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "crate::limits::page_cost(first, last, child_complexity)"
     )]
     async fn sessions(
@@ -69,7 +69,7 @@ pub struct SessionMutation;
 #[Object]
 impl SessionMutation {
     /// Ends a session at once: one of one's own, or any for administrators.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn revoke_session(
         &self,
         cx: &Context<'_>,
@@ -80,7 +80,7 @@ impl SessionMutation {
     }
 
     /// Ends all sessions of an account at once, but the one that asks.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn revoke_other_sessions(
         &self,
         cx: &Context<'_>,

@@ -1,15 +1,16 @@
 //! What clients send about accounts and tokens.
 
-use async_graphql::{ID, InputObject};
+use async_graphql::{ID, InputObject, MaybeUndefined};
 use kernel::error::Failure;
 use secrecy::SecretString;
 
 use crate::{
-    kit::scalar::DateTime,
+    kit::{id::parse, scalar::DateTime},
     user::{
+        grants::Granted,
         rules::{NewUser, UserChanges},
         sessions::NewToken,
-        types::{Permission, Role},
+        types::{LibraryPermission, Permission, Role},
     },
 };
 
@@ -23,15 +24,37 @@ pub struct CreateUserInput {
     password: String,
     /// What it may do at most.
     role: Role,
+    /// The libraries that it sees; all, those to come included, when omitted.
+    library_access: Option<Vec<LibraryAccessInput>>,
 }
 
-impl From<CreateUserInput> for NewUser {
-    fn from(input: CreateUserInput) -> Self {
-        Self {
+/// A library that an account sees.
+#[derive(InputObject)]
+pub struct LibraryAccessInput {
+    /// The library.
+    library_id: ID,
+    /// How much the account may do there; never more than its role.
+    access: LibraryPermission,
+}
+
+fn granted(list: &[LibraryAccessInput]) -> Result<Granted, Failure> {
+    let grant = |(index, one): (usize, &LibraryAccessInput)| {
+        let library = parse(&one.library_id, &format!("input.libraryAccess[{index}].libraryId"))?;
+        Ok((library, one.access == LibraryPermission::Edit))
+    };
+    list.iter().enumerate().map(grant).collect()
+}
+
+impl TryFrom<CreateUserInput> for NewUser {
+    type Error = Failure;
+
+    fn try_from(input: CreateUserInput) -> Result<Self, Failure> {
+        Ok(Self {
             name: input.name,
             password: SecretString::from(input.password),
             role: input.role.into(),
-        }
+            libraries: input.library_access.as_deref().map(granted).transpose()?,
+        })
     }
 }
 
@@ -52,18 +75,29 @@ pub struct UpdateUserInput {
     /// The present password: needed to change one's own.
     #[graphql(secret)]
     current_password: Option<String>,
+    /// The libraries that it sees from now on, and no others; all, those to come included, when null. Administrators only.
+    library_access: MaybeUndefined<Vec<LibraryAccessInput>>,
 }
 
 impl UpdateUserInput {
     /// The changes, and the present password.
-    pub fn split(self) -> (UserChanges, Option<SecretString>) {
+    ///
+    /// # Errors
+    /// An id of a library is none.
+    pub fn split(self) -> Result<(UserChanges, Option<SecretString>), Failure> {
+        let libraries = match &self.library_access {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(list) => Some(Some(granted(list)?)),
+        };
         let changes = UserChanges {
             name: self.name,
             role: self.role.map(Into::into),
             is_disabled: self.is_disabled,
             password: self.password.map(SecretString::from),
+            libraries,
         };
-        (changes, self.current_password.map(SecretString::from))
+        Ok((changes, self.current_password.map(SecretString::from)))
     }
 }
 

@@ -34,21 +34,20 @@ impl UserMutation {
         cx: &Context<'_>,
         #[graphql(desc = "The account.")] input: CreateUserInput,
     ) -> async_graphql::Result<CreateUserPayload> {
-        let user = rules::create_user(kernel(cx).graphql()?, input.into())
-            .await
-            .graphql()?;
+        let new = input.try_into().graphql()?;
+        let user = rules::create_user(kernel(cx).graphql()?, new).await.graphql()?;
         Ok(CreateUserPayload { user: user.into() })
     }
 
     /// Changes an account. Who is no administrator may only change their own password.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn update_user(
         &self,
         cx: &Context<'_>,
         #[graphql(desc = "The account and its changes.")] input: UpdateUserInput,
     ) -> async_graphql::Result<UpdateUserPayload> {
         let id = parse::<UserId>(&input.id, "input.id").graphql()?;
-        let (changes, current) = input.split();
+        let (changes, current) = input.split().graphql()?;
         let viewer = require(cx).graphql()?;
         let user = rules::update_user(kernel(cx).graphql()?, viewer, id, changes, current)
             .await
@@ -57,7 +56,7 @@ impl UserMutation {
     }
 
     /// Makes an API token for the account that asks. Its secret is in this answer and nowhere else.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn create_api_token(
         &self,
         cx: &Context<'_>,
@@ -67,7 +66,7 @@ impl UserMutation {
     }
 
     /// Revokes an API token at once: one's own, or any for administrators.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn revoke_api_token(
         &self,
         cx: &Context<'_>,

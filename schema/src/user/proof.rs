@@ -22,7 +22,7 @@ pub struct SecondFactorMutation;
 #[Object]
 impl SecondFactorMutation {
     /// Makes a secret for an authenticator app. It is asked for at sign-in once `confirmSecondFactor` has seen a code of it.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn begin_second_factor(
         &self,
         cx: &Context<'_>,
@@ -32,7 +32,7 @@ impl SecondFactorMutation {
     }
 
     /// Makes sign-in ask for the app's code from now on, and ends the account's other sessions.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn confirm_second_factor(
         &self,
         cx: &Context<'_>,
@@ -46,7 +46,7 @@ impl SecondFactorMutation {
     }
 
     /// Makes sign-in ask for the password alone again: one's own with the password, another's for administrators.
-    #[graphql(guard = "Needs::View")]
+    #[graphql(guard = "Needs::ViewSome")]
     async fn remove_second_factor(
         &self,
         cx: &Context<'_>,

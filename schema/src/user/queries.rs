@@ -62,7 +62,7 @@ impl UserQuery {
 
     /// API tokens that are not revoked, newest first: the viewer's own, and for administrators those of all accounts.
     #[graphql(
-        guard = "Needs::View",
+        guard = "Needs::ViewSome",
         complexity = "crate::limits::page_cost(first, last, child_complexity)"
     )]
     async fn api_tokens(

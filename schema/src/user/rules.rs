@@ -23,6 +23,7 @@ use crate::{
     kit::access::{Via, Viewer},
     user::{
         codes,
+        grants::{self, Granted},
         password::{self, Verdict},
     },
 };
@@ -39,6 +40,8 @@ pub struct NewUser {
     pub password: SecretString,
     /// What it may do at most.
     pub role: Role,
+    /// The libraries that it has; all when absent.
+    pub libraries: Option<Granted>,
 }
 
 /// What to change of an account; what is absent stays.
@@ -52,6 +55,8 @@ pub struct UserChanges {
     pub is_disabled: Option<bool>,
     /// A new password; ends the account's other sessions.
     pub password: Option<SecretString>,
+    /// The libraries that it has from now on; an inner `None` stands for all.
+    pub libraries: Option<Option<Granted>>,
 }
 
 /// Whether no account exists yet.
@@ -61,9 +66,14 @@ pub async fn setup_needed(kernel: &Kernel) -> Result<bool, Failure> {
 
 /// Makes an account.
 pub async fn create_user(kernel: &Kernel, new: NewUser) -> Result<user::Model, Failure> {
+    let libraries = new.libraries.clone();
     let fresh = prepare(kernel, new).await?;
     let tx = kernel.store.begin(Durability::Full).await?;
-    let user = fresh.insert(&*tx).await.map_err(name_taken)?;
+    let mut user = fresh.insert(&*tx).await.map_err(name_taken)?;
+    if let Some(granted) = libraries {
+        grants::set(&tx, &user, Some(&granted)).await?;
+        user.is_limited = true;
+    }
     tx.publish(UserChanged { user: user.id });
     tx.commit().await?;
     Ok(user)
@@ -77,6 +87,7 @@ pub async fn create_first_user(kernel: &Kernel, name: String, password: SecretSt
             name,
             password,
             role: Role::Admin,
+            libraries: None,
         },
     )
     .await?;
@@ -104,7 +115,10 @@ pub async fn update_user(
     current_password: Option<SecretString>,
 ) -> Result<user::Model, Failure> {
     let is_own = actor.user == id;
-    let touches_more = changes.name.is_some() || changes.role.is_some() || changes.is_disabled.is_some();
+    let touches_more = changes.name.is_some()
+        || changes.role.is_some()
+        || changes.is_disabled.is_some()
+        || changes.libraries.is_some();
     if actor.role != Role::Admin && (!is_own || touches_more) {
         return Err(Failure::new(
             &code::FORBIDDEN,
@@ -153,7 +167,17 @@ pub async fn update_user(
         .one(&*tx)
         .await?
         .ok_or_else(|| no_user(id))?;
-    let after = row.update(&*tx).await.map_err(name_taken)?;
+    let mut after = row.update(&*tx).await.map_err(name_taken)?;
+    if let Some(libraries) = &changes.libraries {
+        grants::set(&tx, &after, libraries.as_ref()).await?;
+        after.is_limited = libraries.is_some();
+    }
+    if after.role == Role::Admin && after.is_limited {
+        return Err(Failure::field(
+            "input.role",
+            "an administrator sees all libraries: set `libraryAccess` to null with it",
+        ));
+    }
     let is_admin = |user: &user::Model| user.role == Role::Admin && !user.is_disabled;
     if is_admin(&before) && !is_admin(&after) && count_admins(&*tx).await? == 0 {
         let message = format!("`{}` is the last administrator; make another one first", before.name);
@@ -264,6 +288,7 @@ async fn prepare(kernel: &Kernel, new: NewUser) -> Result<user::ActiveModel, Fai
         password_hash: Set(password::hash(new.password).await?),
         role: Set(new.role),
         is_disabled: Set(false),
+        is_limited: Set(false),
         created_at: Set(now),
         updated_at: Set(now),
     })

@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use entities::{api_token, user};
+use entities::{api_token, id::LibraryId, user};
 use kernel::{error::Failure, plugin::Kernel};
 
+use sea_orm::{
+    DbErr,
+    sea_query::{Expr, ExprTrait, Query},
+};
+
 use crate::{
-    kit::{access::Viewer, error::ToGraphql, id::id, scalar::DateTime},
-    user::second_factor,
+    caches::Loaders,
+    kit::{access::Viewer, error::ToGraphql, id::id, libraries::Libraries, scalar::DateTime},
+    library::types::Library,
+    user::{grants::Granted, second_factor},
 };
 
 /// What an account may do at most.
@@ -54,6 +61,46 @@ impl Permission {
     }
 }
 
+/// How much an account may do in a library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum LibraryPermission {
+    /// See, play and rate what is in it.
+    View,
+    /// Also change it, as far as the account's role lets it.
+    Edit,
+}
+
+/// A library that an account sees.
+pub struct LibraryAccess {
+    library: LibraryId,
+    may_edit: bool,
+}
+
+impl LibraryAccess {
+    fn all(granted: Granted) -> Vec<Self> {
+        let one = |(library, may_edit)| Self { library, may_edit };
+        granted.into_iter().map(one).collect()
+    }
+}
+
+/// A library that an account sees.
+#[Object]
+impl LibraryAccess {
+    /// The library.
+    async fn library(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Library>> {
+        let row = Loaders::of(cx).library.get(self.library).await.graphql()?;
+        Ok(row.map(|row| Library { row }))
+    }
+
+    /// How much the account may do there; never more than its role.
+    async fn access(&self) -> LibraryPermission {
+        match self.may_edit {
+            true => LibraryPermission::Edit,
+            false => LibraryPermission::View,
+        }
+    }
+}
+
 /// An account.
 pub struct User(pub Arc<user::Model>);
 
@@ -84,6 +131,26 @@ impl User {
     /// Whether it is disabled: it cannot sign in, and its tokens do not work.
     async fn is_disabled(&self) -> bool {
         self.0.is_disabled
+    }
+
+    /// The libraries that it sees, and no others; null for an account that sees all, those to come included.
+    async fn library_access(&self, cx: &Context<'_>) -> async_graphql::Result<Option<Vec<LibraryAccess>>> {
+        if !self.0.is_limited {
+            return Ok(None);
+        }
+        let select = Query::select()
+            .columns(["library_id", "may_edit"])
+            .from("library_grant")
+            .and_where(Expr::col("user_id").eq(self.0.id.0))
+            .take();
+        let together = &Loaders::of(cx).together;
+        let rows = together.rows(select, vec!["library_id", "may_edit"]).await.graphql()?;
+        let granted = rows.into_iter().map(|mut cells| Ok((cells.id()?, cells.flag()?)));
+        let granted = granted
+            .collect::<Result<Granted, DbErr>>()
+            .map_err(Failure::from)
+            .graphql()?;
+        Ok(Some(LibraryAccess::all(granted)))
     }
 
     /// When it was made.
@@ -121,6 +188,15 @@ impl ViewerInfo {
     /// What this request may do.
     async fn permissions(&self) -> Vec<Permission> {
         Permission::of(self.0.role)
+    }
+
+    /// The libraries that it sees, and no others; null for an account that sees all.
+    async fn library_access(&self) -> Option<Vec<LibraryAccess>> {
+        let Libraries::Only(some) = &self.0.sees else {
+            return None;
+        };
+        let granted = some.iter().map(|library| (*library, self.0.edits.has(*library)));
+        Some(LibraryAccess::all(granted.collect()))
     }
 
     /// Whether the account asks for a second factor at sign-in.

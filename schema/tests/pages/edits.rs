@@ -7,7 +7,7 @@ use kernel::{
     events::{MediaAdded, MediaRemoved},
     store::Durability,
 };
-use schema::kit::access::{Access, Via, Viewer};
+use schema::kit::access::{Access, Viewer};
 
 use crate::world::{none, on_both};
 
@@ -109,7 +109,7 @@ on_both! {
     }
 
     async fn changes_reach_a_subscriber_in_batches(world: World) {
-        let viewer = Viewer { user: world.viewer, name: "ada".into(), role: Role::Viewer, via: Via::System };
+        let viewer = Viewer::of_system(world.viewer, "ada", Role::Viewer);
         let mut request = Request::new("subscription { libraryChanges { __typename ... on MediaAdded { media { id } } ... on MediaRemoved { mediaId } ... on LibraryReset { reason } } }");
         request.data = schema::request_data(&world.kernel, &world.shared, Access::Viewer(viewer));
         let mut changes = world.api.execute_stream(request);

@@ -2,7 +2,7 @@
 
 use entities::id::UserId;
 use schema::{
-    kit::keyset::Window,
+    kit::{keyset::Window, libraries::Libraries},
     media::{
         inputs::{MediaSort, MediaSortField, SortDirection},
         nested::{self, Parent},
@@ -38,7 +38,7 @@ on_both! {
         let viewer = UserId::new();
         let is_sqlite = world.kernel.store.backend() == sea_orm::DbBackend::Sqlite;
         let window = Window { limit: 40, is_backward: false, after: None, before: None };
-        let condition = page::condition(viewer, world.kernel.store.backend(), &Default::default(), None, &[]).expect("a condition");
+        let condition = page::condition(viewer, &Libraries::All, world.kernel.store.backend(), &Default::default(), None, &[]).expect("a condition");
         for (field, index) in [
             (MediaSortField::AddedAt, "media_added_at_idx"),
             (MediaSortField::Title, "media_sort_title_idx"),
@@ -66,7 +66,7 @@ on_both! {
     async fn nested_pages_walk_the_index_of_the_link(world: World) {
         let parents: Vec<Parent> = world.tags.iter().take(3).map(|tag| Parent::Tag(*tag)).collect();
         let window = Window { limit: 4, is_backward: false, after: None, before: None };
-        let plan = plan(&world, &nested::statement(&parents, &window)).await;
+        let plan = plan(&world, &nested::statement(&Libraries::All, &parents, &window)).await;
         if world.kernel.store.backend() == sea_orm::DbBackend::Sqlite {
             assert_eq!(plan.matches("media_tag_tag_id_added_at_idx").count(), 3, "{plan}");
         }

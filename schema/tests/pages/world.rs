@@ -27,7 +27,7 @@ use kernel::{
 use migration::Migrator;
 use schema::{
     SharedCaches,
-    kit::access::{Access, Via, Viewer},
+    kit::access::{Access, Viewer},
     kit::text::natural_key,
 };
 use sea_orm::{ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, EntityTrait, IntoActiveModel};
@@ -146,12 +146,7 @@ impl World {
     }
 
     pub async fn run_as(&self, role: Role, document: &str, variables: Value) -> Response {
-        let viewer = Viewer {
-            user: self.viewer,
-            name: "ada".into(),
-            role,
-            via: Via::System,
-        };
+        let viewer = Viewer::of_system(self.viewer, "ada", role);
         let mut request = Request::new(document).variables(Variables::from_value(variables));
         request.data = schema::request_data(&self.kernel, &self.shared, Access::Viewer(viewer));
         schema::kit::turn::drive(self.api.execute(request)).await
@@ -197,6 +192,7 @@ impl World {
             password_hash: String::new(),
             role: Role::Admin,
             is_disabled: false,
+            is_limited: false,
             created_at: now,
             updated_at: now,
         };

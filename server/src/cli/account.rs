@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use entities::user::{self, Role};
 use schema::{
-    kit::access::{Via, Viewer},
+    kit::access::Viewer,
     user::{
         rules::{self, NewUser, UserChanges},
         second_factor,
@@ -27,7 +27,16 @@ const LONGEST_LINE: u64 = 4096;
 /// Makes an account, with the password from the first line of standard input.
 pub async fn add(base: Base, name: String, role: Role) -> anyhow::Result<ExitCode> {
     let password = read_password(&format!("user add {name}"))?;
-    let user = rules::create_user(&base.kernel, NewUser { name, password, role }).await?;
+    let user = rules::create_user(
+        &base.kernel,
+        NewUser {
+            name,
+            password,
+            role,
+            libraries: None,
+        },
+    )
+    .await?;
     print_line(&format!("made the account {} ({})", user.name, role_name(user.role)))?;
     base.close().await?;
     Ok(ExitCode::SUCCESS)
@@ -40,12 +49,7 @@ pub async fn set_password(base: Base, name: &str) -> anyhow::Result<ExitCode> {
         password: Some(read_password(&format!("user password {name}"))?),
         ..UserChanges::default()
     };
-    let system = Viewer {
-        user: user.id,
-        name: user.name,
-        role: Role::Admin,
-        via: Via::System,
-    };
+    let system = Viewer::of_system(user.id, user.name, Role::Admin);
     let user = rules::update_user(&base.kernel, &system, user.id, changes, None).await?;
     print_line(&format!(
         "{} has the new password now, and must sign in again",

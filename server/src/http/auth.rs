@@ -32,7 +32,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{Edge, problem::problem, setup_code::SetupCode};
+use super::{Edge, problem::problem, provider, setup_code::SetupCode};
 use crate::codes;
 
 /// The cookie over plain HTTP, which a home network often is.
@@ -132,7 +132,16 @@ async fn state(State(edge): State<Edge>, headers: HeaderMap) -> Response {
             Access::Viewer(viewer) => Some(viewer),
             Access::Anonymous => None,
         };
-        Ok::<_, Failure>(describe(needs_setup, viewer))
+        let provider = provider::provider(&edge);
+        let provider = provider.map(|provider| provider.config.label.clone());
+        Ok::<_, Failure>(private(
+            Json(json!({
+                "needsSetup": needs_setup,
+                "viewer": viewer.map(shown),
+                "provider": provider,
+            }))
+            .into_response(),
+        ))
     };
     match answer.await {
         Ok(answer) => answer,
@@ -242,14 +251,16 @@ pub fn address(request: &Request) -> Option<IpAddr> {
 }
 
 /// What is kept of a request whose body is read.
-struct Sender {
-    headers: HeaderMap,
+pub struct Sender {
+    /// Its headers.
+    pub headers: HeaderMap,
     address: Option<IpAddr>,
     user_agent: Option<String>,
 }
 
 impl Sender {
-    fn of(request: &Request) -> Self {
+    /// Who sends a request.
+    pub fn of(request: &Request) -> Self {
         let user_agent = request
             .headers()
             .get(header::USER_AGENT)
@@ -261,7 +272,8 @@ impl Sender {
         }
     }
 
-    fn device(&self) -> Device {
+    /// What is remembered of it with a session.
+    pub fn device(&self) -> Device {
         Device {
             address: self.address,
             user_agent: self.user_agent.clone(),
@@ -269,14 +281,24 @@ impl Sender {
     }
 
     /// Whether the browser came by HTTPS: its own word, which the origin check has found to be ours.
-    fn is_secure(&self) -> bool {
+    pub fn is_secure(&self) -> bool {
+        self.origin().is_some_and(|origin| origin.starts_with("https://"))
+    }
+
+    /// The page that it comes from, if a browser sends it.
+    pub fn origin(&self) -> Option<String> {
         let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        origin.is_some_and(|origin| origin.starts_with("https://"))
+        origin.map(str::to_owned)
+    }
+
+    /// Ends the session that it belongs to: another one takes its place.
+    pub async fn end_session(&self, kernel: &Kernel) {
+        end_session(kernel, &self.headers).await;
     }
 }
 
 /// Reads a JSON body strictly, after the checks that stand between other sites' pages and these routes.
-async fn read<T: DeserializeOwned>(edge: &Edge, request: Request) -> Result<T, Failure> {
+pub async fn read<T: DeserializeOwned>(edge: &Edge, request: Request) -> Result<T, Failure> {
     edge.origins.check_cookie_request(request.headers())?;
     let kind = request
         .headers()
@@ -344,39 +366,49 @@ fn session_cookie(secret: String, is_secure: bool, max_age: cookie::time::Durati
         .build()
 }
 
-fn append_cookie(response: &mut Response, cookie: Cookie<'_>) {
+/// Adds a cookie to an answer.
+pub fn append_cookie(response: &mut Response, cookie: Cookie<'_>) {
     let value = HeaderValue::try_from(cookie.to_string()).expect("a cookie of plain ASCII is a header value");
     response.headers_mut().append(header::SET_COOKIE, value);
 }
 
-fn welcome(signed_in: &SignedIn, sender: &Sender) -> Response {
+/// Tells who is signed in now, and gives the browser its cookie.
+pub fn welcome(signed_in: &SignedIn, sender: &Sender) -> Response {
     let mut response = describe(false, Some(&signed_in.viewer));
-    let max_age = cookie::time::Duration::seconds(ABSOLUTE.as_secs() as i64);
-    let secret = signed_in.secret.expose_secret().to_owned();
-    append_cookie(&mut response, session_cookie(secret, sender.is_secure(), max_age));
+    give_cookie(&mut response, signed_in, sender.is_secure());
     response
 }
 
-fn describe(needs_setup: bool, viewer: Option<&Viewer>) -> Response {
-    let viewer = viewer.map(|viewer| {
-        let role = match viewer.role {
-            Role::Viewer => "VIEWER",
-            Role::Editor => "EDITOR",
-            Role::Admin => "ADMIN",
-        };
-        json!({ "name": viewer.name, "role": role })
-    });
-    private(Json(json!({ "needsSetup": needs_setup, "viewer": viewer })).into_response())
+/// Gives the browser the cookie of a new session.
+pub fn give_cookie(response: &mut Response, signed_in: &SignedIn, is_secure: bool) {
+    let max_age = cookie::time::Duration::seconds(ABSOLUTE.as_secs() as i64);
+    let secret = signed_in.secret.expose_secret().to_owned();
+    append_cookie(response, session_cookie(secret, is_secure, max_age));
 }
 
-fn refuse(failure: &Failure, headers: &HeaderMap) -> Response {
+fn describe(needs_setup: bool, viewer: Option<&Viewer>) -> Response {
+    private(Json(json!({ "needsSetup": needs_setup, "viewer": viewer.map(shown) })).into_response())
+}
+
+fn shown(viewer: &Viewer) -> serde_json::Value {
+    let role = match viewer.role {
+        Role::Viewer => "VIEWER",
+        Role::Editor => "EDITOR",
+        Role::Admin => "ADMIN",
+    };
+    json!({ "name": viewer.name, "role": role })
+}
+
+/// The answer of a failure, which no cache keeps.
+pub fn refuse(failure: &Failure, headers: &HeaderMap) -> Response {
     if failure.code.category.is_servers_own() {
         tracing::error!(error = %failure, cause = ?std::error::Error::source(failure), "a sign-in route failed");
     }
     private(problem(failure, headers))
 }
 
-fn private(mut response: Response) -> Response {
+/// Keeps an answer out of caches.
+pub fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

@@ -29,7 +29,7 @@ use self::{
     negotiate::{Shape, negotiate},
     session::Watch,
 };
-use super::{Edge, auth, edge::request_id};
+use super::{Edge, auth, compress, edge::request_id};
 use crate::codes;
 
 /// Answers whatever is sent to `/graphql`.
@@ -79,7 +79,7 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
     };
     if let Some(bytes) = question.as_ref().and_then(|question| edge.kept.find(question)) {
         execute::count_kept(&edge, found.document.name(call.operation_name.as_deref()), begun, &id);
-        return answer::kept(bytes, shape);
+        return compress::may(answer::kept(bytes, shape));
     }
     let prepared = match execute::prepare_found(&edge, found, call, access.clone(), &id) {
         Ok(prepared) => prepared,
@@ -101,13 +101,18 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
         let failure = Failure::new(&codes::NOT_ACCEPTABLE, message);
         return refuse(StatusCode::NOT_ACCEPTABLE, &failure, &id, shape);
     }
+    let is_query = prepared.kind == OperationType::Query;
     let response = execute::execute(&edge, prepared).await;
-    match question.and_then(|question| Some((question, answer::plain(&response)?))) {
+    let written = match question.and_then(|question| Some((question, answer::plain(&response)?))) {
         Some((question, bytes)) => {
             edge.kept.keep(&question, bytes.clone());
             answer::kept(bytes, shape)
         }
         None => answer(&response, shape),
+    };
+    match is_query {
+        true => compress::may(written),
+        false => written,
     }
 }
 

@@ -45,10 +45,11 @@ describe("connection", () => {
 
 describe("session", () => {
   it("reads both answers of the server", () => {
-    expect(parseAuthState({ needsSetup: true, viewer: null })).toEqual({ needsSetup: true, viewer: null });
-    expect(parseAuthState({ needsSetup: false, viewer: { name: "ada", role: "ADMIN", id: 1 } })).toEqual({
+    expect(parseAuthState({ needsSetup: true, viewer: null })).toEqual({ needsSetup: true, viewer: null, provider: null });
+    expect(parseAuthState({ needsSetup: false, viewer: { name: "ada", role: "ADMIN", id: 1 }, provider: "studio" })).toEqual({
       needsSetup: false,
       viewer: { name: "ada", role: "ADMIN" },
+      provider: "studio",
     });
   });
 

@@ -7,6 +7,8 @@ import { fetchSession } from "./start";
 export interface AuthState {
   readonly needsSetup: boolean;
   readonly viewer: { readonly name: string; readonly role: string } | null;
+  /** What the sign-in provider is called; null where there is none. */
+  readonly provider: string | null;
 }
 
 /** The store's value: not asked yet, no answer, or an answer. */
@@ -92,22 +94,28 @@ export async function signOut(): Promise<void> {
 /** Reads the answer of `/auth/state`; throws when it has another shape. */
 export function parseAuthState(json: unknown): AuthState {
   if (!isRecord(json) || typeof json.needsSetup !== "boolean") throw new Error("unreadable answer of /auth/state");
-  const viewer = json.viewer;
-  if (viewer == null) return { needsSetup: json.needsSetup, viewer: null };
+  const { viewer } = json;
+  const provider = typeof json.provider === "string" ? json.provider : null;
+  if (viewer == null) return { needsSetup: json.needsSetup, viewer: null, provider };
   if (!isRecord(viewer) || typeof viewer.name !== "string" || typeof viewer.role !== "string") {
     throw new Error("unreadable viewer in the answer of /auth/state");
   }
-  return { needsSetup: json.needsSetup, viewer: { name: viewer.name, role: viewer.role } };
+  return { needsSetup: json.needsSetup, viewer: { name: viewer.name, role: viewer.role }, provider };
 }
 
 async function post(path: string, body: Readonly<Record<string, string>>): Promise<void> {
+  await ask(path, body);
+}
+
+/** The answer of one of the `/auth` endpoints; throws an AuthError with the server's reason. */
+export async function ask(path: string, body: Readonly<Record<string, string>>): Promise<unknown> {
   const response = await fetch(path, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json", "x-requested-with": "vitagraph" },
     body: JSON.stringify(body),
   });
-  if (response.ok) return;
   const json: unknown = await response.json().catch(() => null);
+  if (response.ok) return json;
   const error = isRecord(json) && isRecord(json.error) ? json.error : {};
   const code = typeof error.code === "string" ? error.code : `HTTP_${response.status}`;
   const message = typeof error.message === "string" ? error.message : `the server answered ${response.status}`;

@@ -12,6 +12,7 @@ use kernel::{
 };
 use schema::{
     edit::session::Edit,
+    kit::libraries::Libraries,
     media::{
         rules::{self, MediaEdit},
         selection::Selection,
@@ -38,6 +39,9 @@ pub struct BulkUpdate {
     pub user: UserId,
     /// Which items.
     pub selection: Selection,
+    /// As far as they are in these libraries.
+    #[serde(default)]
+    pub libraries: Libraries,
     /// What changes.
     pub change: MediaEdit,
     /// How many items there were when it was started.
@@ -75,7 +79,7 @@ impl Job for BulkUpdate {
         loop {
             cx.checkpoint().await?;
             // Translated anew for each part: tags may move meanwhile.
-            let selected = self.selection.open(reader, self.user).await?;
+            let selected = self.selection.open(reader, self.user, &self.libraries).await?;
             let part = selected.after(reader, MediaId(state.after), PART).await?;
             let Some(last) = part.last() else { return Ok(()) };
             state.after = last.0;

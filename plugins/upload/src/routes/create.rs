@@ -92,10 +92,13 @@ pub async fn start(upload: &Upload, viewer: &Viewer, asked: Asked<'_>) -> Result
         .map(|name| name.chars().take(MAX_NAME).collect::<String>());
     if concat != Concat::Partial {
         check_name(filename.as_deref())?;
-        refuse_known(upload, &metadata).await?;
+        // Whether bytes are in a library says something of it.
+        if viewer.sees.is_all() {
+            refuse_known(upload, &metadata).await?;
+        }
     }
     let now = upload.kernel.clock.now_ms();
-    let place = placed(upload, concat, &metadata).await?;
+    let place = placed(upload, viewer, concat, &metadata).await?;
     let row = Row {
         id: UploadId::new(),
         user: viewer.user,
@@ -188,12 +191,19 @@ async fn refuse_known(upload: &Upload, metadata: &Metadata) -> Result<(), Failur
 
 type InLibrary = (LibraryId, LibraryPathId, std::path::PathBuf);
 
-async fn placed(upload: &Upload, concat: Concat, metadata: &Metadata) -> Result<Option<InLibrary>, Failure> {
+async fn placed(
+    upload: &Upload,
+    viewer: &Viewer,
+    concat: Concat,
+    metadata: &Metadata,
+) -> Result<Option<InLibrary>, Failure> {
     if concat == Concat::Partial {
         return Ok(None);
     }
     let wanted = metadata.get(&["library", "libraryId"]);
-    library(&upload.kernel, wanted).await.map(Some)
+    let place = library(&upload.kernel, &viewer.sees, wanted).await?;
+    viewer.must_edit(place.0)?;
+    Ok(Some(place))
 }
 
 /// When the file was last modified, if the client says something that can be.

@@ -11,6 +11,7 @@ fn check(filter: &MediaFilter, sqlite: Expect, postgres: Expect) {
     let descendants = Descendants::from([(TagId(1), vec![TagId(1), TagId(2)])]);
     let sql = |backend| {
         let translation = Translation {
+            sees: &Libraries::All,
             viewer: UserId(7),
             backend,
             descendants: &descendants,

@@ -1,7 +1,7 @@
 //! Whole answers, kept until anything is written that they may be of.
 //!
 //! An answer is kept under the number of writes before it was read ([`kernel::store::Store::epoch`]), for one account in
-//! one role, and only if all of its fields are known to come from the database alone: whoever adds a type or a field
+//! one role with the libraries it has, and only if all of its fields are known to come from the database alone: whoever adds a type or a field
 //! adds it here, too, or its answers are not kept. What other processes write is seen after [`LIFE`] at the latest.
 
 use std::time::Duration;
@@ -61,7 +61,8 @@ pub fn question(edge: &Edge, found: &Found, call: &Call, access: &Access) -> Opt
     let [high, low] = [0, 1].map(|at| hash.get(at).map_or(0, |half| u128::from_be_bytes(*half)));
     let name = name.unwrap_or_default();
     Some(Question(format!(
-        "{epoch} {user} {role} {high:x} {low:x} {name} {variables}"
+        "{epoch} {user} {role}{} {high:x} {low:x} {name} {variables}",
+        viewer.sees.key()
     )))
 }
 

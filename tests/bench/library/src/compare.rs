@@ -79,7 +79,11 @@ pub async fn measure(server: (&Target, u32), rest: (&Target, u32), lasting: Dura
 async fn nothing_cached((target, pid): (&Target, u32), (rest, rest_pid): (&Target, u32)) -> anyhow::Result<(f64, f64)> {
     const N: u32 = 200;
     let (mut connection, mut by_hand) = (target.connect().await?, rest.connect().await?);
-    let first = crate::http::data(&connection.send(&target.graphql(MEDIA_PAGE, &json!({ "first": 40 }))).await?)?;
+    let first = crate::http::data(
+        &connection
+            .send(&target.graphql(MEDIA_PAGE, &json!({ "first": 40 })))
+            .await?,
+    )?;
     let mut cursors = vec![first["media"]["pageInfo"]["endCursor"].clone()];
     let before = process::cpu(pid)?;
     let mut last = Value::Null;
@@ -102,7 +106,10 @@ async fn nothing_cached((target, pid): (&Target, u32), (rest, rest_pid): (&Targe
         same = serde_json::from_slice(&by_hand.send(&rest.get(&path)).await?)?;
     }
     let theirs = process::cpu(rest_pid)? - before;
-    ensure!(n > 0 && last == same, "the handler answers something else:\n{last}\n{same}");
+    ensure!(
+        n > 0 && last == same,
+        "the handler answers something else:\n{last}\n{same}"
+    );
     let each = |used: Duration| used.as_secs_f64() * 1e6 / n as f64;
     say(&format!(
         "server, nothing cached             1 client  {:8.0} µs of processor each ({n} pages that nobody asked for before; {:.0} µs by hand)",

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use anyhow::Context;
 use axum::{
     Router,
     extract::{Query, State},
@@ -14,7 +15,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use anyhow::Context;
 use data_encoding::{BASE32HEX_NOPAD, BASE64URL_NOPAD};
 use rusqlite::{Connection, OpenFlags, Row, params};
 use serde::Deserialize;
@@ -184,7 +184,8 @@ fn page(db: &Connection, viewer: i64, after: Option<&str>) -> anyhow::Result<Val
     }
     let cursor = |edge: Option<&Value>| edge.map_or(Value::Null, |edge| edge["cursor"].clone());
     let (first, last) = (cursor(edges.first()), cursor(edges.last()));
-    let info = json!({ "hasNextPage": has_next, "hasPreviousPage": after.is_some(), "startCursor": first, "endCursor": last });
+    let info =
+        json!({ "hasNextPage": has_next, "hasPreviousPage": after.is_some(), "startCursor": first, "endCursor": last });
     Ok(json!({ "data": { "media": { "totalCount": total, "pageInfo": info, "edges": edges } } }))
 }
 

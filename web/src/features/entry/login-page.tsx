@@ -8,6 +8,7 @@ import { AuthError, secondFactorNeeded, signIn } from "@/data/session";
 import { t } from "@/lib/messages";
 import { nextPath } from "@/lib/paths";
 import { CodeField, EntryForm, NameField, PasswordField } from "./entry-form";
+import { OtherWays } from "./other-ways";
 
 export function Page() {
   usePageTitle(t("login.title"));
@@ -18,9 +19,10 @@ export function Page() {
   // Asked for once the server has said that this account has a second factor.
   const [code, setCode] = useState<string | null>(null);
 
+  const goOn = () => navigate(nextPath(query), { replace: true });
   const submit = async () => {
     await signIn(name, password, code ?? undefined);
-    navigate(nextPath(query), { replace: true });
+    goOn();
   };
   const asksForCode = (cause: unknown) => {
     const isAsked = code === null && cause instanceof AuthError && cause.code === secondFactorNeeded;
@@ -32,6 +34,7 @@ export function Page() {
       <NameField label={t("login.name")} isFirst value={name} onChange={setName} />
       <PasswordField label={t("login.password")} value={password} onChange={setPassword} />
       {code !== null && <CodeField label={t("login.code")} isFirst value={code} onChange={setCode} />}
+      <OtherWays next={nextPath(query)} problem={new URLSearchParams(query).get("problem")} onSignedIn={goOn} />
     </EntryForm>
   );
 }

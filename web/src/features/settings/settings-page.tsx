@@ -15,6 +15,7 @@ import { Notice } from "@/ui/notice";
 import { applyTheme, storedTheme, themes } from "@/ui/theme";
 import { showToast } from "@/ui/toast";
 import { KeysSection } from "./keys-section";
+import { PasskeysSection } from "./passkeys-section";
 import { SecondFactorSection } from "./second-factor-section";
 import { SessionsSection } from "./sessions-section";
 import styles from "./settings-page.module.css";
@@ -83,6 +84,7 @@ export function Page() {
       {error && !data && <Failed error={error} onRetry={again} />}
       {data?.viewer && <PasswordSection id={data.viewer.id} />}
       {data?.viewer && <SecondFactorSection isOn={data.viewer.hasSecondFactor} onChanged={again} />}
+      {data && <PasskeysSection />}
       {data && <SessionsSection />}
       {data && <ShareLinksSection />}
       {data && <TokenSection tokens={data.apiTokens.nodes} permissions={data.viewer?.permissions ?? []} onChanged={again} />}
