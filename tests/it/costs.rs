@@ -143,6 +143,8 @@ on_both! {
             let before = world.documents.insert("media-filter", large);
             world.count("media-filter", "FilteredMedia", json!({})).await?;
             world.documents.extend(before.map(|before| ("media-filter", before)));
+            // Whoever asks for the hardware while it is being tried is told to ask again.
+            crate::pictures::patiently(world.server, "{ system { hardware { checkedAt } } }").await?;
             for (file, operation, variables) in [
                 ("media-page", "MediaPage", first.clone()),
                 ("export", "ExportIds", json!({})),

@@ -127,7 +127,7 @@ async fn code(response: Response) -> anyhow::Result<(StatusCode, String)> {
 }
 
 /// An administrator's answer that takes longer than a request may, while others keep the processors busy.
-async fn patiently(server: &TestServer, document: &str) -> anyhow::Result<Value> {
+pub(crate) async fn patiently(server: &TestServer, document: &str) -> anyhow::Result<Value> {
     let mut tries = 0;
     loop {
         match server.admin().query(document, json!({})).await {

@@ -243,9 +243,9 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["admin-thumbnails", "/admin/thumbnails"],
     ["settings", "/settings"],
     ["settings-keys", "/settings", async () => {
-      await page.getByText("While watching", { exact: true }).click();
-      await page.getByRole("button", { name: "Change the key of Mute" }).click();
-      await page.keyboard.press("c");
+      await page.getByText("Everywhere", { exact: true }).click();
+      await page.getByRole("button", { name: "Change the key of Undo" }).click();
+      await page.keyboard.press("?");
       await page.getByText("is already").waitFor();
     }],
     ["share-new", `/media/${video.id}`, press("Share", dialog)],

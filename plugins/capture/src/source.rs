@@ -108,7 +108,7 @@ pub enum Input<'a> {
     /// A source that is connected to.
     Target(&'a Target),
     /// Somebody who has come.
-    Publisher(Publisher),
+    Publisher(Box<Publisher>),
 }
 
 /// Hands on what comes of an input until it ends: nothing, if it said that this was all.

@@ -44,7 +44,7 @@ async fn ffmpeg_follows_a_recording_that_grows() -> anyhow::Result<()> {
         .args([
             "-nostdin",
             "-v",
-            "warning",
+            "error",
             "-i",
             &url,
             "-t",

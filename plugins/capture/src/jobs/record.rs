@@ -169,7 +169,7 @@ impl Recording<'_> {
             let input = match (address, &mut ticket) {
                 (_, Some(ticket)) => tokio::select! {
                     why = self.end() => return self.stop(why?).await,
-                    publisher = ticket.next() => Input::Publisher(publisher),
+                    publisher = ticket.next() => Input::Publisher(Box::new(publisher)),
                 },
                 (Address::Target(target), None) => Input::Target(target),
                 (Address::Publisher(_), None) => unreachable!("whoever waits for publishers has a ticket"),

@@ -17,6 +17,8 @@ export const CaptureSources = graphql(`
 
 export type Source = ResultOf<typeof CaptureSources>["captureSources"]["nodes"][number];
 
+export const FewLibraries = graphql(`query FewLibraries { libraries(first: 2) { nodes { id name } } }`);
+
 export const CaptureStatus = graphql(`subscription CaptureStatus($id: ID!) { captureStatus(id: $id) { id status lastError bytesPerSecond frameRate } }`);
 
 export const StartCapture = graphql(`mutation StartCapture($input: StartCaptureInput!) { startCapture(input: $input) { capture { id status } } }`);

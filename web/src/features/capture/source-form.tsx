@@ -1,7 +1,7 @@
 //! A live source in a dialog: its address, where recordings go, when it records and how long they are kept.
 
 import { type FormEvent, useState } from "react";
-import { useClient } from "urql";
+import { useClient, useQuery } from "urql";
 import { EntityPicker } from "@/components/entity-picker";
 import { problemText } from "@/components/states";
 import { problemOf } from "@/data/errors";
@@ -11,7 +11,7 @@ import { Dialog } from "@/ui/dialog";
 import { Field, FieldName } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import styles from "./capture-page.module.css";
-import { CreateSource, type Source, UpdateSource } from "./documents";
+import { CreateSource, FewLibraries, type Source, UpdateSource } from "./documents";
 
 /** What keeps take in the form. */
 const gigabyte = 1_000_000_000;
@@ -41,9 +41,15 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
   const set = (change: Partial<typeof draft>) => setDraft((known) => ({ ...known, ...change }));
   const fields = error ? problemOf(error).fields : [];
   const errorOf = (field: string) => fields.find((entry) => entry.path.includes(field))?.message;
-  const [libraryId] = draft.libraryIds;
+  // Where there is one library only, it is the one.
+  const [{ data }] = useQuery({ query: FewLibraries });
+  const only = data?.libraries.nodes.length === 1 ? data.libraries.nodes[0]?.id : undefined;
+  const libraryIds = draft.libraryIds.length === 0 && only !== undefined ? [only] : draft.libraryIds;
+  const [libraryId] = libraryIds;
+  const [isWithout, setIsWithout] = useState(false);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    setIsWithout(libraryId === undefined);
     if (libraryId === undefined) return;
     const input = {
       name: draft.name.trim(),
@@ -83,7 +89,8 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
           onChange={(event) => set({ url: event.target.value })}
         />
         <FieldName>{t("field.library")}</FieldName>
-        <EntityPicker kind="library" label={t("field.library")} ids={draft.libraryIds} onChange={(ids) => set({ libraryIds: [...ids] })} isSingle />
+        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={(ids) => set({ libraryIds: [...ids] })} isSingle />
+        {isWithout && libraryId === undefined && <Notice tone="bad">{t("capture.noLibrary")}</Notice>}
         <Field label={t("capture.schedule")} hint={t("capture.scheduleHint")} error={errorOf("schedule")} name="schedule" value={draft.schedule} onChange={(event) => set({ schedule: event.target.value })} />
         <div className={styles.pair}>
           <Field label={t("capture.minutes")} name="minutes" type="number" min={1} step="any" value={draft.minutes} onChange={(event) => set({ minutes: event.target.value })} />
@@ -110,7 +117,7 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
           {t("capture.isEnabled")}
         </label>
         {error !== null && fields.length === 0 && <Notice tone="bad">{problemText(error)}</Notice>}
-        <Button type="submit" look="primary" aria-disabled={libraryId === undefined}>
+        <Button type="submit" look="primary">
           {t("edit.save")}
         </Button>
       </form>

@@ -4,6 +4,7 @@ import "@/lib/page-messages";
 import { useEffect, useState } from "react";
 import { useQuery } from "urql";
 import { useNow } from "@/components/clock";
+import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { JobRowFragment } from "@/components/job-fragment";
 import { JobRow } from "@/components/job-row";
@@ -39,7 +40,7 @@ export function Page() {
   const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   return (
     <div className={styles.page}>
-      <h1>{t("jobs.title")}</h1>
+      <PageHead title={t("jobs.title")} />
       {cursors.map((after, index) => (
         <JobsWindow
           key={after ?? "first"}

@@ -5,6 +5,7 @@ import { useQuery } from "urql";
 import { Link } from "wouter";
 import { useNow } from "@/components/clock";
 import type { PageProps } from "@/components/feature";
+import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Failed, Loading, Missing } from "@/components/states";
 import { graphql } from "@/data/graphql";
@@ -45,7 +46,7 @@ export function Page({ params }: PageProps) {
         <BackIcon />
         {t("nav.libraries")}
       </Link>
-      <h1>{title}</h1>
+      <PageHead title={title} />
       {totalCount === 0 ? (
         <Empty title={t("problems.none.title")}>
           <p>{t("problems.none.text")}</p>

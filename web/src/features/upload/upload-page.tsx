@@ -13,6 +13,7 @@ import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { FolderIcon, UploadIcon } from "@/ui/icons";
 import { ProgressBar } from "@/ui/progress-bar";
+import { PageForm } from "./page-form";
 import { addFiles, goOnWithUpload, pauseUpload, removeUploadRow, useUploads } from "./queue";
 import { isOver, totalsOf, type UploadRow, type UploadState } from "./rows";
 import styles from "./upload-page.module.css";
@@ -73,6 +74,7 @@ export function Page() {
         <input ref={files} type="file" multiple hidden data-upload="files" onChange={(event) => take(event.target)} />
         <input ref={folder} {...folders} type="file" multiple hidden onChange={(event) => take(event.target)} />
       </div>
+      <PageForm libraryId={target} />
       {rows.length === 0 ? (
         <Empty title={t("upload.none.title")} icon={<UploadIcon />}>
           <p>{t("upload.none.text")}</p>
