@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::print_line;
-use crate::{media, plugins::Plugins, settings::Settings, telemetry};
+use crate::{media, plugins::Plugins, provider::ProviderConfig, settings::Settings, telemetry};
 
 /// Checks every section and prints what holds. Secrets are not printed: of a database's URL, only that there is one.
 pub fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     Plugins::check(&settings.config)?;
     media::config(settings, &settings.config)?;
+    let _: ProviderConfig = settings.config.section("oidc")?;
     telemetry::filter(&settings.log)?;
     let database = match settings.is_embedded() {
         true => "the embedded one, in the data directory",

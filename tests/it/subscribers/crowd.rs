@@ -150,7 +150,12 @@ async fn a_crowd_hears_all_news() -> anyhow::Result<()> {
             socket.subscribe(FOLLOW, json!({})).await?;
             // It is heard of once it answers to something: only then it listens.
             socket.begin("here", "{ viewer { name } }", json!({})).await?;
-            while socket.hear().await?["id"] != "here" {}
+            loop {
+                let said = socket.hear().await?;
+                if said["id"] == "here" && said["type"] == "complete" {
+                    break;
+                }
+            }
             anyhow::Ok(socket)
         }
     };
