@@ -242,9 +242,6 @@ impl From<Scope> for Role {
     }
 }
 
-/// Room for the nested futures of merged GraphQL roots. It is only used where it is needed.
-const STACK: usize = 8 << 20;
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -64,7 +64,7 @@ pub(super) async fn download(cx: &Context<'_>, input: &DownloadPageInput) -> Res
     {
         return Err(Failure::new(&code::DOWNLOAD_REFUSED, error.to_string()));
     }
-    let (library, library_path, root) = library(kernel, Some(&wanted.to_string())).await?;
+    let (library, library_path, root) = library(kernel, &viewer.sees, Some(&wanted.to_string())).await?;
     let now = kernel.clock.now_ms();
     let row = Row {
         id: UploadId::new(),
