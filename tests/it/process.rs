@@ -181,11 +181,6 @@ impl Process {
         }
     }
 
-    /// Its id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends it a signal.
     pub fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
         let id = rustix::process::Pid::from_child(&self.child);
