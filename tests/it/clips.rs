@@ -195,8 +195,19 @@ on_both! {
         ensure!((3..16).contains(&n_before), "{n_before} segments");
         let resume = "mutation($input: ResumeJobInput!) { resumeJob(input: $input) { job { id } } }";
         server.admin().query(resume, json!({ "input": { "id": job } })).await?;
+        // Had it begun anew, there would be fewer segments for a while, until it is whole and needs none.
+        let text = "select (select count(*) from clip_segment), status from clip_rendition";
+        loop {
+            let rows = kernel::sql::rows(kernel.store.reader(), text, []).await?;
+            let (n, status): (i64, i32) = (rows[0].try_get_by_index(0)?, rows[0].try_get_by_index(1)?);
+            if status == 2 {
+                break;
+            }
+            ensure!(n >= n_before, "it began anew: {n} segments of {n_before}");
+            ensure!(tokio::time::Instant::now() < deadline, "it does not go on: {n} segments");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let done = server.finished(&job).await?;
-        // Had it begun anew, the segments would have met their own rows.
         ensure!(done["status"] == "SUCCEEDED", "{done:#}");
         let found = watched(&server, &film["id"]).await?;
         ensure!(found["renditions"][0]["status"] == "READY", "{found:#}");
