@@ -54,7 +54,7 @@ test-packages:
 	@$(call install,$(TEST_PACKAGES))
 
 define install
-missing=$$(dpkg-query -W -f '$${Status} $${Package}\n' $(1) 2>/dev/null | awk '$$3 == "installed" { print $$4 }' \
+missing=$$({ dpkg-query -W -f '$${Status} $${Package}\n' $(1) 2>/dev/null || true; } | awk '$$3 == "installed" { print $$4 }' \
 	| sort | comm -13 - <(printf '%s\n' $(1) | sort) | tr '\n' ' '); \
 if [ -n "$${missing// /}" ]; then \
 	echo "installing $$missing"; \
