@@ -99,23 +99,27 @@ pub fn challenge(kernel: &Kernel, purpose: Purpose) -> Vec<u8> {
     kernel.signer.sign(&path, VALID).into_bytes()
 }
 
-/// The challenge that an answer is to, if it is ours, for this, not over, and was not answered before.
-fn answered(kernel: &Kernel, purpose: Purpose, client_data: &[u8]) -> Result<Vec<u8>, Failure> {
-    let over = || {
-        Failure::new(
-            &codes::PASSKEY_REFUSED,
-            "the time to use the passkey is over; try again",
-        )
-    };
+fn over() -> Failure {
+    let message = "the time to use the passkey is over; try again";
+    Failure::new(&codes::PASSKEY_REFUSED, message)
+}
+
+/// The challenge that an answer is to, if it is ours, for this, and not over.
+fn ours(kernel: &Kernel, purpose: Purpose, client_data: &[u8]) -> Result<Vec<u8>, Failure> {
     let challenge = webauthn::challenge_of(client_data).ok_or_else(over)?;
     let text = str::from_utf8(&challenge).map_err(|_| over())?;
     let (path, query) = text.split_once('?').ok_or_else(over)?;
     if !path.starts_with(&purpose.path()) || kernel.signer.verify(path, query).is_err() {
         return Err(over());
     }
+    Ok(challenge)
+}
+
+/// Takes up an answer, which was found to be good: others must not fill up what is remembered. There is one to a challenge.
+fn take(kernel: &Kernel, challenge: &[u8]) -> Result<(), Failure> {
     let known: Arc<Answered> = kernel.parts.get_or_make(Arc::default);
-    match known.take(&challenge, kernel.clock.now_ms()) {
-        true => Ok(challenge),
+    match known.take(challenge, kernel.clock.now_ms()) {
+        true => Ok(()),
         false => Err(over()),
     }
 }
@@ -141,13 +145,14 @@ pub async fn add(kernel: &Kernel, user: UserId, place: &Place, made: Made) -> Re
         let message = format!("a passkey's name has 1 to {LONGEST_LABEL} visible characters");
         return Err(Failure::field("name", message));
     }
-    let challenge = answered(kernel, Purpose::Make(user), &made.client_data)?;
+    let challenge = ours(kernel, Purpose::Make(user), &made.client_data)?;
     let expected = Expected {
         challenge: &challenge,
         origin: &place.origin,
         host: place.host(),
     };
     let created = webauthn::created(&made.client_data, &made.attestation, expected).map_err(refused)?;
+    take(kernel, &challenge)?;
     let row = passkey::ActiveModel {
         id: Set(PasskeyId::new()),
         user_id: Set(user),
@@ -194,7 +199,7 @@ pub struct Used {
 /// # Errors
 /// There is no such passkey, its account is disabled, the answer is not taken, or the database fails.
 pub async fn sign_in(kernel: &Kernel, place: &Place, used: Used, device: Device) -> Result<SignedIn, Failure> {
-    let challenge = answered(kernel, Purpose::SignIn, &used.client_data)?;
+    let challenge = ours(kernel, Purpose::SignIn, &used.client_data)?;
     let unknown = || {
         Failure::new(
             &codes::PASSKEY_REFUSED,
@@ -219,6 +224,7 @@ pub async fn sign_in(kernel: &Kernel, place: &Place, used: Used, device: Device)
         ..
     } = used;
     let n_uses = webauthn::used(&client_data, &authenticator_data, &signature, &key, expected).map_err(refused)?;
+    take(kernel, &challenge)?;
     let user = rules::find(kernel, row.user_id).await?;
     let user = user.filter(|user| !user.is_disabled).ok_or_else(unknown)?;
     mark_used(kernel, row.id, i64::from(n_uses)).await?;
