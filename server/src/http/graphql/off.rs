@@ -14,8 +14,8 @@ use schema::kit::{access::Access, error::graphql_error};
 
 use crate::{codes, plugins};
 
-/// Root fields by their type and name, with the plugin whose they are.
-type Owners = BTreeMap<(&'static str, String), &'static str>;
+/// The plugins whose root fields they are, by the root's type and the field's name.
+type Owners = BTreeMap<&'static str, BTreeMap<String, &'static str>>;
 
 /// The root fields that have no answer.
 #[derive(Clone)]
@@ -31,7 +31,8 @@ impl OffFields {
         for root in ["Query", "Mutation", "Subscription"] {
             for (owner, fields) in plugins::root_fields(root) {
                 if off.contains(owner) {
-                    owners.extend(fields.into_iter().map(|field| ((root, field), owner)));
+                    let known = owners.entry(root).or_default();
+                    known.extend(fields.into_iter().map(|field| (field, owner)));
                 }
             }
         }
@@ -58,11 +59,7 @@ impl Extension for OffFields {
         if info.path_node.parent.is_some() || is_nobody {
             return next.run(cx, info).await;
         }
-        let owners = &self.0;
-        let owner = ["Query", "Mutation", "Subscription"]
-            .into_iter()
-            .filter(|root| *root == info.parent_type)
-            .find_map(|root| owners.get(&(root, info.name.to_owned())));
+        let owner = self.0.get(info.parent_type).and_then(|owners| owners.get(info.name));
         let Some(plugin) = owner else {
             return next.run(cx, info).await;
         };
