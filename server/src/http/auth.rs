@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use cookie::{Cookie, SameSite};
-use entities::user::Role;
+use entities::user::{self, Role};
 use kernel::{
     error::{Failure, code},
     plugin::Kernel,
@@ -71,6 +71,27 @@ pub async fn authenticate(headers: &HeaderMap, kernel: &Kernel) -> Result<Access
         }
     }
     Ok(Access::Anonymous)
+}
+
+/// A browser that is signed in, and its account; a token is none, and must not outlive itself by what browsers may do.
+pub async fn browser(edge: &Edge, sender: &Sender) -> Result<(Viewer, user::Model), Failure> {
+    let viewer = match authenticate(&sender.headers, &edge.kernel).await? {
+        Access::Viewer(viewer) if viewer.session().is_some() => viewer,
+        _ => return Err(unauthenticated("sign in with a browser")),
+    };
+    let user = rules::find(&edge.kernel, viewer.user).await?;
+    let user = user.ok_or_else(|| unauthenticated("the account is gone"))?;
+    Ok((viewer, user))
+}
+
+/// Refuses a password that is not the account's: who finds a browser unlocked must not make themselves at home in it.
+pub async fn prove(edge: &Edge, user: &user::Model, password: String) -> Result<(), Failure> {
+    let given = SecretString::from(password);
+    let is_right = Authenticator::of(&edge.kernel).prove(&edge.kernel, user, given).await;
+    match is_right.map_err(Failure::from)? {
+        true => Ok(()),
+        false => Err(Failure::field("password", "this is not the account's password")),
+    }
 }
 
 /// Says who sends a request to a plugin's route; one that a cookie has authenticated must come from this site.

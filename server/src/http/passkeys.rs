@@ -8,24 +8,19 @@ use axum::{
     routing::post,
 };
 use data_encoding::BASE64URL_NOPAD;
-use entities::{id::SessionId, session, user};
-use kernel::error::{Failure, code};
+use entities::{id::SessionId, session};
+use kernel::error::Failure;
 use schema::{
-    kit::access::{Access, Via, Viewer},
-    user::{
-        authenticator::Authenticator,
-        passkeys::{self, Made, Place, Purpose, Used},
-        rules,
-    },
+    kit::access::{Via, Viewer},
+    user::passkeys::{self, Made, Place, Purpose, Used},
 };
 use sea_orm::EntityTrait;
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Edge,
-    auth::{Sender, authenticate, private, read, refuse, welcome},
+    auth::{Sender, browser, private, prove, read, refuse, welcome},
 };
 
 /// Who has signed in within this time need not give the password to make a passkey; some accounts have none.
@@ -112,10 +107,11 @@ async fn begin(State(edge): State<Edge>, request: Request) -> Response {
     let sender = Sender::of(&request);
     let begun = async {
         let body: BeginBody = read(&edge, request).await?;
-        let viewer = account(&edge, &sender).await?;
-        let user = rules::find(&edge.kernel, viewer.user).await?;
-        let user = user.ok_or_else(|| Failure::new(&code::UNAUTHENTICATED, "the account is gone"))?;
-        prove(&edge, &viewer, &user, body.password).await?;
+        let (viewer, user) = browser(&edge, &sender).await?;
+        match body.password {
+            Some(password) => prove(&edge, &user, password).await?,
+            None => must_be_fresh(&edge, &viewer).await?,
+        }
         let known = passkeys::of(&edge.kernel, user.id).await?;
         let challenge = passkeys::challenge(&edge.kernel, Purpose::Make(user.id));
         Ok::<_, Failure>(passkeys::options(&user, &known, &place(&sender)?, &challenge))
@@ -127,7 +123,7 @@ async fn add(State(edge): State<Edge>, request: Request) -> Response {
     let sender = Sender::of(&request);
     let added = async {
         let body: AddBody = read(&edge, request).await?;
-        let viewer = account(&edge, &sender).await?;
+        let (viewer, _) = browser(&edge, &sender).await?;
         let made = Made {
             name: body.name,
             client_data: bytes("clientData", &body.client_data)?,
@@ -140,25 +136,9 @@ async fn add(State(edge): State<Edge>, request: Request) -> Response {
     answer(added.await, &sender)
 }
 
-/// A browser that is signed in; a token has no use for passkeys, and must not outlive itself by one.
-async fn account(edge: &Edge, sender: &Sender) -> Result<Viewer, Failure> {
-    match authenticate(&sender.headers, &edge.kernel).await? {
-        Access::Viewer(viewer) if viewer.session().is_some() => Ok(viewer),
-        _ => Err(Failure::new(&code::UNAUTHENTICATED, "sign in with a browser")),
-    }
-}
-
-/// Who finds a browser unlocked must not make themselves at home in it.
-async fn prove(edge: &Edge, viewer: &Viewer, user: &user::Model, password: Option<String>) -> Result<(), Failure> {
+/// Refuses a session that was begun long ago.
+async fn must_be_fresh(edge: &Edge, viewer: &Viewer) -> Result<(), Failure> {
     let kernel = &edge.kernel;
-    if let Some(password) = password {
-        let given = SecretString::from(password);
-        let is_right = Authenticator::of(kernel).prove(kernel, user, given).await;
-        return match is_right.map_err(Failure::from)? {
-            true => Ok(()),
-            false => Err(Failure::field("password", "this is not the account's password")),
-        };
-    }
     let id = match viewer.via {
         Via::Session(id) => id,
         Via::Token(_) | Via::System => SessionId(0),

@@ -9,19 +9,15 @@ use axum::{
     routing::{get, post},
 };
 use cookie::{Cookie, SameSite};
-use kernel::error::{Failure, code};
-use schema::{
-    kit::access::Access,
-    user::{authenticator::Authenticator, codes, rules},
-};
-use secrecy::SecretString;
+use kernel::error::Failure;
+use schema::user::codes;
 use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded;
 
 use super::{
     Edge,
-    auth::{Sender, append_cookie, authenticate, give_cookie, private, read, refuse},
+    auth::{Sender, append_cookie, browser, give_cookie, private, prove, read, refuse},
 };
 use crate::provider::{Provider, account};
 
@@ -88,23 +84,14 @@ async fn start(State(edge): State<Edge>, Query(query): Query<StartQuery>, header
     }
 }
 
-/// Tells a signed-in browser where to go to have its account linked. Who finds it unlocked must not link their own.
+/// Tells a signed-in browser where to go to have its account linked.
 async fn link(State(edge): State<Edge>, request: Request) -> Response {
     let sender = Sender::of(&request);
     let begun = async {
         let body: LinkBody = read(&edge, request).await?;
         let provider = must_have(&edge)?;
-        let viewer = match authenticate(&sender.headers, &edge.kernel).await? {
-            Access::Viewer(viewer) if viewer.session().is_some() => viewer,
-            _ => return Err(Failure::new(&code::UNAUTHENTICATED, "sign in with a browser")),
-        };
-        let user = rules::find(&edge.kernel, viewer.user).await?;
-        let user = user.ok_or_else(|| Failure::new(&code::UNAUTHENTICATED, "the account is gone"))?;
-        let given = SecretString::from(body.password);
-        let is_right = Authenticator::of(&edge.kernel).prove(&edge.kernel, &user, given).await;
-        if !is_right.map_err(Failure::from)? {
-            return Err(Failure::field("password", "this is not the account's password"));
-        }
+        let (_, user) = browser(&edge, &sender).await?;
+        prove(&edge, &user, body.password).await?;
         let (place, sealed) = provider
             .begin(&edge.kernel, "/settings".to_owned(), Some(user.id))
             .await?;
