@@ -93,7 +93,7 @@ async fn start(cx: &Context<'_>) -> Result<StartBackupPayload, Failure> {
     let kernel = cx.data::<Kernel>().map_err(graphql)?;
     let plugin = cx.data::<Arc<Backup>>().map_err(graphql)?;
     let backups = plugin.backups()?;
-    let n = listed(backups).await?.len();
+    let n = plugin.report.list().await?.map_or(0, |listed| listed.len());
     if n >= plugin.config.most as usize {
         let message = format!(
             "there are {n} backups, and `most` in `[backup]` allows {}; delete one first",
@@ -127,17 +127,10 @@ async fn delete(cx: &Context<'_>, input: DeleteBackupInput) -> Result<DeleteBack
         return Err(Failure::new(&code::NOT_FOUND, message));
     }
     tracing::info!(by = require(cx)?.name, backup = input.name, "a backup was deleted");
-    let left = listed(plugin.backups()?).await?;
     Ok(DeleteBackupPayload {
         name: input.name,
-        backups: left.into_iter().map(|backup| plugin.report.shown(backup)).collect(),
+        backups: plugin.report.list().await?.unwrap_or_default(),
     })
-}
-
-async fn listed(backups: &Backups) -> Result<Vec<kernel::backups::Backup>, Failure> {
-    let backups = backups.clone();
-    let listed = tokio::task::spawn_blocking(move || backups.list()).await;
-    listed.map_err(Failure::internal)?.map_err(Failure::internal)
 }
 
 fn graphql(error: async_graphql::Error) -> Failure {
