@@ -42,7 +42,7 @@ impl Loaders {
         }))
     }
 
-    /// Answers a field with a page of the items below something that counts `n_media` of them.
+    /// Answers a field with a page of the items below something that counts `n_media` of them for everybody.
     pub async fn media_below(
         &self,
         cx: &Context<'_>,
@@ -51,6 +51,13 @@ impl Loaders {
         n_media: i64,
     ) -> async_graphql::Result<Connection<Media>> {
         let page = self.nested.get(parent, args, page::cap(cx)).await.graphql()?;
+        let n_media = match parent {
+            Parent::Library(_) => n_media,
+            _ if !page::selects(cx, "totalCount") => n_media,
+            Parent::Tag(id) => self.n_media(id, n_media).await.graphql()?,
+            Parent::Person(id) => self.n_media(id, n_media).await.graphql()?,
+            Parent::Studio(id) => self.n_media(id, n_media).await.graphql()?,
+        };
         self.media_connection(cx, page, Total::Known(n_media)).await.graphql()
     }
 

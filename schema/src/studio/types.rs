@@ -11,7 +11,7 @@ use crate::{
         connection::Connection,
         error::ToGraphql,
         id,
-        page::{self, PageArgs},
+        page::PageArgs,
         scalar::DateTime,
     },
     limits,
@@ -75,12 +75,7 @@ impl Studio {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
-        let parent = Parent::Studio(self.row.id);
-        let loaders = Loaders::of(cx);
-        let n_media = match page::selects(cx, "totalCount") {
-            true => loaders.n_media(self.row.id, self.row.n_media).await.graphql()?,
-            false => self.row.n_media,
-        };
-        loaders.media_below(cx, parent, &args, n_media).await
+        let (parent, n_media) = (Parent::Studio(self.row.id), self.row.n_media);
+        Loaders::of(cx).media_below(cx, parent, &args, n_media).await
     }
 }

@@ -114,13 +114,8 @@ impl Tag {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<Media>> {
         let args = PageArgs::new(first, after, last, before);
-        let parent = Parent::Tag(self.row.id);
-        let loaders = Loaders::of(cx);
-        let n_media = match page::selects(cx, "totalCount") {
-            true => loaders.n_media(self.row.id, self.row.n_media).await.graphql()?,
-            false => self.row.n_media,
-        };
-        loaders.media_below(cx, parent, &args, n_media).await
+        let (parent, n_media) = (Parent::Tag(self.row.id), self.row.n_media);
+        Loaders::of(cx).media_below(cx, parent, &args, n_media).await
     }
 }
 
