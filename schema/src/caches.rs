@@ -221,6 +221,15 @@ impl Loaders {
             .guard(visible::gate(&self.together, Named::Collection, &self.sees));
     }
 
+    /// Whether an item is there for this request. For who has all libraries the question costs nothing, and an item that
+    /// does not exist is there, too: what is asked next finds that out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shows(&self, media: MediaId) -> Result<bool, Failure> {
+        Ok(self.sees.is_all() || self.card.get(media).await?.is_some())
+    }
+
     /// How many items that are there for this request have something, whose row says `n_media` for everybody.
     ///
     /// # Errors
@@ -245,9 +254,9 @@ pub fn request_data(kernel: &Kernel, shared: &SharedCaches, access: Access) -> D
         Access::Viewer(viewer) => viewer.sees.clone(),
         Access::Anonymous => Libraries::Only(BTreeSet::new()),
     };
+    crate::job::loaders(kernel, &access, &mut data);
     data.insert(access);
     data.insert(Arc::new(Loaders::new(kernel, shared, sees)));
-    crate::job::loaders(kernel, &mut data);
     data
 }
 

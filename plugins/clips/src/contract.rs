@@ -102,12 +102,6 @@ where
     Ok(found.get(&key).cloned().unwrap_or_default())
 }
 
-/// Whether an item is there for who asks; for who has all libraries the question costs nothing.
-async fn is_there(cx: &Context<'_>, media: MediaId) -> Result<bool, Failure> {
-    let loaders = Loaders::of(cx);
-    Ok(loaders.sees.is_all() || loaders.card.get(media).await?.is_some())
-}
-
 #[async_trait::async_trait]
 impl contracts::Clips for RequestClips {
     async fn clips(&self, cx: &Context<'_>, media: MediaId) -> Result<Vec<Clip>, Failure> {
@@ -125,7 +119,7 @@ impl contracts::Clips for RequestClips {
         require(cx)?;
         let found = of(&self.clip, id).await?.pop();
         let Some(clip) = found else { return Ok(None) };
-        Ok(is_there(cx, clip.source).await?.then_some(clip))
+        Ok(Loaders::of(cx).shows(clip.source).await?.then_some(clip))
     }
 
     async fn rendition(&self, cx: &Context<'_>, id: RenditionId) -> Result<Option<Rendition>, Failure> {
@@ -134,7 +128,7 @@ impl contracts::Clips for RequestClips {
         let Some((media, rendition)) = found else {
             return Ok(None);
         };
-        Ok(is_there(cx, media).await?.then_some(rendition))
+        Ok(Loaders::of(cx).shows(media).await?.then_some(rendition))
     }
 }
 

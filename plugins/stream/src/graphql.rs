@@ -108,13 +108,12 @@ fn parts<'a>(cx: &Context<'a>) -> Result<(&'a Kernel, &'a Stream, entities::id::
     ))
 }
 
-/// Refuses an item that is not there for who asks; for who has all libraries the question costs nothing.
+/// Refuses an item that is not there for who asks.
 async fn must_see(cx: &Context<'_>, id: MediaId) -> Result<(), Failure> {
-    let loaders = Loaders::of(cx);
-    if loaders.sees.is_all() || loaders.card.get(id).await?.is_some() {
-        return Ok(());
+    match Loaders::of(cx).shows(id).await? {
+        true => Ok(()),
+        false => Err(Failure::new(&code::NOT_FOUND, format!("no media item `{id}`"))),
     }
-    Err(Failure::new(&code::NOT_FOUND, format!("no media item `{id}`")))
 }
 
 async fn item(cx: &Context<'_>, id: MediaId) -> Result<Option<Media>, Failure> {

@@ -1,4 +1,5 @@
-//! Jobs by id for one request or subscription: a page's parents cost one statement.
+//! Jobs by id for one request or subscription: a page's parents cost one statement, and one more for an account that has
+//! some libraries only.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,22 +11,38 @@ use kernel::{
     jobs::{JobView, Jobs},
     plugin::Kernel,
 };
-use sea_orm::DbErr;
+use sea_orm::{DatabaseConnection, DbErr};
 
 use crate::{
     job::{shown, types::Job},
-    kit::{access::require, loader::YIELDS},
+    kit::{
+        access::{Access, Viewer, require},
+        loader::YIELDS,
+    },
 };
 
 type Loaded = Result<Option<Arc<JobView>>, Arc<DbErr>>;
 
 struct Batch {
     jobs: Jobs,
+    db: DatabaseConnection,
+    viewer: Option<Viewer>,
+}
+
+impl Batch {
+    /// The jobs that who asks sees.
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<JobView>, DbErr> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(Vec::new());
+        };
+        let jobs = self.jobs.get_many(ids.to_vec()).await?;
+        shown::of(&self.db, viewer, jobs).await
+    }
 }
 
 impl BatchFn<JobId, Loaded> for Batch {
     async fn load(&mut self, ids: &[JobId]) -> HashMap<JobId, Loaded> {
-        match self.jobs.get_many(ids.to_vec()).await {
+        match self.read(ids).await {
             Ok(views) => {
                 let mut views: HashMap<_, _> = views.into_iter().map(|view| (view.id, Arc::new(view))).collect();
                 ids.iter().map(|id| (*id, Ok(views.remove(id)))).collect()
@@ -42,9 +59,14 @@ impl BatchFn<JobId, Loaded> for Batch {
 struct JobLoader(Loader<JobId, Loaded, Batch>);
 
 /// Puts the loader of jobs into a request's data.
-pub fn loaders(kernel: &Kernel, data: &mut Data) {
+pub fn loaders(kernel: &Kernel, access: &Access, data: &mut Data) {
     let loader = Loader::new(Batch {
         jobs: kernel.jobs.clone(),
+        db: kernel.store.reader().clone(),
+        viewer: match access {
+            Access::Viewer(viewer) => Some(viewer.clone()),
+            Access::Anonymous => None,
+        },
     });
     data.insert(JobLoader(loader.with_yield_count(YIELDS)));
 }
@@ -55,10 +77,7 @@ pub(super) async fn parent(cx: &Context<'_>, id: JobId) -> Result<Option<Job>, F
         .data::<JobLoader>()
         .map_err(|error| Failure::internal(error.message))?;
     let loaded = loader.try_load(id).await.map_err(Failure::internal)?;
-    let Some(job) = loaded? else { return Ok(None) };
-    let kernel = cx.data::<Kernel>().map_err(|error| Failure::internal(error.message))?;
-    let is_shown = Box::pin(shown::is_shown(kernel, require(cx)?, &job)).await?;
-    Ok(is_shown.then_some(Job(job)))
+    Ok(loaded?.map(Job))
 }
 
 /// The job behind `node(id:)`.

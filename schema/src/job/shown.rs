@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use kernel::{error::Failure, jobs::JobView, plugin::Kernel, sql};
+use kernel::{jobs::JobView, sql};
 use sea_orm::{
-    Condition,
+    Condition, DatabaseConnection, DbErr,
     sea_query::{Expr, ExprTrait, Query},
 };
 
@@ -47,15 +47,21 @@ pub fn condition(viewer: &Viewer) -> Option<Condition> {
     Some(Condition::any().add(of_group).add(Expr::exists(own)))
 }
 
-/// Whether an account sees a job.
+/// Of these jobs those that an account sees; at most one statement.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_shown(kernel: &Kernel, viewer: &Viewer, job: &JobView) -> Result<bool, Failure> {
-    if Groups::of(viewer).have(job) {
-        return Ok(true);
+pub async fn of(db: &DatabaseConnection, viewer: &Viewer, mut jobs: Vec<JobView>) -> Result<Vec<JobView>, DbErr> {
+    let groups = Groups::of(viewer);
+    let others: Vec<i64> = jobs.iter().filter(|job| !groups.have(job)).map(|job| job.id.0).collect();
+    if others.is_empty() {
+        return Ok(jobs);
     }
-    let text = "select 1 from edit where job_id = $1 and user_id = $2";
-    let own = sql::rows(kernel.store.reader(), text, [job.id.0.into(), viewer.user.0.into()]).await?;
-    Ok(!own.is_empty())
+    let list = sql::ids(others);
+    let text = format!("select job_id from edit where job_id in ({list}) and user_id = $1");
+    let own = sql::rows(db, text, [viewer.user.0.into()]).await?;
+    let own = own.iter().map(|row| row.try_get_by_index(0));
+    let own: BTreeSet<i64> = own.collect::<Result<_, _>>()?;
+    jobs.retain(|job| groups.have(job) || own.contains(&job.id.0));
+    Ok(jobs)
 }

@@ -14,10 +14,7 @@ use kernel::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
-    job::{
-        shown::{self, Groups},
-        types::Job,
-    },
+    job::{loader, shown::Groups, types::Job},
     kit::{
         access::{Needs, require},
         error::{ToGraphql, graphql_error},
@@ -44,13 +41,8 @@ impl JobSubscription {
         #[graphql(desc = "The job.")] id: ID,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Job>> + use<>> {
         let id = parse::<JobId>(&id, "id").graphql()?;
-        let kernel = cx.data::<Kernel>()?;
-        let jobs = kernel.jobs.clone();
-        let is_there = match jobs.get(id).await.graphql()? {
-            Some(job) => shown::is_shown(kernel, require(cx).graphql()?, &job).await.graphql()?,
-            None => false,
-        };
-        if !is_there {
+        let jobs = cx.data::<Kernel>()?.jobs.clone();
+        if loader::node(cx, id).await.graphql()?.is_none() {
             let failure = Failure::new(&code::NOT_FOUND, format!("no job `{id}`; it may be too old to be kept"));
             return Err(graphql_error(failure));
         }

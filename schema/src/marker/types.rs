@@ -130,9 +130,6 @@ pub async fn node(cx: &Context<'_>, id: MarkerId) -> Result<Option<Marker>, Fail
         .one(cx.data_unchecked::<Kernel>().store.reader())
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let loaders = Loaders::of(cx);
-    if !loaders.sees.is_all() && loaders.card.get(row.media_id).await?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Marker { row: Arc::new(row) }))
+    let is_shown = Loaders::of(cx).shows(row.media_id).await?;
+    Ok(is_shown.then(|| Marker { row: Arc::new(row) }))
 }
