@@ -15,37 +15,48 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
+use crate::changes::ChangeKind;
+
 /// Something that happened and that others may want to know.
-pub trait Fact: Debug + Send + Sync + 'static {}
+pub trait Fact: Debug + Send + Sync + 'static {
+    /// What of it goes into the log of changes.
+    fn change(&self) -> Option<(ChangeKind, &[MediaId])> {
+        None
+    }
+}
 
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })+) => {
+    ($($(#[$doc:meta])* $name:ident $(logged as $kind:ident)? { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })+) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone)]
             pub struct $name {
                 $($(#[$field_doc])* pub $field: $type,)*
             }
-            impl Fact for $name {}
+            impl Fact for $name {
+                $(fn change(&self) -> Option<(ChangeKind, &[MediaId])> {
+                    Some((ChangeKind::$kind, &self.media))
+                })?
+            }
         )+
     };
 }
 
 facts! {
     /// Items that are new in a library.
-    MediaAdded {
+    MediaAdded logged as Added {
         /// The library.
         library: LibraryId,
         /// The new items.
         media: Vec<MediaId>,
     }
     /// Items, their files, streams or edges changed.
-    MediaChanged {
+    MediaChanged logged as Changed {
         /// The changed items.
         media: Vec<MediaId>,
     }
     /// Items whose last file is gone, or that a user removed.
-    MediaRemoved {
+    MediaRemoved logged as Removed {
         /// The items.
         media: Vec<MediaId>,
     }

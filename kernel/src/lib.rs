@@ -4,6 +4,7 @@ pub mod backups;
 pub mod blob;
 pub mod bus;
 pub mod cache;
+pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod cron;

@@ -26,6 +26,7 @@ use tokio::sync::OwnedMutexGuard;
 pub use self::trouble::{Trouble, trouble};
 use self::{connect::WriterWatch, epoch::Epoch};
 use crate::{
+    changes::Pending,
     clock::Clock,
     events::{Events, Fact},
     work,
@@ -198,8 +199,10 @@ impl Store {
             return Ok(Tx {
                 tx,
                 turn: None,
+                clock: inner.clock.clone(),
                 events: inner.events.clone(),
                 after: Mutex::default(),
+                changes: Mutex::default(),
                 epoch: Arc::clone(&inner.epoch),
                 began_at: inner.epoch.now(),
                 has_facts: AtomicBool::new(false),
@@ -233,8 +236,10 @@ impl Store {
                 return Ok(Tx {
                     tx,
                     turn: Some(turn),
+                    clock: inner.clock.clone(),
                     events: inner.events.clone(),
                     after: Mutex::default(),
+                    changes: Mutex::default(),
                     epoch: Arc::clone(&inner.epoch),
                     began_at: inner.epoch.now(),
                     has_facts: AtomicBool::new(false),
@@ -272,8 +277,10 @@ impl Store {
 pub struct Tx {
     tx: DatabaseTransaction,
     turn: Option<Turn>,
+    clock: Clock,
     events: Events,
     after: Mutex<Vec<AfterCommit>>,
+    changes: Mutex<Pending>,
     epoch: Arc<Epoch>,
     began_at: u64,
     has_facts: AtomicBool,
@@ -294,17 +301,22 @@ impl Drop for Turn {
 type AfterCommit = Box<dyn FnOnce(&Events) + Send>;
 
 impl Tx {
-    /// Commits, then tells what was published: caches have dropped the old rows when this returns.
+    /// Writes the log of changes and commits, then tells what was published: caches have dropped the old rows when this
+    /// returns.
     pub async fn commit(self) -> Result<(), DbErr> {
         let Self {
             tx,
             turn,
+            clock,
             events,
             after,
+            changes,
             epoch,
             began_at,
             has_facts,
         } = self;
+        let changes = changes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        changes.write(&tx, clock.now_ms()).await?;
         tx.commit().await?;
         drop(turn);
         for tell in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -318,6 +330,10 @@ impl Tx {
     /// States a fact that becomes true with the commit.
     pub fn publish<F: Fact>(&self, fact: F) {
         self.has_facts.store(true, Ordering::SeqCst);
+        if let Some((kind, media)) = fact.change() {
+            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            changes.add(kind, media);
+        }
         self.push(Box::new(move |events| events.publish(fact)));
     }
 

@@ -18,6 +18,7 @@ mod m20261121_000034_sizes;
 mod m20261121_000035_settings;
 mod m20261122_000040_library_grant;
 mod m20261122_000041_sign_in;
+mod m20261122_000047_library_change;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000035_settings::Migration),
             Box::new(m20261122_000040_library_grant::Migration),
             Box::new(m20261122_000041_sign_in::Migration),
+            Box::new(m20261122_000047_library_change::Migration),
         ]
     }
 }

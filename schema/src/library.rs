@@ -1,6 +1,7 @@
 //! Libraries: folders that are scanned together.
 
 pub mod codes;
+pub mod feed;
 pub mod mutations;
 pub mod own;
 pub mod paths;

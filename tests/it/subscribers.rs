@@ -1,7 +1,8 @@
-//! Many subscribers on one job (`VITAGRAPH_TEST_SUBSCRIBERS`, 1,000 for a whole run), one that does not read, one whose token is taken away, and news of a scan: over
-//! WebSocket, as browsers are served.
+//! Many subscribers on one job (`VITAGRAPH_TEST_SUBSCRIBERS`, 1,000 for a whole run), one that does not read, one whose
+//! token is taken away, and news of a scan: over WebSocket, as browsers are served.
 
 mod crowd;
+mod resumed;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,15 +1,12 @@
 //! Changes of the libraries, as they happen.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use entities::id::MediaId;
 use futures_util::{Stream, StreamExt, stream};
-use kernel::{
-    error::Failure,
-    events::{self, Events, Heard},
-    plugin::Kernel,
-};
+use kernel::{error::Failure, plugin::Kernel};
+use sea_orm::DbErr;
 
 use crate::{
     caches::SharedCaches,
@@ -19,11 +16,10 @@ use crate::{
         id,
         libraries::Libraries,
     },
+    library::feed::{Batch, Feed},
     media::{card::Card, types::Media},
 };
 
-/// Changes are gathered for this long: a scan records hundreds of items a second.
-const PAUSE: Duration = Duration::from_millis(250);
 /// More changes of one kind than this in one pause are told as a [`LibraryReset`].
 const MAX_CHANGES: usize = 500;
 
@@ -32,6 +28,9 @@ const MAX_CHANGES: usize = 500;
 pub struct MediaAdded {
     /// The item.
     media: Media,
+    /// Where the change is in the log: `libraryChanges(since:)` goes on behind it. Nothing is missed so; some of what was
+    /// told may be told again.
+    sequence: i64,
 }
 
 /// An item, its files or its edges changed.
@@ -39,6 +38,9 @@ pub struct MediaAdded {
 pub struct MediaUpdated {
     /// The item as it is now.
     media: Media,
+    /// Where the change is in the log: `libraryChanges(since:)` goes on behind it. Nothing is missed so; some of what was
+    /// told may be told again.
+    sequence: i64,
 }
 
 /// An item is gone: it was removed, or none of its files is present any more.
@@ -46,6 +48,9 @@ pub struct MediaUpdated {
 pub struct MediaRemoved {
     /// The item's id.
     media_id: ID,
+    /// Where the change is in the log: `libraryChanges(since:)` goes on behind it. Nothing is missed so; some of what was
+    /// told may be told again.
+    sequence: i64,
 }
 
 /// More changed than can be told one by one, or changes were missed: read the lists again.
@@ -53,6 +58,9 @@ pub struct MediaRemoved {
 pub struct LibraryReset {
     /// Why, for people.
     reason: String,
+    /// Where the change is in the log: `libraryChanges(since:)` goes on behind it. Nothing is missed so; some of what was
+    /// told may be told again.
+    sequence: i64,
 }
 
 /// A change of the libraries.
@@ -75,149 +83,79 @@ pub struct LibrarySubscription;
 /// What can be followed about libraries.
 #[Subscription]
 impl LibrarySubscription {
-    /// Items that are added, changed or removed, from now on. Changes are gathered for a quarter of a second. A
-    /// `LibraryReset` says that lists must be read again: a client that was away, or too slow, has missed changes.
+    /// Items that are added, changed or removed: from now on, or with `since` from behind a change that was told before,
+    /// by whatever process. Changes are gathered for a quarter of a second. A `LibraryReset` says that lists must be read
+    /// again: more happened than can be told, or the log does not reach back to `since`.
     #[graphql(guard = "Needs::ViewSome")]
     async fn library_changes(
         &self,
         cx: &Context<'_>,
+        #[graphql(desc = "The `sequence` of the last change that was heard.")] since: Option<i64>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<LibraryChange>> + use<>> {
         let shared = cx.data_unchecked::<SharedCaches>().clone();
         let sees = require(cx).graphql()?.sees.clone();
-        let batches = batches(&cx.data_unchecked::<Kernel>().events);
+        let feed = Feed::of(cx.data_unchecked::<Kernel>());
+        let batches = feed.follow(since).await.graphql()?;
         Ok(batches
             .then(move |batch| changes(shared.clone(), sees.clone(), batch))
             .flat_map(stream::iter))
     }
 }
 
-/// What happened within one pause.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Batch {
-    added: BTreeSet<MediaId>,
-    updated: BTreeSet<MediaId>,
-    removed: BTreeSet<MediaId>,
-    has_gap: bool,
-}
-
-enum Change {
-    Added(Arc<events::MediaAdded>),
-    Updated(Arc<events::MediaChanged>),
-    Removed(Arc<events::MediaRemoved>),
-    Gap,
-}
-
-impl Batch {
-    fn add(&mut self, change: Change) {
-        match change {
-            Change::Added(fact) => {
-                for id in &fact.media {
-                    self.removed.remove(id);
-                    self.added.insert(*id);
-                }
-            }
-            Change::Updated(fact) => self
-                .updated
-                .extend(fact.media.iter().filter(|id| !self.added.contains(id))),
-            Change::Removed(fact) => {
-                for id in &fact.media {
-                    self.added.remove(id);
-                    self.updated.remove(id);
-                    self.removed.insert(*id);
-                }
-            }
-            Change::Gap => self.has_gap = true,
-        }
+/// A batch as one subscriber is told it.
+async fn changes(
+    shared: SharedCaches,
+    sees: Libraries,
+    batch: Result<Arc<Batch>, DbErr>,
+) -> Vec<async_graphql::Result<LibraryChange>> {
+    let told = async { told(&shared, &sees, Batch::clone(&*batch?)).await };
+    match told.await.graphql() {
+        Ok(told) => told.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
     }
+}
 
-    /// Leaves out what is in other libraries. Of an item whose row is gone nobody can say where it was, so nobody is told
-    /// of it who does not see them all.
-    async fn keep_seen(&mut self, shared: &SharedCaches, sees: &Libraries) -> Result<(), Failure> {
-        let all = self.added.iter().chain(&self.updated).chain(&self.removed);
-        let cards = shared.card.get_many(all.copied()).await?;
+async fn told(shared: &SharedCaches, sees: &Libraries, mut batch: Batch) -> Result<Vec<LibraryChange>, Failure> {
+    let all = [&batch.added, &batch.updated, &batch.removed].map(BTreeSet::len);
+    let reason = match all.into_iter().max() {
+        _ if batch.has_gap => Some("changes were missed"),
+        Some(most) if most > MAX_CHANGES => Some("many items changed at once"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        return Ok(vec![LibraryChange::Reset(LibraryReset {
+            reason: reason.to_owned(),
+            sequence: batch.to,
+        })]);
+    }
+    let all = batch.added.iter().chain(&batch.updated).chain(&batch.removed);
+    let cards = shared.card.get_many(all.copied()).await?;
+    if !sees.is_all() {
+        // Of an item whose row is gone nobody can say where it was, so nobody is told of it who does not see them all.
         let is_seen = |id: &MediaId| cards.get(id).is_some_and(|card| sees.has(card.library_id));
-        for ids in [&mut self.added, &mut self.updated, &mut self.removed] {
+        for ids in [&mut batch.added, &mut batch.updated, &mut batch.removed] {
             ids.retain(is_seen);
         }
-        Ok(())
     }
-
-    fn reason(&self) -> Option<&'static str> {
-        if self.has_gap {
-            return Some("changes came faster than they could be sent");
-        }
-        let sizes = [self.added.len(), self.updated.len(), self.removed.len()];
-        (sizes.into_iter().max() > Some(MAX_CHANGES)).then_some("many items changed at once")
-    }
-}
-
-/// Facts in batches. Each of the three topics keeps at most a thousand facts for a slow reader, then tells a gap.
-fn batches(events: &Events) -> impl Stream<Item = Batch> + use<> {
-    let added = events.subscribe::<events::MediaAdded>().map(|heard| match heard {
-        Heard::Fact(fact) => Change::Added(fact),
-        Heard::Gap => Change::Gap,
-    });
-    let updated = events.subscribe::<events::MediaChanged>().map(|heard| match heard {
-        Heard::Fact(fact) => Change::Updated(fact),
-        Heard::Gap => Change::Gap,
-    });
-    let removed = events.subscribe::<events::MediaRemoved>().map(|heard| match heard {
-        Heard::Fact(fact) => Change::Removed(fact),
-        Heard::Gap => Change::Gap,
-    });
-    let all = stream::select(added, stream::select(updated, removed));
-    stream::unfold(all, async |mut all| {
-        let mut batch = Batch::default();
-        batch.add(all.next().await?);
-        let pause = tokio::time::sleep(PAUSE);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => break,
-                change = all.next() => match change {
-                    Some(change) => batch.add(change),
-                    None => break,
-                },
-            }
-        }
-        Some((batch, all))
-    })
-}
-
-async fn changes(shared: SharedCaches, sees: Libraries, mut batch: Batch) -> Vec<async_graphql::Result<LibraryChange>> {
-    if !sees.is_all()
-        && let Err(error) = batch.keep_seen(&shared, &sees).await.graphql()
-    {
-        return vec![Err(error)];
-    }
-    if let Some(reason) = batch.reason() {
-        return vec![Ok(LibraryChange::Reset(LibraryReset {
-            reason: reason.to_owned(),
-        }))];
-    }
-    let cards = match shared
-        .card
-        .get_many(batch.added.iter().chain(&batch.updated).copied())
-        .await
-        .graphql()
-    {
-        Ok(cards) => cards,
-        Err(error) => return vec![Err(error)],
-    };
+    // Whoever was told a part of a batch goes on at its beginning.
+    let sequence = batch.from;
     let media = |id: &MediaId| cards.get(id).map(|card: &Arc<Card>| Media::new(Arc::clone(card)));
-    let added = batch
-        .added
-        .iter()
-        .filter_map(media)
-        .map(|media| LibraryChange::Added(MediaAdded { media }));
-    let updated = batch
-        .updated
-        .iter()
-        .filter_map(media)
-        .map(|media| LibraryChange::Updated(MediaUpdated { media }));
-    let removed = batch
-        .removed
-        .iter()
-        .map(|id| LibraryChange::Removed(MediaRemoved { media_id: id::id(*id) }));
-    added.chain(updated).chain(removed).map(Ok).collect()
+    let added = batch.added.iter().filter_map(media);
+    let added = added.map(|media| LibraryChange::Added(MediaAdded { media, sequence }));
+    let updated = batch.updated.iter().filter_map(media);
+    let updated = updated.map(|media| LibraryChange::Updated(MediaUpdated { media, sequence }));
+    let removed = batch.removed.iter().map(|id| {
+        LibraryChange::Removed(MediaRemoved {
+            media_id: id::id(*id),
+            sequence,
+        })
+    });
+    let mut told: Vec<LibraryChange> = added.chain(updated).chain(removed).collect();
+    match told.last_mut() {
+        Some(LibraryChange::Added(change)) => change.sequence = batch.to,
+        Some(LibraryChange::Updated(change)) => change.sequence = batch.to,
+        Some(LibraryChange::Removed(change)) => change.sequence = batch.to,
+        Some(LibraryChange::Reset(_)) | None => {}
+    }
+    Ok(told)
 }
