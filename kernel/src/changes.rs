@@ -2,17 +2,20 @@
 //! so that whoever was away, in whatever process, reads on where it stopped. It is bounded: who was away for longer reads
 //! everything anew.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use entities::id::MediaId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, TryGetable, Value};
 
 use crate::sql;
 
-/// So many entries are kept, and up to [`SLACK`] more.
+/// So many entries are kept, and some more.
 pub const KEPT: i64 = 100_000;
-/// How often entries are dropped.
-const SLACK: i64 = 1_000;
+/// After so many transactions of a process older ones are dropped.
+const SLACK: u64 = 500;
 /// An entry of more items than this does not name them.
 pub const MOST_NAMED: usize = 2_000;
 /// Entries in one read.
@@ -106,6 +109,15 @@ fn entry(row: &QueryResult) -> Result<Entry, DbErr> {
     })
 }
 
+/// The ids of an entry as it keeps them; nothing for too many to name.
+pub fn named<T: Copy + Into<i64>>(media: &BTreeSet<T>) -> Option<String> {
+    (media.len() <= MOST_NAMED).then(|| format!("[{}]", sql::ids(media.iter().copied())))
+}
+
+/// What makes entries on PostgreSQL come in the order of commits: a number is taken once this lock is held, which goes with
+/// the transaction. SQLite has one writer.
+pub const HOLD: &str = "select pg_advisory_xact_lock(8315163817431)";
+
 /// What a transaction will have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Pending([BTreeSet<i64>; 3]);
@@ -115,39 +127,43 @@ impl Pending {
         self.0[kind as usize].extend(media.iter().map(|id| id.0));
     }
 
-    /// Writes an entry a kind; the last statement of its transaction, so that entries are in the order of commits.
+    /// Writes an entry a kind; the last statement of its transaction.
     pub(crate) async fn write(self, tx: &DatabaseTransaction, now: i64) -> Result<(), DbErr> {
-        let some = self.0.iter().enumerate().filter(|(_, media)| !media.is_empty());
-        let some: Vec<_> = some.collect();
-        if some.is_empty() {
-            return Ok(());
-        }
-        if tx.get_database_backend() == DbBackend::Postgres {
-            sql::execute(tx, "lock table library_change in share row exclusive mode", []).await?;
-        }
         let mut values: Vec<Value> = Vec::new();
-        let mut selects = Vec::new();
-        for (n, (kind, media)) in some.into_iter().enumerate() {
-            let ids = (media.len() <= MOST_NAMED).then(|| format!("[{}]", sql::ids(media.iter().copied())));
-            values.push(ids.into());
-            // The number of a parameter on both databases.
-            let ids = values.len();
-            selects.push(format!(
-                "select newest.id + {} as id, {kind} as kind, cast(${ids} as text) as media_ids, {now} as created_at from newest",
-                n + 1,
+        let mut entries = Vec::new();
+        for (kind, media) in self.0.iter().enumerate().filter(|(_, media)| !media.is_empty()) {
+            values.push(named(media).into());
+            let n = values.len();
+            entries.push(format!(
+                "select {n} as n, {kind} as kind, cast(${n} as text) as media_ids"
             ));
         }
-        let text = format!(
-            "with newest as (select coalesce(max(id), 0) as id from library_change) \
-             insert into library_change (id, kind, media_ids, created_at) {} returning id",
-            selects.join(" union all ")
-        );
-        let written = sql::rows(tx, text, values).await?;
-        let newest: i64 = written.last().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        if newest % SLACK < written.len() as i64 {
-            let text = "delete from library_change where id <= $1";
-            sql::execute(tx, text, [(newest - KEPT).into()]).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let entries = entries.join(" union all ");
+        let insert = "insert into library_change (id, kind, media_ids, created_at)";
+        let text = match tx.get_database_backend() {
+            DbBackend::Postgres => format!(
+                "with held as materialized ({HOLD}), entries as ({entries}) {insert} \
+                 select nextval('library_change_id_seq'), kind, media_ids, {now} from held, entries"
+            ),
+            _ => format!(
+                "with entries as ({entries}), newest as (select coalesce(max(id), 0) as id from library_change) {insert} \
+                 select newest.id + n, kind, media_ids, {now} from newest, entries"
+            ),
+        };
+        sql::execute(tx, text, values).await?;
+        if is_one_of(SLACK) {
+            let text = "delete from library_change where id <= (select max(id) from library_change) - $1";
+            sql::execute(tx, text, [KEPT.into()]).await?;
         }
         Ok(())
     }
+}
+
+/// Once in so many calls.
+fn is_one_of(n: u64) -> bool {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    CALLS.fetch_add(1, Ordering::Relaxed) % n == n - 1
 }

@@ -329,11 +329,16 @@ impl Tx {
 
     /// States a fact that becomes true with the commit.
     pub fn publish<F: Fact>(&self, fact: F) {
-        self.has_facts.store(true, Ordering::SeqCst);
         if let Some((kind, media)) = fact.change() {
             let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
             changes.add(kind, media);
         }
+        self.publish_logged(fact);
+    }
+
+    /// The same for a fact whose entry in the log of changes is written already.
+    pub fn publish_logged<F: Fact>(&self, fact: F) {
+        self.has_facts.store(true, Ordering::SeqCst);
         self.push(Box::new(move |events| events.publish(fact)));
     }
 

@@ -1,6 +1,7 @@
 //! Media items: videos, images and sounds, with their files, streams and edges.
 
 pub mod card;
+pub mod census;
 pub mod changes;
 pub mod clip;
 pub mod codes;
@@ -12,6 +13,7 @@ pub mod file;
 pub mod filter;
 pub mod highlights;
 pub mod inputs;
+pub mod list;
 pub mod mutations;
 pub mod nested;
 pub mod page;

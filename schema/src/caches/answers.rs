@@ -14,7 +14,12 @@ use kernel::{
 };
 
 use super::MIB;
-use crate::media::{facets::Counts, page::Answer, rules::MediaUserChanged};
+use crate::media::{
+    census::{Census, Found},
+    facets::Counts,
+    page::Answer,
+    rules::MediaUserChanged,
+};
 
 /// The answers of the process. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -25,6 +30,10 @@ pub struct Answers {
     pub totals: AnswerCache<i64>,
     /// How many of those have which value.
     pub facets: AnswerCache<Counts>,
+    /// What the census finds of lists.
+    pub found: AnswerCache<Option<Found>>,
+    /// All items in memory, where that is worth it.
+    pub census: Census,
     epochs: Arc<Epochs>,
 }
 
@@ -59,6 +68,8 @@ impl Answers {
             pages: caches.answers("media.pages", 32 * MIB, Answer::weigh),
             totals: caches.answers("media.totals", 4 * MIB, |_| 8),
             facets: caches.answers("media.facets", 8 * MIB, Counts::weigh),
+            found: caches.answers("media.found", 32 * MIB, |found| found.as_ref().map_or(8, Found::weigh)),
+            census: Census::new(kernel.store.reader().clone()),
             epochs,
         }
     }

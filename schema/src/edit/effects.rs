@@ -24,6 +24,7 @@ use crate::{collection::rules::CollectionChanged, media::rules::MediaUserChanged
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     media: BTreeSet<i64>,
+    told: BTreeSet<i64>,
     changed: BTreeSet<i64>,
     stamped: BTreeSet<i64>,
     searched: BTreeSet<i64>,
@@ -166,11 +167,14 @@ impl Effects {
             }
         }
         let selects = self.linked();
+        let told: BTreeSet<MediaId> = self.media.difference(&self.told).copied().map(MediaId).collect();
+        self.told.extend(&self.media);
         Ok(Settlement {
             now,
             media: self.changed.difference(&self.stamped).copied().collect(),
             counts,
             search: index::prepare(tx, &std::mem::take(&mut self.searched), &selects).await?,
+            told,
             ..Settlement::default()
         })
     }
@@ -231,9 +235,14 @@ impl Effects {
             tx.publish(CollectionChanged { collections });
         }
         if !self.media.is_empty() {
-            tx.publish(MediaChanged {
+            let is_told = self.media.is_subset(&self.told);
+            let fact = MediaChanged {
                 media: self.media.into_iter().map(MediaId).collect(),
-            });
+            };
+            match is_told {
+                true => tx.publish_logged(fact),
+                false => tx.publish(fact),
+            }
         }
     }
 }

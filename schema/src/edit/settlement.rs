@@ -4,9 +4,17 @@
 //! It is one JSON object. On SQLite the trigger of the view `edit_settlement` takes it apart; on PostgreSQL one statement
 //! with a part for each table does.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-use kernel::{sql, store::Tx};
+use entities::id::MediaId;
+use kernel::{
+    changes::{self, ChangeKind},
+    sql,
+    store::Tx,
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde_json::{Value as Json, json};
 
@@ -29,6 +37,8 @@ pub(super) struct Settlement {
     pub counts: BTreeMap<&'static str, Vec<(i64, i64)>>,
     /// What the search is to hold.
     pub search: Prepared,
+    /// Items that the log of changes is to tell of.
+    pub told: BTreeSet<MediaId>,
 }
 
 impl Settlement {
@@ -38,6 +48,7 @@ impl Settlement {
             && self.media.is_empty()
             && self.counts.is_empty()
             && self.search.is_empty()
+            && self.told.is_empty()
     }
 
     /// Writes it.
@@ -49,6 +60,7 @@ impl Settlement {
             return Ok(());
         }
         let backend = tx.get_database_backend();
+        let changes = (!self.told.is_empty()).then(|| json!([ChangeKind::Changed as i64, changes::named(&self.told)]));
         let mut body = json!({
             "head": self.head.as_slice(),
             "subjects": self.subjects,
@@ -57,12 +69,13 @@ impl Settlement {
             "media": self.media,
             "documents": self.search.documents(backend),
             "words": self.search.words(),
+            "changes": changes.as_slice(),
         });
         for (table, counts) in self.counts {
             body[table] = json!(counts);
         }
         let text = match backend {
-            DbBackend::Postgres => PARTS,
+            DbBackend::Postgres => &*PARTS,
             _ => "insert into edit_settlement (body) values ($1)",
         };
         sql::execute(&**tx, text, [body.to_string().into()]).await?;
@@ -71,7 +84,8 @@ impl Settlement {
 }
 
 /// The trigger of the view, in PostgreSQL's words.
-const PARTS: &str = "
+static PARTS: LazyLock<String> = LazyLock::new(|| {
+    format!("
 with body as materialized (select cast($1 as jsonb) as parts),
 head as (
     insert into edit (
@@ -127,8 +141,18 @@ documents as (
     select cast(row ->> 0 as bigint), cast(row ->> 1 as tsvector)
     from body, jsonb_array_elements(parts -> 'documents') as row
     on conflict (media_id) do update set document = excluded.document
+),
+held as materialized ({} from body where jsonb_array_length(parts -> 'changes') > 0),
+told as (
+    insert into library_change (id, kind, media_ids, created_at)
+    select nextval('library_change_id_seq'), cast(row ->> 0 as bigint), row ->> 1, cast(parts ->> 'now' as bigint)
+    from body, jsonb_array_elements(parts -> 'changes') as row, held
+),
+forgotten as (
+    delete from library_change where id <= (select max(id) - 100000 from library_change)
 )
 insert into search_word (n_letters, word)
 select cast(row ->> 0 as integer), row ->> 1
 from body, jsonb_array_elements(parts -> 'words') as row
-on conflict do nothing";
+on conflict do nothing", changes::HOLD)
+});

@@ -53,7 +53,11 @@ pub fn condition(viewer: &Viewer) -> Option<Condition> {
 /// When the database fails.
 pub async fn of(db: &DatabaseConnection, viewer: &Viewer, mut jobs: Vec<JobView>) -> Result<Vec<JobView>, DbErr> {
     let groups = Groups::of(viewer);
-    let others: Vec<i64> = jobs.iter().filter(|job| !groups.have(job)).map(|job| job.id.0).collect();
+    let others: Vec<i64> = jobs
+        .iter()
+        .filter(|job| !groups.have(job))
+        .map(|job| job.id.0)
+        .collect();
     if others.is_empty() {
         return Ok(jobs);
     }

@@ -64,7 +64,7 @@ impl Subject {
 }
 
 macro_rules! ordered {
-    ($(#[$doc:meta])* $name:ident, $range:ident, $type:ty, $of:literal, $value:expr) => {
+    ($(#[$doc:meta])* $name:ident, $range:ident, $type:ty, $raw:ty, $of:literal, $value:expr) => {
         #[doc = concat!("From one ", $of, " to another, both included.")]
         #[derive(Debug, Clone, InputObject)]
         pub struct $range {
@@ -152,29 +152,56 @@ macro_rules! ordered {
                 }
                 all
             }
+
+            /// Whether it holds for a value in memory, as the condition does for one in a row.
+            pub fn holds(&self, held: Option<&$raw>) -> bool {
+                let value = $value;
+                let is = |other: &Option<$type>, test: fn(&$raw, &$raw) -> bool| {
+                    other.as_ref().is_none_or(|other| held.is_some_and(|held| test(held, &value(other))))
+                };
+                let is_one = |others: &Vec<$type>| held.is_some_and(|held| others.iter().any(|other| *held == value(other)));
+                is(&self.eq, |held, other| held == other)
+                    && is(&self.gt, |held, other| held > other)
+                    && is(&self.gte, |held, other| held >= other)
+                    && is(&self.lt, |held, other| held < other)
+                    && is(&self.lte, |held, other| held <= other)
+                    && self.between.as_ref().is_none_or(|range| {
+                        held.is_some_and(|held| *held >= value(&range.from) && *held <= value(&range.to))
+                    })
+                    && self.is_in.as_ref().is_none_or(is_one)
+                    && self.ne.as_ref().is_none_or(|other| held.is_none_or(|held| *held != value(other)))
+                    && self.not_in.as_ref().is_none_or(|others| !is_one(others))
+                    && self.is_null.is_none_or(|wanted| held.is_none() == wanted)
+            }
+
+            /// The length of its longest list.
+            pub fn n_values(&self) -> usize {
+                let lists = [&self.is_in, &self.not_in];
+                lists.into_iter().flatten().map(Vec::len).max().unwrap_or(0)
+            }
         }
     };
 }
 
 ordered! {
     /// A condition on a whole number.
-    IntCriterion, IntRange, i32, "number", |value: &i32| *value
+    IntCriterion, IntRange, i32, i32, "number", |value: &i32| *value
 }
 ordered! {
     /// A condition on a duration or a position.
-    SecondsCriterion, SecondsRange, Seconds, "duration", |value: &Seconds| value.as_us()
+    SecondsCriterion, SecondsRange, Seconds, i64, "duration", |value: &Seconds| value.as_us()
 }
 ordered! {
     /// A condition on a size in bytes.
-    BytesCriterion, BytesRange, Bytes, "size", |value: &Bytes| value.0
+    BytesCriterion, BytesRange, Bytes, i64, "size", |value: &Bytes| value.0
 }
 ordered! {
     /// A condition on a moment.
-    DateTimeCriterion, DateTimeRange, DateTime, "moment", |value: &DateTime| value.0
+    DateTimeCriterion, DateTimeRange, DateTime, i64, "moment", |value: &DateTime| value.0
 }
 ordered! {
     /// A condition on a day.
-    DateCriterion, DateRange, Date, "day", |value: &Date| value.0.clone()
+    DateCriterion, DateRange, Date, String, "day", |value: &Date| value.0.clone()
 }
 
 impl IntCriterion {
@@ -307,6 +334,24 @@ impl TextCriterion {
             }
         }
         Ok(())
+    }
+
+    /// Whether it holds for a value in memory, as the condition does for one in a row; nothing can be said without a
+    /// database where case is ignored, for each folds letters of its own.
+    pub fn holds(&self, held: Option<&str>) -> Option<bool> {
+        let folding = [&self.contains, &self.not_contains, &self.starts_with, &self.ends_with];
+        if folding.into_iter().any(Option::is_some) {
+            return None;
+        }
+        let is_one = |others: &Vec<String>| held.is_some_and(|held| others.iter().any(|other| other == held));
+        let is = |other: &String| held.is_some_and(|held| held == other);
+        Some(
+            self.eq.as_ref().is_none_or(is)
+                && self.is_in.as_ref().is_none_or(is_one)
+                && !self.ne.as_ref().is_some_and(is)
+                && !self.not_in.as_ref().is_some_and(is_one)
+                && self.is_null.is_none_or(|wanted| held.is_none() == wanted),
+        )
     }
 
     fn texts(&self) -> impl Iterator<Item = &String> {

@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::{
     caches::Answers,
-    media::{page::Scope, resolution::Resolution},
+    media::{list, page::Scope, resolution::Resolution},
 };
 
 /// Values with how many items have them.
@@ -84,14 +84,24 @@ pub async fn read(
     first: u64,
 ) -> Result<std::sync::Arc<Counts>, Failure> {
     let epoch = match facet {
-        Facet::Ratings => answers.epoch_of(scope.viewer),
+        Facet::Ratings => answers.epoch_of(scope.list.viewer),
         _ => String::new(),
     };
-    let question = format!("{facet:?} {first} {epoch} {}", scope.question);
+    let question = format!("{facet:?} {first} {epoch} {}", scope.list.question);
     let load = || async {
         let db = kernel.store.reader();
+        if !is_kept(scope, facet) && facet != Facet::Ratings {
+            let found = scope.list.found(db, answers).await?;
+            let counts = found
+                .as_ref()
+                .as_ref()
+                .and_then(|found| answers.census.count(found, facet, first as usize));
+            if let Some(counts) = counts {
+                return Ok(counts);
+            }
+        }
         let statement = statement(scope, facet, first, db.get_database_backend());
-        let rows = db.query_all(&statement).await?;
+        let rows = list::timed(&answers.census, db.query_all(&statement)).await?;
         if facet == Facet::Classes {
             let row = rows.first();
             let count = |index: usize| row.map_or(Ok(0), |row| row.try_get_by_index(index));
@@ -113,6 +123,12 @@ pub async fn read(
     answers.facets.get_or_load(&question, load).await
 }
 
+/// Whether what is counted by keeps count of what lists show.
+fn is_kept(scope: &Scope, facet: Facet) -> bool {
+    let has_counters = matches!(facet, Facet::Tags | Facet::People | Facet::Studios | Facet::Libraries);
+    has_counters && scope.list.is_everything
+}
+
 /// The statement that counts.
 pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) -> SelectStatement {
     let counted = match facet {
@@ -122,8 +138,7 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
         Facet::Libraries => Some("library"),
         _ => None,
     };
-    if let Some(table) = counted.filter(|_| scope.is_everything) {
-        // They keep count of what lists show.
+    if let Some(table) = counted.filter(|_| is_kept(scope, facet)) {
         return Query::select()
             .expr_as(Expr::col("id"), "value")
             .expr_as(Expr::col("n_media"), "n")
@@ -142,8 +157,8 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
     if facet == Facet::Years {
         return years(select, first);
     }
-    if facet == Facet::Ratings && scope.is_everything {
-        return all_ratings(i64::from(scope.viewer), first);
+    if facet == Facet::Ratings && scope.list.is_everything {
+        return all_ratings(i64::from(scope.list.viewer), first);
     }
     // On SQLite a cross join keeps its order: from the items to their links, because a list may hold few items of many.
     let join = match backend {
@@ -166,7 +181,7 @@ pub fn statement(scope: &Scope, facet: Facet, first: u64, backend: DbBackend) ->
         }
         Facet::Ratings => {
             link("media_user");
-            select.and_where(Expr::col(("media_user", "user_id")).eq(i64::from(scope.viewer)));
+            select.and_where(Expr::col(("media_user", "user_id")).eq(i64::from(scope.list.viewer)));
             select.and_where(Expr::col(("media_user", "rating")).is_not_null());
             step()
         }

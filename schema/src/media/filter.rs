@@ -179,10 +179,7 @@ impl Translation<'_> {
     }
 
     fn with_descendants(&self, ids: &[TagId]) -> Vec<TagId> {
-        let below = ids
-            .iter()
-            .flat_map(|id| self.descendants.get(id).into_iter().flatten().copied());
-        below.collect::<BTreeSet<_>>().into_iter().collect()
+        with_descendants(self.descendants, ids)
     }
 
     fn tree(&self, filter: &MediaFilter, path: &str) -> Result<Condition, Failure> {
@@ -361,7 +358,15 @@ impl Translation<'_> {
     }
 }
 
-fn wanted(criterion: &Option<BooleanCriterion>) -> Option<bool> {
+/// These tags and all below them.
+pub(super) fn with_descendants(descendants: &Descendants, ids: &[TagId]) -> Vec<TagId> {
+    let below = ids
+        .iter()
+        .flat_map(|id| descendants.get(id).into_iter().flatten().copied());
+    below.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+pub(super) fn wanted(criterion: &Option<BooleanCriterion>) -> Option<bool> {
     criterion.as_ref().and_then(|criterion| criterion.eq)
 }
 

@@ -157,6 +157,15 @@ impl MediaKindCriterion {
     }
 }
 
+impl MediaKindCriterion {
+    /// Whether it holds for a kind.
+    pub fn holds(&self, kind: MediaKind) -> bool {
+        self.eq.is_none_or(|wanted| wanted == kind)
+            && self.ne.is_none_or(|unwanted| unwanted != kind)
+            && self.is_in.as_ref().is_none_or(|wanted| wanted.contains(&kind))
+    }
+}
+
 /// Which media. All that is given holds together; `and`, `or` and `not` nest to any depth.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct MediaFilter {

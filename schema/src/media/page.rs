@@ -20,6 +20,7 @@ use crate::{
     media::{
         filter::{self, Descendants, Driver, Translation},
         inputs::{MediaFilter, MediaSort},
+        list::{self, List},
         relevance,
         sort::{self, Order, Walk},
     },
@@ -64,22 +65,16 @@ impl Answer {
 /// The items that a filter and a search find, whatever the page and the order.
 #[derive(Debug)]
 pub struct Scope {
-    /// Who asks.
-    pub viewer: UserId,
+    /// What the list is of.
+    pub list: List,
     /// The condition on `media`.
     pub condition: Condition,
-    /// Whether it is every item of all libraries that has a present file.
-    pub is_everything: bool,
-    /// Equal for equal lists as long as nothing changes.
-    pub question: String,
 }
 
 /// What a listing asks for, decoded and checked.
 struct Question<'a> {
-    viewer: UserId,
     backend: DbBackend,
-    translation: Translation<'a>,
-    filter: Option<&'a MediaFilter>,
+    answers: &'a Answers,
     order: Order,
     window: Window,
     with_total: bool,
@@ -123,7 +118,7 @@ async fn find(
 ) -> Result<Answer, Failure> {
     let db = kernel.store.reader();
     let backend = db.get_database_backend();
-    let mut terms = match &listing.search {
+    let terms = match &listing.search {
         Some(text) => search::parse(text)?,
         None => Vec::new(),
     };
@@ -134,21 +129,16 @@ async fn find(
     let descendants = filter::descendants(db, &roots).await?;
     let known_total = listing.with_total.then(|| answers.totals.peek(&scope)).flatten();
     let question = Question {
-        viewer: viewer.user,
         backend,
-        translation: Translation {
-            viewer: viewer.user,
-            sees: &viewer.sees,
-            backend,
-            descendants: &descendants,
-        },
-        filter,
+        answers,
         order,
         window,
         with_total: listing.with_total,
         known_total: known_total.map(|total| *total),
     };
-    let (mut page, mut condition) = question.answer(db, &terms).await?;
+    let (sees, filter) = (viewer.sees.clone(), listing.filter.clone());
+    let mut list = List::new(viewer.user, sees, filter, terms, descendants, scope.clone());
+    let (mut page, mut condition) = question.answer(db, &list).await?;
     let is_empty = if question.window.limit == 0 {
         page.total == Some(0)
     } else {
@@ -156,20 +146,17 @@ async fn find(
     };
     if is_empty {
         // Nothing is there: perhaps a word was mistyped.
+        let mut terms = list.terms.clone();
         typo::correct(db, &mut terms).await?;
         if terms.iter().any(|term| !term.meant.is_empty()) {
-            (page, condition) = question.answer(db, &terms).await?;
+            list = list.by(terms);
+            (page, condition) = question.answer(db, &list).await?;
         }
     }
     if let (None, Some(total)) = (question.known_total, page.total) {
         answers.totals.put(&scope, total);
     }
-    let scope = Scope {
-        viewer: viewer.user,
-        condition,
-        is_everything: filter.is_none() && terms.is_empty() && viewer.sees.is_all(),
-        question: scope,
-    };
+    let scope = Scope { list, condition };
     Ok(Answer {
         page,
         scope: Arc::new(scope),
@@ -178,11 +165,52 @@ async fn find(
 
 impl Question<'_> {
     /// The page, and the condition of its list.
-    async fn answer(&self, db: &DatabaseConnection, terms: &[Term]) -> Result<(IdPage, Condition), Failure> {
-        let shown = shown(&self.translation, self.filter)?;
+    async fn answer(&self, db: &DatabaseConnection, list: &List) -> Result<(IdPage, Condition), Failure> {
+        let census = &self.answers.census;
+        let found = match self.is_for_census(list) {
+            true => list.found(db, self.answers).await?,
+            false => Arc::new(None),
+        };
+        let found = found.as_ref().as_ref();
+        let few = found.and_then(|found| list::few(census, found, self.backend));
+        let known_total = match found {
+            Some(found) if found.is_exact => Some(found.len() as i64),
+            _ => self.known_total,
+        };
+        if let (Some(few), false) = (&few, matches!(self.order.walk, Walk::Relevance)) {
+            let select = statement(list.viewer, &self.order, few, &self.window);
+            let mut page = self.order.keyset.fetch(db, &select, &self.window, false).await?;
+            page.total = known_total;
+            return Ok((page, few.clone()));
+        }
+        let read = self.read(db, list, known_total);
+        let (page, condition) = match list.is_everything {
+            true => read.await?,
+            false => list::timed(census, read).await?,
+        };
+        Ok((page, few.unwrap_or(condition)))
+    }
+
+    /// Whether the census is asked: for what must be counted, and for what leaves so little over that a walk is long.
+    fn is_for_census(&self, list: &List) -> bool {
+        let is_counted = self.with_total && self.known_total.is_none();
+        let filter = list.filter.as_ref();
+        filter.is_some_and(|filter| is_counted || filter::share(filter) < RARE) || (is_counted && !list.sees.is_all())
+    }
+
+    /// The page and the condition of its list, by the database alone.
+    async fn read(
+        &self,
+        db: &DatabaseConnection,
+        list: &List,
+        known_total: Option<i64>,
+    ) -> Result<(IdPage, Condition), Failure> {
+        let translation = list.translation(self.backend);
+        let (filter, terms) = (list.filter.as_ref(), &list.terms[..]);
+        let shown = shown(&translation, filter)?;
         let found = matching::found(terms, self.backend);
-        let sees_all = self.translation.sees.is_all();
-        let total_of_search = match (&found, self.filter) {
+        let sees_all = translation.sees.is_all();
+        let total_of_search = match (&found, filter) {
             (Some(found), None) if sees_all => Some(count_found(found, self.backend)),
             _ => None,
         };
@@ -194,10 +222,10 @@ impl Question<'_> {
         let mut select = if let Walk::Relevance = self.order.walk {
             relevance::select(terms, &shown, self.backend, &self.window)
         } else {
-            let filters = self.filter.map(|filter| self.translation.drivers(filter)).transpose()?;
+            let filters = filter.map(|filter| translation.drivers(filter)).transpose()?;
             let found = found.map(Driver::counted);
             let drivers: Vec<Driver> = filters.unwrap_or_default().into_iter().chain(found).collect();
-            let fewest = fewest(db, drivers, self.filter.map_or(1.0, filter::share)).await?;
+            let fewest = fewest(db, drivers, filter.map_or(1.0, filter::share)).await?;
             let with = |ids: SelectStatement| {
                 let listed = shown.clone().add(in_selected(ids));
                 listed.add(searched(terms, self.backend))
@@ -211,9 +239,9 @@ impl Question<'_> {
                     listed = with(fewest.ids);
                 }
             }
-            statement(self.viewer, &self.order, &all, &self.window)
+            statement(list.viewer, &self.order, &all, &self.window)
         };
-        let total = match (self.known_total, self.filter, terms.is_empty()) {
+        let total = match (known_total, filter, terms.is_empty()) {
             _ if !self.with_total => None,
             (Some(_), ..) => None,
             (None, None, true) if sees_all => Some(everything()),
@@ -224,7 +252,7 @@ impl Question<'_> {
         }
         let keyset = &self.order.keyset;
         let mut page = keyset.fetch(db, &select, &self.window, total.is_some()).await?;
-        page.total = page.total.or(self.known_total);
+        page.total = page.total.or(known_total);
         if let (None, Some(total)) = (page.total, total) {
             // No row could carry the total along.
             let row = db.query_one(&total).await?;
@@ -233,6 +261,9 @@ impl Question<'_> {
         Ok((page, listed))
     }
 }
+
+/// A filter that leaves over less than this, roughly, is looked up in the census even where nobody counts.
+const RARE: f64 = 0.1;
 
 /// A page with the total in each row. Without the second limit SQLite merges the two selects, and counts once for each
 /// part of a page that is read in parts. The rows come as the page orders them.
@@ -315,13 +346,13 @@ async fn fewest(db: &DatabaseConnection, drivers: Vec<Driver>, share: f64) -> Re
 }
 
 /// The items of a list of ids. Both databases then begin with the list.
-fn in_selected(ids: SelectStatement) -> Expr {
+pub(super) fn in_selected(ids: SelectStatement) -> Expr {
     Expr::col(("media", "id")).in_subquery(ids)
 }
 
 /// The condition of a search. On SQLite the plus keeps the list from being the beginning: it may be long, and where it is
 /// short [`fewest`] has found that out.
-fn searched(terms: &[Term], backend: DbBackend) -> Condition {
+pub(super) fn searched(terms: &[Term], backend: DbBackend) -> Condition {
     let id = || match backend {
         DbBackend::Sqlite => Expr::cust(r#"+"media"."id""#),
         _ => Expr::col(("media", "id")),
@@ -357,7 +388,7 @@ pub fn condition(
 
 /// The condition on `media` of a filter, in the libraries that the viewer sees. What is missing is hidden unless the filter
 /// says something about it.
-fn shown(translation: &Translation<'_>, filter: Option<&MediaFilter>) -> Result<Condition, Failure> {
+pub(super) fn shown(translation: &Translation<'_>, filter: Option<&MediaFilter>) -> Result<Condition, Failure> {
     let mut all = Condition::all().add_option(translation.sees.of_media(translation.backend));
     if let Some(filter) = filter {
         all = all.add(translation.condition(filter)?);

@@ -103,6 +103,16 @@ impl ResolutionCriterion {
         }
     }
 
+    /// Whether it holds for a video of so many pixels, or for what has no size or is no video.
+    pub fn holds(&self, size: Option<(i32, i32)>) -> bool {
+        let class = size.map(|(width, height)| Resolution::of(width, height));
+        self.eq.is_none_or(|wanted| class == Some(wanted))
+            && self
+                .is_in
+                .as_ref()
+                .is_none_or(|wanted| class.is_some_and(|class| wanted.contains(&class)))
+    }
+
     /// The condition on `media`. It is false, never unknown, for what is no video or has no size.
     pub fn condition(&self) -> Expr {
         let mut all = Expr::cust("1 = 1");

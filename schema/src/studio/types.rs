@@ -7,13 +7,7 @@ use entities::studio;
 
 use crate::{
     caches::Loaders,
-    kit::{
-        connection::Connection,
-        error::ToGraphql,
-        id,
-        page::PageArgs,
-        scalar::DateTime,
-    },
+    kit::{connection::Connection, error::ToGraphql, id, page::PageArgs, scalar::DateTime},
     limits,
     media::{nested::Parent, types::Media},
 };

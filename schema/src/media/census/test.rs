@@ -1,0 +1,318 @@
+//! Filters as tests of items in memory: the same algebra as the conditions in SQL, over what the census knows. What it does
+//! not know holds for everything, so that a test finds all that its filter finds and perhaps more.
+
+use std::str::FromStr;
+
+use async_graphql::ID;
+use entities::id::{IdError, LibraryId, MediaId, PersonId, StudioId, TagId, TypedId};
+use kernel::error::Failure;
+
+use super::table::{Dictionary, Item, Links, NONE, Table};
+use crate::{
+    kit::{
+        criterion::{BytesCriterion, DateTimeCriterion, IntCriterion, SecondsCriterion, TextCriterion},
+        id::parse_many,
+        libraries::Libraries,
+    },
+    media::{
+        filter::{self, Descendants},
+        inputs::{MediaFilter, MediaKind, RelationCriterion},
+        resolution::ResolutionCriterion,
+    },
+};
+
+/// Lists of values are looked through for each item: longer ones are for the database.
+const MOST_VALUES: usize = 16;
+
+/// A test of items.
+#[derive(Debug)]
+enum Test<'a> {
+    All(Vec<Test<'a>>),
+    Any(Vec<Test<'a>>),
+    Not(Box<Test<'a>>),
+    Tagged(Wanted),
+    Credited(Wanted),
+    Studio(Wanted),
+    Library(Wanted),
+    Kind([bool; 3]),
+    Height(&'a IntCriterion),
+    Width(&'a IntCriterion),
+    Duration(&'a SecondsCriterion),
+    Size(&'a BytesCriterion),
+    AddedAt(&'a DateTimeCriterion),
+    Resolution(&'a ResolutionCriterion),
+    Date(Wanted),
+    VideoCodec(Wanted),
+    AudioCodec(Wanted),
+    Container(Wanted),
+    HasSubtitles(bool),
+    IsMissing(bool),
+    /// Positions, in order.
+    Is(Vec<u32>),
+}
+
+/// Which numbers of a dictionary are wanted, and whether none at all is.
+#[derive(Debug)]
+struct Wanted {
+    numbers: Vec<bool>,
+    none: bool,
+}
+
+impl Wanted {
+    /// Those of which something holds; absent where it cannot be said of one.
+    fn of<T: Clone + Eq + std::hash::Hash>(
+        dictionary: &Dictionary<T>,
+        holds: impl Fn(Option<&T>) -> Option<bool>,
+    ) -> Option<Self> {
+        let numbers = dictionary.values().iter().map(|value| holds(Some(value)));
+        Some(Self {
+            numbers: numbers.collect::<Option<_>>()?,
+            none: holds(None)?,
+        })
+    }
+
+    fn ids<T: TypedId>(dictionary: &Dictionary<i64>, ids: &[T]) -> Self {
+        let mut numbers = vec![false; dictionary.values().len()];
+        for id in ids {
+            if let Some(number) = dictionary.find(&(*id).into()) {
+                numbers[number as usize] = true;
+            }
+        }
+        Self { numbers, none: false }
+    }
+
+    fn has(&self, number: u32) -> bool {
+        match number {
+            NONE => self.none,
+            number => self.numbers[number as usize],
+        }
+    }
+
+    fn any_of(&self, numbers: &[u32]) -> bool {
+        match numbers {
+            [] => self.none,
+            numbers => numbers.iter().any(|number| self.numbers[*number as usize]),
+        }
+    }
+}
+
+/// A filter as a test, with which items there are for who asks.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    test: Test<'a>,
+    /// Whether it finds exactly what the filter finds, and not more.
+    pub is_exact: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// The plan of a filter.
+    ///
+    /// # Errors
+    /// An id is none.
+    pub fn new(
+        table: &Table,
+        filter: Option<&'a MediaFilter>,
+        descendants: &Descendants,
+        sees: &Libraries,
+    ) -> Result<Self, Failure> {
+        let mut planner = Planner {
+            table,
+            descendants,
+            is_exact: true,
+        };
+        let mut all = Vec::new();
+        if let Libraries::Only(some) = sees {
+            let some: Vec<LibraryId> = some.iter().copied().collect();
+            all.push(Test::Library(Wanted::ids(&table.libraries, &some)));
+        }
+        if !filter.is_some_and(filter::mentions_missing) {
+            all.push(Test::IsMissing(false));
+        }
+        if let Some(filter) = filter {
+            all.push(planner.tree(filter)?);
+        }
+        Ok(Self {
+            test: Test::All(all),
+            is_exact: planner.is_exact,
+        })
+    }
+
+    /// The positions of the items that it holds for.
+    pub fn find(&self, table: &Table) -> Vec<u32> {
+        let at = |at: &u32| {
+            let item = &table.items[*at as usize];
+            !item.is_gone && holds(&self.test, table, *at, item)
+        };
+        (0..table.items.len() as u32).filter(at).collect()
+    }
+}
+
+struct Planner<'t> {
+    table: &'t Table,
+    descendants: &'t Descendants,
+    is_exact: bool,
+}
+
+impl Planner<'_> {
+    fn tree<'a>(&mut self, filter: &'a MediaFilter) -> Result<Test<'a>, Failure> {
+        let mut all = Vec::new();
+        for inner in filter.and.iter().flatten() {
+            all.push(self.tree(inner)?);
+        }
+        if let Some(filters) = &filter.or {
+            let any: Result<_, Failure> = filters.iter().map(|inner| self.tree(inner)).collect();
+            all.push(Test::Any(any?));
+        }
+        if let Some(inner) = &filter.not {
+            // What is not in more than a filter finds may be in what it finds.
+            let outer = std::mem::replace(&mut self.is_exact, true);
+            let test = self.tree(inner)?;
+            if self.is_exact {
+                all.push(Test::Not(Box::new(test)));
+            }
+            self.is_exact &= outer;
+        }
+        self.links(&mut all, filter)?;
+        self.values(&mut all, filter);
+        Ok(Test::All(all))
+    }
+
+    fn links<'a>(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) -> Result<(), Failure> {
+        let table = self.table;
+        if let Some(ids) = &filter.ids {
+            let ids = parse_many::<MediaId>(ids, "filter.ids")?;
+            let mut at: Vec<u32> = ids.iter().filter_map(|id| table.position(id.0)).collect();
+            at.sort_unstable();
+            all.push(Test::Is(at));
+        }
+        if let Some(tags) = &filter.tags {
+            let below = |ids: Vec<TagId>| match tags.include_descendants {
+                true => filter::with_descendants(self.descendants, &ids),
+                false => ids,
+            };
+            relation::<TagId>(all, &tags.relations(), &table.tags.names, below, Test::Tagged)?;
+        }
+        if let Some(people) = &filter.people {
+            relation::<PersonId>(all, people, &table.people.names, |ids| ids, Test::Credited)?;
+        }
+        if let Some(studio) = &filter.studio {
+            relation::<StudioId>(all, studio, &table.studios, |ids| ids, Test::Studio)?;
+        }
+        if let Some(library) = &filter.library {
+            relation::<LibraryId>(all, library, &table.libraries, |ids| ids, Test::Library)?;
+        }
+        Ok(())
+    }
+
+    fn values<'a>(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
+        let table = self.table;
+        if let Some(kind) = &filter.kind {
+            let kinds = [MediaKind::Video, MediaKind::Audio, MediaKind::Image];
+            let mut wanted = [false; 3];
+            for one in kinds {
+                wanted[entities::media::MediaKind::from(one) as usize] = kind.holds(one);
+            }
+            all.push(Test::Kind(wanted));
+        }
+        if let Some(resolution) = &filter.resolution {
+            all.push(Test::Resolution(resolution));
+        }
+        macro_rules! ordered {
+            ($($field:ident: $test:path),+) => {
+                $(match &filter.$field {
+                    Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push($test(criterion)),
+                    Some(_) => self.is_exact = false,
+                    None => {}
+                })+
+            };
+        }
+        ordered!(
+            height: Test::Height, width: Test::Width, duration: Test::Duration, size: Test::Size,
+            added_at: Test::AddedAt
+        );
+        if let Some(date) = &filter.date {
+            let wanted = Wanted::of(&table.dates, |held| Some(date.holds(held)));
+            all.extend(wanted.map(Test::Date));
+        }
+        type Texts<'a> = (
+            &'a Option<TextCriterion>,
+            &'a Dictionary<String>,
+            fn(Wanted) -> Test<'static>,
+        );
+        let texts: [Texts<'_>; 3] = [
+            (&filter.video_codec, &table.video_codecs, Test::VideoCodec),
+            (&filter.audio_codec, &table.audio_codecs, Test::AudioCodec),
+            (&filter.container, &table.containers, Test::Container),
+        ];
+        for (criterion, dictionary, test) in texts {
+            let Some(criterion) = criterion else { continue };
+            match Wanted::of(dictionary, |held| criterion.holds(held.map(String::as_str))) {
+                Some(wanted) => all.push(test(wanted)),
+                None => self.is_exact = false,
+            }
+        }
+        all.extend(filter::wanted(&filter.has_subtitles).map(Test::HasSubtitles));
+        all.extend(filter::wanted(&filter.is_missing).map(Test::IsMissing));
+        self.is_exact &= filter.rating.is_none()
+            && filter.is_favorite.is_none()
+            && filter.view_count.is_none()
+            && filter.path.is_none()
+            && filter.title.is_none()
+            && filter.custom_fields.is_none();
+    }
+}
+
+/// The tests of a criterion on what items are linked to.
+fn relation<'a, T: TypedId + FromStr<Err = IdError>>(
+    all: &mut Vec<Test<'a>>,
+    criterion: &RelationCriterion,
+    names: &Dictionary<i64>,
+    expand: impl Fn(Vec<T>) -> Vec<T>,
+    test: fn(Wanted) -> Test<'a>,
+) -> Result<(), Failure> {
+    let typed = |ids: &[ID]| parse_many::<T>(ids, "filter");
+    let one_of = |ids: Vec<T>| test(Wanted::ids(names, &expand(ids)));
+    if let Some(ids) = &criterion.any_of {
+        all.push(one_of(typed(ids)?));
+    }
+    for id in typed(criterion.all_of.as_deref().unwrap_or_default())? {
+        all.push(one_of(vec![id]));
+    }
+    if let Some(ids) = &criterion.none_of {
+        all.push(Test::Not(Box::new(one_of(typed(ids)?))));
+    }
+    if let Some(is_empty) = criterion.is_empty {
+        all.push(test(Wanted {
+            numbers: vec![!is_empty; names.values().len()],
+            none: is_empty,
+        }));
+    }
+    Ok(())
+}
+
+fn holds(test: &Test<'_>, table: &Table, at: u32, item: &Item) -> bool {
+    let linked = |links: &Links, wanted: &Wanted| wanted.any_of(links.of(at));
+    match test {
+        Test::All(tests) => tests.iter().all(|test| holds(test, table, at, item)),
+        Test::Any(tests) => tests.iter().any(|test| holds(test, table, at, item)),
+        Test::Not(test) => !holds(test, table, at, item),
+        Test::Tagged(wanted) => linked(&table.tags, wanted),
+        Test::Credited(wanted) => linked(&table.people, wanted),
+        Test::Studio(wanted) => wanted.has(item.studio),
+        Test::Library(wanted) => wanted.has(item.library),
+        Test::Kind(wanted) => wanted.get(usize::from(item.kind)).is_some_and(|wanted| *wanted),
+        Test::Height(criterion) => criterion.holds(item.height.as_ref()),
+        Test::Width(criterion) => criterion.holds(item.width.as_ref()),
+        Test::Duration(criterion) => criterion.holds(item.duration_us.as_ref()),
+        Test::Size(criterion) => criterion.holds(Some(&item.size)),
+        Test::AddedAt(criterion) => criterion.holds(Some(&item.added_at)),
+        Test::Resolution(criterion) => criterion.holds(item.pixels()),
+        Test::Date(wanted) => wanted.has(item.date),
+        Test::VideoCodec(wanted) => wanted.has(item.video_codec),
+        Test::AudioCodec(wanted) => wanted.has(item.audio_codec),
+        Test::Container(wanted) => wanted.has(item.container),
+        Test::HasSubtitles(wanted) => item.has_subtitles == *wanted,
+        Test::IsMissing(wanted) => item.is_missing == *wanted,
+        Test::Is(positions) => positions.binary_search(&at).is_ok(),
+    }
+}

@@ -1,0 +1,176 @@
+//! A list of items, whatever its page and order: who asks for what, and what the census finds of it.
+
+use std::{sync::Arc, time::Instant};
+
+use entities::id::UserId;
+use kernel::error::Failure;
+use sea_orm::{
+    Condition, ConnectionTrait, DatabaseConnection, DbBackend,
+    sea_query::{Expr, Func, Query, SelectStatement},
+};
+
+use crate::{
+    caches::Answers,
+    kit::libraries::Libraries,
+    media::{
+        census::{Census, Found},
+        filter::{Descendants, Translation},
+        inputs::MediaFilter,
+        page::{in_selected, searched, shown},
+    },
+    search::{Term, matching},
+};
+
+/// Up to so many items are handed to the database one by one.
+const FEW: usize = 20_000;
+/// Up to so many items of a search are taken from the database.
+const MANY: u64 = 100_000;
+
+/// What a list is of.
+#[derive(Debug)]
+pub struct List {
+    /// Who asks.
+    pub viewer: UserId,
+    /// The libraries whose items there are.
+    pub sees: Libraries,
+    /// Which items.
+    pub filter: Option<MediaFilter>,
+    /// What they must be found by.
+    pub terms: Vec<Term>,
+    /// The tags of the filter, resolved.
+    pub descendants: Descendants,
+    /// Whether it is every item of all libraries that has a present file.
+    pub is_everything: bool,
+    /// Equal for equal lists as long as nothing changes.
+    pub question: String,
+}
+
+impl List {
+    /// A list.
+    pub fn new(
+        viewer: UserId,
+        sees: Libraries,
+        filter: Option<MediaFilter>,
+        terms: Vec<Term>,
+        descendants: Descendants,
+        question: String,
+    ) -> Self {
+        let is_everything = filter.is_none() && terms.is_empty() && sees.is_all();
+        Self {
+            viewer,
+            sees,
+            filter,
+            terms,
+            descendants,
+            is_everything,
+            question,
+        }
+    }
+
+    /// The same list by other terms.
+    pub fn by(self, terms: Vec<Term>) -> Self {
+        let question = format!("{} meant {terms:?}", self.question);
+        Self {
+            terms,
+            question,
+            ..self
+        }
+    }
+
+    /// What is needed to say it in SQL.
+    pub fn translation(&self, backend: DbBackend) -> Translation<'_> {
+        Translation {
+            viewer: self.viewer,
+            sees: &self.sees,
+            backend,
+            descendants: &self.descendants,
+        }
+    }
+
+    /// What the census finds: the list, or more than it where that cannot be told in little time; absent without a census.
+    ///
+    /// # Errors
+    /// An id is none, or the database fails.
+    pub async fn found(&self, db: &DatabaseConnection, answers: &Answers) -> Result<Arc<Option<Found>>, Failure> {
+        if !answers.census.is_there() {
+            return Ok(Arc::new(None));
+        }
+        let find = || self.find(db, &answers.census);
+        answers.found.get_or_load(&self.question, find).await
+    }
+
+    async fn find(&self, db: &DatabaseConnection, census: &Census) -> Result<Option<Found>, Failure> {
+        let found = census.find(self.filter.as_ref(), &self.descendants, &self.sees).await?;
+        let Some(mut found) = found else { return Ok(None) };
+        if found.is_exact && self.terms.is_empty() {
+            return Ok(Some(found));
+        }
+        let backend = db.get_database_backend();
+        if found.len() <= FEW {
+            let Some(ids) = census.ids(&found) else { return Ok(None) };
+            let condition = shown(&self.translation(backend), self.filter.as_ref())?;
+            let condition = condition
+                .add(in_selected(listed(&ids, backend)))
+                .add(searched(&self.terms, backend));
+            let ids = ids_of(
+                db,
+                Query::select()
+                    .column(("media", "id"))
+                    .from("media")
+                    .cond_where(condition),
+            )
+            .await?;
+            return Ok(census.exactly(&found, &ids));
+        }
+        let search = matching::found(&self.terms, backend).filter(|_| found.is_exact);
+        if let Some(mut search) = search {
+            let ids = ids_of(db, search.limit(MANY + 1)).await?;
+            if ids.len() as u64 <= MANY {
+                return Ok(census.both(&found, &ids));
+            }
+        }
+        found.is_exact = false;
+        Ok(Some(found))
+    }
+}
+
+/// Tells a census how long something took that it would have spared.
+pub async fn timed<T>(census: &Census, run: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let outcome = run.await;
+    census.hear(begun.elapsed());
+    outcome
+}
+
+/// What a list of few items is, in SQL.
+pub fn few(census: &Census, found: &Found, backend: DbBackend) -> Option<Condition> {
+    if !found.is_exact || found.len() > FEW {
+        return None;
+    }
+    let ids = census.ids(found)?;
+    Some(Condition::all().add(in_selected(listed(&ids, backend))))
+}
+
+/// Ids as one parameter.
+fn listed(ids: &[i64], backend: DbBackend) -> SelectStatement {
+    let list = kernel::sql::ids(ids.iter().copied());
+    let list = if ids.is_empty() { "" } else { &list };
+    let mut select = Query::select();
+    match backend {
+        DbBackend::Postgres => {
+            let array = format!("{{{list}}}");
+            select.expr(Expr::cust_with_values("unnest(cast($1 as bigint[]))", [array]))
+        }
+        _ => {
+            let array = Func::cust("json_each").arg(Expr::val(format!("[{list}]")));
+            select.expr(Expr::cust("value")).from_function(array, "listed")
+        }
+    };
+    select
+}
+
+async fn ids_of(db: &DatabaseConnection, select: &SelectStatement) -> Result<Vec<i64>, Failure> {
+    let rows = db.query_all(select).await?;
+    let ids: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    Ok(ids?)
+}
