@@ -84,13 +84,19 @@ impl Subject {
     }
 
     async fn of(kernel: &Kernel, file: file::Model) -> Result<Self, Failure> {
-        let db = kernel.store.reader();
-        let streams = stream::Entity::find()
+        use sea_orm::sea_query::{Expr, ExprTrait};
+        let of_file = Expr::col((keyframe_table::Entity, keyframe_table::Column::FileId))
+            .equals((stream::Entity, stream::Column::FileId));
+        let mut select = stream::Entity::find();
+        QuerySelect::query(&mut select).join(JoinType::LeftJoin, keyframe_table::Entity, of_file);
+        let rows = select
+            .select_also(keyframe_table::Entity)
             .filter(stream::Column::FileId.eq(file.id))
             .order_by_asc(stream::Column::Index)
-            .all(db)
+            .all(kernel.store.reader())
             .await?;
-        let table = keyframe_table::Entity::find_by_id(file.id).one(db).await?;
+        let (streams, tables): (Vec<stream::Model>, Vec<_>) = rows.into_iter().unzip();
+        let table = tables.into_iter().flatten().next();
         let film = streams.iter().find(|stream| stream.is_film());
         let video = film.and_then(|stream| pictures(&file, stream, table));
         let sounds: Vec<_> = streams.iter().filter(|stream| stream.is_sound()).cloned().collect();
