@@ -1,20 +1,20 @@
 //! `GET|HEAD /p/backup/{name}`: a backup's bytes. The signature is the permission, and only administrators are given one.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
     extract::{OriginalUri, Path, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     response::Response,
     routing::get,
 };
 use futures_util::stream;
 use kernel::{backups::OpenBackup, error::Failure, plugin::Kernel};
 use schema::kit::{
-    range::{Span, Wanted, wanted},
-    refusal::{refusal, refusal_with},
+    range::{asked, part},
+    refusal::refusal,
 };
 
 use crate::{Backup, code};
@@ -71,49 +71,34 @@ fn respond(backup: OpenBackup, method: &Method, headers: &HeaderMap) -> Result<R
     // The name is one of ours: letters, digits and dashes.
     let attachment = format!("attachment; filename=\"{}\"", backup.facts.name);
     own.insert(header::CONTENT_DISPOSITION, value(&attachment)?);
-    // A range is defined for GET alone, and holds only for the bytes that the client knows.
-    let asks = method == Method::GET && text(header::IF_RANGE).is_none_or(|tag| tag == etag);
-    let span = match wanted(text(header::RANGE).filter(|_| asks), size) {
-        Wanted::Unsatisfiable => {
-            let failure = Failure::new(
-                &code::RANGE_UNSATISFIABLE,
-                format!("no asked byte is in the backup, which has {size}"),
-            );
-            let mut refused = refusal_with(StatusCode::RANGE_NOT_SATISFIABLE, &failure, headers);
-            let range = value(&format!("bytes */{size}"))?;
-            refused.headers_mut().insert(header::CONTENT_RANGE, range);
-            return Ok(refused);
+    // A range holds only for the bytes that the client knows.
+    let range = asked(method, headers).filter(|_| text(header::IF_RANGE).is_none_or(|tag| tag == etag));
+    let bytes = match part(&mut response, range, size) {
+        Ok(bytes) => bytes,
+        Err(beyond) => {
+            let message = format!("no asked byte is in the backup, which has {size}");
+            let failure = Failure::new(&code::RANGE_UNSATISFIABLE, message);
+            return Ok(beyond.answer(refusal(&failure, headers)));
         }
-        Wanted::Parts(spans) if spans.len() == 1 => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let range = value(&format!("bytes {}-{}/{size}", spans[0].first, spans[0].last))?;
-            response.headers_mut().insert(header::CONTENT_RANGE, range);
-            spans[0]
-        }
-        // Several parts are of use to nobody here; RFC 9110 allows to send the whole.
-        _ => Span {
-            first: 0,
-            last: size.saturating_sub(1),
-        },
     };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(span.n_bytes().min(size)));
     if method != Method::HEAD {
-        *response.body_mut() = Body::from_stream(bytes(backup, span));
+        *response.body_mut() = Body::from_stream(pieces(backup, bytes));
     }
     Ok(response)
 }
 
-/// A span piece by piece: a piece is read when the one before is on its way.
-fn bytes(backup: OpenBackup, span: Span) -> impl futures_util::Stream<Item = std::io::Result<axum::body::Bytes>> {
-    stream::try_unfold(span.first, move |at| {
+/// Bytes piece by piece: a piece is read when the one before is on its way.
+fn pieces(
+    backup: OpenBackup,
+    bytes: Range<u64>,
+) -> impl futures_util::Stream<Item = std::io::Result<axum::body::Bytes>> {
+    stream::try_unfold(bytes.start, move |at| {
         let backup = backup.clone();
         async move {
-            if at > span.last {
+            if at >= bytes.end {
                 return Ok(None);
             }
-            let n = PIECE.min(span.last + 1 - at) as usize;
+            let n = PIECE.min(bytes.end - at) as usize;
             let piece = backup.read(at, n).await?;
             if piece.is_empty() {
                 return Ok(None);

@@ -1,10 +1,11 @@
 //! The capture plugin: records live sources, such as cameras and streams, into libraries.
 //!
-//! `publish` lets those in who send by RTMP. `source` connects through `kernel::egress` and feeds bytes to a sandboxed worker, `part` writes the fragments that come
-//! back into a file, the row first, so that a killed server loses less than a second, `jobs::record` keeps a capture going
-//! through gaps, `clock` begins those that are due and ends what has been kept long enough, `link` tells which items they
-//! have become; `routes` shows a recording while it grows, by what `grown` reads off its file. Addresses of sources are
-//! secrets: `secret` seals them, and nothing here shows or logs one.
+//! `publish` lets those in who send by RTMP. `source` connects through `kernel::egress` and feeds bytes to a sandboxed
+//! worker, `part` writes the fragments that come back into a file, the row first, so that a killed server loses less
+//! than a second, `jobs::record` keeps a capture going through gaps, `clock` begins those that are due and ends what
+//! has been kept long enough, `link` tells which items they have become; `routes` shows a recording while it grows, by
+//! what `grown` reads off its file. Addresses of sources are secrets: `secret` seals them, and nothing here shows or
+//! logs one.
 
 mod clock;
 mod code;

@@ -1,7 +1,7 @@
 //! `GET|HEAD /p/clips/rendition/{key}.mp4` and `{key}.m3u8`, a playlist of its ranges: the signature is the permission; what
 //! is named after its bytes never changes.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use axum::{
     Router,
@@ -20,8 +20,8 @@ use kernel::{
     sql,
 };
 use schema::kit::{
-    range::{Span, Wanted, wanted},
-    refusal::{refusal, refusal_with},
+    range::{asked, part},
+    refusal::refusal,
 };
 
 use crate::{code, layout::Layout};
@@ -113,53 +113,34 @@ async fn respond(objects: &Objects, name: &str, method: &Method, headers: &Heade
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
-    // A range is defined for GET alone, and holds only for the bytes that the client knows.
-    let asks = method == Method::GET && text(header::IF_RANGE).is_none_or(|tag| tag == etag);
-    let span = match wanted(text(header::RANGE).filter(|_| asks), size) {
-        Wanted::Unsatisfiable => {
+    // A range holds only for the bytes that the client knows.
+    let range = asked(method, headers).filter(|_| text(header::IF_RANGE).is_none_or(|tag| tag == etag));
+    let bytes = match part(&mut response, range, size) {
+        Ok(bytes) => bytes,
+        Err(beyond) => {
             let message = format!("no asked byte is in the rendition, which has {size}");
             let failure = Failure::new(&code::RANGE_UNSATISFIABLE, message);
-            let mut refused = refusal_with(StatusCode::RANGE_NOT_SATISFIABLE, &failure, headers);
-            refused
-                .headers_mut()
-                .insert(header::CONTENT_RANGE, value(&format!("bytes */{size}"))?);
-            return Ok(refused);
+            return Ok(beyond.answer(refusal(&failure, headers)));
         }
-        Wanted::Parts(spans) if spans.len() == 1 => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let Span { first, last } = spans[0];
-            let range = value(&format!("bytes {first}-{last}/{size}"))?;
-            response.headers_mut().insert(header::CONTENT_RANGE, range);
-            spans[0]
-        }
-        // RFC 9110 allows to send the whole for several parts, which no player asks for.
-        _ => Span {
-            first: 0,
-            last: size.saturating_sub(1),
-        },
     };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(span.n_bytes()));
     if method != Method::HEAD {
-        *response.body_mut() = body(objects.clone(), key, span);
+        *response.body_mut() = body(objects.clone(), key, bytes);
     }
     Ok(response)
 }
 
 /// The bytes, read no faster than the client takes them.
-fn body(objects: Objects, key: ObjectKey, span: Span) -> Body {
-    let pieces = (span.first..=span.last).step_by(PIECE as usize);
+fn body(objects: Objects, key: ObjectKey, bytes: Range<u64>) -> Body {
+    let end = bytes.end;
     let read = move |first: u64| {
         let objects = objects.clone();
         async move {
-            let last = (first + PIECE - 1).min(span.last);
-            let read = objects.get_range(key, first..last + 1).await;
+            let read = objects.get_range(key, first..(first + PIECE).min(end)).await;
             let read = read.map_err(std::io::Error::other)?;
             read.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
         }
     };
-    Body::from_stream(stream::iter(pieces).map(read).buffered(2))
+    Body::from_stream(stream::iter(bytes.step_by(PIECE as usize)).map(read).buffered(2))
 }
 
 fn value(text: &str) -> Result<HeaderValue, Failure> {

@@ -148,8 +148,8 @@ pub fn refused(root: &std::path::Path, error: &io::Error) -> Failure {
     Failure::new(code, format!("in `{}`: {error}", root.display()))
 }
 
-/// The library that a client named by id or name, or the only one that it sees, with the path that uploads go to: its first one that
-/// is not the server's own.
+/// The library that a client named by id or name, or the only one that it sees, with the path that uploads go to: its
+/// first one that is not the server's own.
 ///
 /// # Errors
 /// When it is not said which, or there is none such, or it is offline.

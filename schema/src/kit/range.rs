@@ -1,4 +1,11 @@
-//! Byte ranges after RFC 9110, section 14.
+//! Byte ranges after RFC 9110, section 14: what a request asks for, and what an answer says of it.
+
+use std::ops::Range;
+
+use axum::{
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
 
 /// Bytes from the first to the last, both included; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +20,13 @@ impl Span {
     /// How many bytes.
     pub fn n_bytes(self) -> u64 {
         self.last - self.first + 1
+    }
+
+    /// Makes an answer one of this part of so many bytes.
+    pub fn mark(self, response: &mut Response, size: u64) {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let range = content_range(&format!("{}-{}", self.first, self.last), size);
+        response.headers_mut().insert(header::CONTENT_RANGE, range);
     }
 }
 
@@ -44,6 +58,56 @@ pub fn wanted(header: Option<&str>, size: u64) -> Wanted {
     } else {
         Wanted::Parts(merged(spans))
     }
+}
+
+/// The `Range` header of a request; a range is defined for GET alone.
+pub fn asked<'a>(method: &Method, headers: &'a HeaderMap) -> Option<&'a str> {
+    let range = headers.get(header::RANGE).filter(|_| method == Method::GET)?;
+    range.to_str().ok()
+}
+
+/// None of the asked bytes is among those that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beyond {
+    size: u64,
+}
+
+impl Beyond {
+    /// Of so many bytes.
+    pub fn of(size: u64) -> Self {
+        Self { size }
+    }
+
+    /// Makes a refusal say so: 416, and how many bytes there are.
+    pub fn answer(self, mut refused: Response) -> Response {
+        *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        let range = content_range("*", self.size);
+        refused.headers_mut().insert(header::CONTENT_RANGE, range);
+        refused
+    }
+}
+
+/// Which of so many bytes an answer of one part gives to a request with this header; status and head of the answer say which.
+/// Who asks for several parts gets all, as the RFC allows.
+///
+/// # Errors
+/// [`Beyond`], when none of those that are asked for exist.
+pub fn part(response: &mut Response, range: Option<&str>, size: u64) -> Result<Range<u64>, Beyond> {
+    let bytes = match wanted(range, size) {
+        Wanted::Unsatisfiable => return Err(Beyond::of(size)),
+        Wanted::Parts(spans) if spans.len() == 1 => {
+            spans[0].mark(response, size);
+            spans[0].first..spans[0].last + 1
+        }
+        Wanted::Whole | Wanted::Parts(_) => 0..size,
+    };
+    let length = HeaderValue::from(bytes.end - bytes.start);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    Ok(bytes)
+}
+
+fn content_range(which: &str, size: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("bytes {which}/{size}")).expect("digits and signs can stand in a header")
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -178,6 +242,41 @@ mod tests {
             assert_eq!(wanted(Some(header), size), expected, "{header} of {size}");
         }
         assert_eq!(wanted(None, 100), Wanted::Whole);
+    }
+
+    #[test]
+    fn an_answer_of_one_part_says_which() {
+        for (header, size, expected, status, length, range) in [
+            (None, 100, Ok(0..100), 200, "100", ""),
+            (None, 0, Ok(0..0), 200, "0", ""),
+            (Some("bytes=10-19"), 100, Ok(10..20), 206, "10", "bytes 10-19/100"),
+            (Some("bytes=-1"), 100, Ok(99..100), 206, "1", "bytes 99-99/100"),
+            (Some("bytes=0-9,20-29"), 100, Ok(0..100), 200, "100", ""),
+            (Some("bytes=100-"), 100, Err(Beyond::of(100)), 200, "", ""),
+        ] {
+            let mut response = Response::default();
+            assert_eq!(part(&mut response, header, size), expected, "{header:?} of {size}");
+            let text = |name| {
+                response
+                    .headers()
+                    .get(name)
+                    .map_or("", |value| value.to_str().expect("text"))
+            };
+            let said = (
+                response.status().as_u16(),
+                text(header::CONTENT_LENGTH),
+                text(header::CONTENT_RANGE),
+            );
+            assert_eq!(said, (status, length, range), "{header:?} of {size}");
+        }
+        let refused = Beyond::of(7).answer(Response::default());
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()[header::CONTENT_RANGE]),
+            (416, &HeaderValue::from_static("bytes */7"))
+        );
+        let headers = HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static("bytes=1-"))]);
+        assert_eq!(asked(&Method::GET, &headers), Some("bytes=1-"));
+        assert_eq!(asked(&Method::HEAD, &headers), None);
     }
 
     #[test]

@@ -323,8 +323,8 @@ async fn downloader(_: &Settings, _: &Engine, _: &mut Report) -> anyhow::Result<
 /// Whether media of web pages can be fetched: the program is there, and runs although it is shut in.
 #[cfg(feature = "upload")]
 async fn downloader(settings: &Settings, engine: &Engine, report: &mut Report) -> anyhow::Result<()> {
-    use media_engine::foreign::{Said, find};
-    use plugin_upload::download::program::{NAME, version_order};
+    use media_engine::foreign::find;
+    use plugin_upload::download::program::NAME;
 
     let config: plugin_upload::Config = settings.config.plugin_section("upload")?;
     let grade = |is_well: bool| match (is_well, config.download_pages) {
@@ -340,24 +340,38 @@ async fn downloader(settings: &Settings, engine: &Engine, report: &mut Report) -
         let text = format!("`{NAME}` is not on the PATH, so media of web pages are not fetched{advice}");
         return report.line(grade(false), "pages", &text);
     };
-    // It gets what it would have at work: a folder of its own, and nothing else.
-    let folder = std::env::temp_dir().join(format!("vitagraph-doctor-{:016x}", rand::random::<u64>()));
-    std::fs::create_dir(&folder)?;
-    let mut running = engine.start_foreign(&version_order(&program, &folder)).await?;
-    let mut said = String::new();
-    while let Some(line) = running.next().await? {
-        let (Said::Out(line) | Said::Error(line)) = line;
-        if said.is_empty() {
-            said = line;
-        }
-    }
-    let code = running.end().await?;
-    std::fs::remove_dir_all(&folder)?;
-    let text = match code {
-        0 => format!("{} {said}, shut in{advice}", program.display()),
-        _ => format!("{} does not run shut in: {said}{advice}", program.display()),
+    let (is_well, text) = match shut_in(engine, &program).await {
+        Ok((0, said)) => (true, format!("{} {said}, shut in", program.display())),
+        Ok((_, said)) => (false, format!("{} does not run shut in: {said}", program.display())),
+        Err(error) => (false, format!("{} cannot be tried: {error:#}", program.display())),
     };
-    report.line(grade(code == 0), "pages", &text)
+    report.line(grade(is_well), "pages", &format!("{text}{advice}"))
+}
+
+/// Has the program say its version where it works: in a folder of its own, which is gone afterwards, and with nothing else.
+/// Gives its exit code and its first line.
+#[cfg(feature = "upload")]
+async fn shut_in(engine: &Engine, program: &Path) -> anyhow::Result<(i32, String)> {
+    use anyhow::Context;
+    use media_engine::foreign::Said;
+
+    let folder = std::env::temp_dir().join(format!("vitagraph-doctor-{:016x}", rand::random::<u64>()));
+    std::fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let run = async {
+        let order = plugin_upload::download::program::version_order(program, &folder);
+        let mut running = engine.start_foreign(&order).await.context("starting its keeper")?;
+        let mut said = String::new();
+        while let Some(Said::Out(line) | Said::Error(line)) = running.next().await.context("hearing it")? {
+            if said.is_empty() {
+                said = line;
+            }
+        }
+        let code = running.end().await.context("waiting for its end")?;
+        anyhow::Ok((code, said))
+    };
+    let ended = run.await;
+    let removed = std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()));
+    ended.and_then(|ended| removed.map(|()| ended))
 }
 
 async fn round_trip(engine: &Engine) -> anyhow::Result<()> {

@@ -23,8 +23,9 @@ use crate::{
 
 /// Fragments on their way to the disk: a few seconds. More waits in the socket, and then at the source.
 const AHEAD: usize = 4;
-/// Over how long speeds are told.
+/// Over how long speeds are told, and the least: what a source had kept ready comes at once, and says nothing of it.
 const WINDOW: Duration = Duration::from_secs(5);
+const LEAST_WINDOW: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
 pub struct Ended {
@@ -133,8 +134,7 @@ struct Keeper<'a> {
     recording: &'a Recording<'a>,
     writer: Option<Writer>,
     last_at: Option<i64>,
-    /// When so many bytes and pictures had come.
-    recent: VecDeque<(Instant, u64, u64)>,
+    speeds: Speeds,
     n_bytes: u64,
     /// Pictures of the files before, and of the one at hand.
     n_frames: (u64, u64),
@@ -146,7 +146,7 @@ impl<'a> Keeper<'a> {
             recording,
             writer: None,
             last_at: None,
-            recent: VecDeque::new(),
+            speeds: Speeds::default(),
             n_bytes: 0,
             n_frames: (0, 0),
         }
@@ -190,24 +190,12 @@ impl<'a> Keeper<'a> {
     }
 
     fn tell(&mut self) {
-        let (now, n_frames) = (Instant::now(), self.n_frames.0 + self.n_frames.1);
-        self.recent.push_back((now, self.n_bytes, n_frames));
-        while self.recent.len() > 2 && self.recent.front().is_some_and(|(at, ..)| now - *at > WINDOW) {
-            self.recent.pop_front();
-        }
-        let Some((since, bytes, frames)) = self.recent.front() else {
+        let n_frames = self.n_frames.0 + self.n_frames.1;
+        let Some(speed) = self.speeds.note(Instant::now(), self.n_bytes, n_frames) else {
             return;
         };
-        let seconds = (now - *since).as_secs_f64();
-        if seconds <= 0.0 {
-            return;
-        }
-        let speeds = (
-            (self.n_bytes - bytes) as f64 / seconds,
-            n_frames.saturating_sub(*frames) as f64 / seconds,
-        );
         self.recording.live.vitals.send_modify(|vitals| {
-            (vitals.bytes_per_second, vitals.frame_rate) = speeds;
+            (vitals.bytes_per_second, vitals.frame_rate) = speed;
         });
     }
 
@@ -217,5 +205,53 @@ impl<'a> Keeper<'a> {
         };
         self.n_frames = (self.n_frames.0 + self.n_frames.1, 0);
         writer.seal(self.recording.cx, &self.recording.source).await
+    }
+}
+
+/// How fast a source is, by what came lately.
+#[derive(Default)]
+struct Speeds {
+    /// When so many bytes and pictures had come.
+    recent: VecDeque<(Instant, u64, u64)>,
+}
+
+impl Speeds {
+    /// Bytes and pictures in a second, with those that have come until now; nothing before there is a time to tell it of.
+    fn note(&mut self, now: Instant, n_bytes: u64, n_frames: u64) -> Option<(f64, f64)> {
+        self.recent.push_back((now, n_bytes, n_frames));
+        while self.recent.len() > 2 && self.recent.front().is_some_and(|(at, ..)| now - *at > WINDOW) {
+            self.recent.pop_front();
+        }
+        let (since, bytes, frames) = self.recent.front()?;
+        let passed = now - *since;
+        let a_second = |n: u64| n as f64 / passed.as_secs_f64();
+        (passed >= LEAST_WINDOW).then(|| {
+            (
+                a_second(n_bytes.saturating_sub(*bytes)),
+                a_second(n_frames.saturating_sub(*frames)),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_at_once_has_no_speed_yet() {
+        let (begun, mut speeds) = (Instant::now(), Speeds::default());
+        let mut at = |ms: u64, n_bytes, n_frames| speeds.note(begun + Duration::from_millis(ms), n_bytes, n_frames);
+        // A second of pictures that were kept ready, and then one each second.
+        assert_eq!(at(0, 100_000, 25), None);
+        assert_eq!(at(1, 200_000, 50), None);
+        assert_eq!(at(999, 300_000, 75), None);
+        assert_eq!(at(2_000, 400_000, 100), Some((150_000.0, 37.5)));
+        for second in 3..9 {
+            at(second * 1000, 200_000 + second * 100_000, 50 + second * 25);
+        }
+        assert_eq!(at(9_000, 1_100_000, 275), Some((100_000.0, 25.0)));
+        // A long pause counts.
+        assert_eq!(at(29_000, 1_200_000, 300), Some((5_000.0, 1.25)));
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use entities::id::CaptureId;
 use kernel::{
+    egress::target::Target,
     error::Failure,
     jobs::{Interrupted, Job, JobCx, Lane},
     plugin::Kernel,
@@ -20,7 +21,9 @@ use super::connection::{self, Ended};
 use crate::{
     Capture, code,
     desk::{Live, Vitals},
-    place, repair,
+    place,
+    publish::Ticket,
+    repair,
     row::{self, Source, Status},
     secret::{self, Address},
     source::{Input, Reach},
@@ -118,6 +121,14 @@ impl Job for Record {
     }
 }
 
+/// Where its connections come from.
+enum Supply<'a> {
+    /// They are made.
+    Target(&'a Target),
+    /// Publishers come.
+    Door(Ticket),
+}
+
 /// Why a recording ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -160,19 +171,18 @@ impl Recording<'_> {
         };
         let longest = Duration::from_secs(u64::from(self.plugin.config.retry_seconds));
         let (mut pause, mut n_unreadable) = (FIRST_PAUSE, 0);
-        // Those who come between two connections wait.
-        let mut ticket = match address {
-            Address::Target(_) => None,
-            Address::Publisher(key) => Some(self.plugin.door.wait(self.capture.id, *key)),
+        let mut supply = match address {
+            Address::Target(target) => Supply::Target(target),
+            // Those who come between two connections wait.
+            Address::Publisher(key) => Supply::Door(self.plugin.door.wait(self.capture.id, *key)),
         };
         loop {
-            let input = match (address, &mut ticket) {
-                (_, Some(ticket)) => tokio::select! {
+            let input = match &mut supply {
+                Supply::Target(target) => Input::Target(target),
+                Supply::Door(ticket) => tokio::select! {
                     why = self.end() => return self.stop(why?).await,
                     publisher = ticket.next() => Input::Publisher(Box::new(publisher)),
                 },
-                (Address::Target(target), None) => Input::Target(target),
-                (Address::Publisher(_), None) => unreachable!("whoever waits for publishers has a ticket"),
             };
             let begun = Instant::now();
             let ended = connection::run(self, &reach, input).await?;

@@ -11,7 +11,7 @@ use kernel::{
 };
 use schema::kit::{
     conditional::{Outcome, Validators},
-    range::{Wanted, wanted},
+    range,
     refusal::{refusal, refusal_with},
 };
 
@@ -64,40 +64,26 @@ pub async fn respond(
     let own = response.headers_mut();
     own.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.mime));
     own.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // A range is defined for GET alone.
-    let asks = honors_range && asked.method == Method::GET;
-    let range = asked.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let (length, body) = match wanted(range.filter(|_| asks), size) {
-        Wanted::Unsatisfiable => {
+    let range = range::asked(asked.method, asked.headers).filter(|_| honors_range);
+    let bytes = match range::part(&mut response, range, size) {
+        Ok(bytes) => bytes,
+        Err(beyond) => {
             let message = format!("no asked byte is in the picture, which has {size}");
             let failure = Failure::new(&code::RANGE_UNSATISFIABLE, message);
-            let mut refused = refusal_with(StatusCode::RANGE_NOT_SATISFIABLE, &failure, asked.headers);
-            let range = value(&format!("bytes */{size}"))?;
-            refused.headers_mut().insert(header::CONTENT_RANGE, range);
-            return Ok(Some(refused));
+            return Ok(Some(beyond.answer(refusal(&failure, asked.headers))));
         }
-        Wanted::Parts(spans) if spans.len() == 1 => {
-            let span = spans[0];
-            let Some(bytes) = objects.get_range(key, span.first..span.last + 1).await? else {
-                return Ok(None);
-            };
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let range = value(&format!("bytes {}-{}/{size}", span.first, span.last))?;
-            response.headers_mut().insert(header::CONTENT_RANGE, range);
-            (span.n_bytes(), Body::from(bytes))
-        }
-        // Several parts of a picture are of use to nobody; RFC 9110 allows to send the whole.
-        _ if asked.method == Method::HEAD => (size, Body::empty()),
-        _ => match objects.get(key).await? {
-            Some(bytes) => (bytes.len() as u64, Body::from(bytes)),
-            None => return Ok(None),
-        },
     };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    *response.body_mut() = body;
-    Ok(Some(response))
+    if asked.method == Method::HEAD {
+        return Ok(Some(response));
+    }
+    let read = match bytes == (0..size) {
+        true => objects.get(key).await?,
+        false => objects.get_range(key, bytes).await?,
+    };
+    Ok(read.map(|bytes| {
+        *response.body_mut() = Body::from(bytes);
+        response
+    }))
 }
 
 /// The response for bytes that were made just now.

@@ -17,7 +17,7 @@ use kernel::{
 use schema::{
     kit::{
         conditional::{Outcome, Validators},
-        range::{Span, Wanted, wanted},
+        range::{Beyond, Span, Wanted, asked, wanted},
     },
     system::traffic::Traffic,
 };
@@ -82,12 +82,7 @@ async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap
         }
         Outcome::Go { honors_range } => honors_range,
     };
-    // A range is defined for GET alone.
-    let asks = honors_range && method == Method::GET;
-    let range = headers
-        .get(header::RANGE)
-        .and_then(|range| range.to_str().ok())
-        .filter(|_| asks);
+    let range = asked(method, headers).filter(|_| honors_range);
 
     let own = response.headers_mut();
     own.insert(header::CONTENT_DISPOSITION, value(&disposition(&kind, &located.name))?);
@@ -97,12 +92,8 @@ async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap
     let (length, body) = match wanted(range, size) {
         Wanted::Unsatisfiable => {
             let message = format!("no asked byte is in `{}`, which has {size}", located.path);
-            let mut refused = refuse(&Failure::new(&code::RANGE_UNSATISFIABLE, message), headers);
-            *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            refused
-                .headers_mut()
-                .insert(header::CONTENT_RANGE, value(&format!("bytes */{size}"))?);
-            return Ok(refused);
+            let refused = refuse(&Failure::new(&code::RANGE_UNSATISFIABLE, message), headers);
+            return Ok(Beyond::of(size).answer(refused));
         }
         Wanted::Whole if size == 0 || method == Method::HEAD => (size, Body::empty()),
         Wanted::Whole => (
@@ -117,21 +108,15 @@ async fn respond(kernel: &Kernel, id: &str, method: &Method, headers: &HeaderMap
             ),
         ),
         Wanted::Parts(spans) => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let own = response.headers_mut();
             if let [span] = spans[..] {
-                own.insert(
-                    header::CONTENT_RANGE,
-                    value(&format!("bytes {}-{}/{size}", span.first, span.last))?,
-                );
+                span.mark(&mut response, size);
                 (span.n_bytes(), single(file, span, underway()))
             } else {
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 let boundary = format!("vitagraph-{:016x}", rand::random::<u64>());
                 let parts = Multipart::new(&spans, &boundary, &kind.mime, size);
-                own.insert(
-                    header::CONTENT_TYPE,
-                    value(&format!("multipart/byteranges; boundary={boundary}"))?,
-                );
+                let kind = value(&format!("multipart/byteranges; boundary={boundary}"))?;
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
                 (parts.len(), parts.into_body(file, underway()))
             }
         }
