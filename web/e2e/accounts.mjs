@@ -56,7 +56,7 @@ async function look(found, name) {
       const view = `${name}-${kind}-${colorScheme}`;
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (wide > 0) found.push(`${view}: ${wide} px too wide`);
-      await page.screenshot({ path: join(shots, `${view}.png`), fullPage: true });
+      await shoot(page, view, { fullPage: true });
       found.push(...(await accessibilityProblems(page, view)));
     }
   }
