@@ -56,7 +56,13 @@ const shareSheet: Plugin = {
 
 export default defineConfig({
   plugins: [layerOrder, react(), runInPieces, shareSheet],
-  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  resolve: {
+    alias: {
+      "@": new URL("./src", import.meta.url).pathname,
+      // What the router takes for older versions of React.
+      "use-sync-external-store/shim/index.js": "react",
+    },
+  },
   build: {
     target: "es2022",
     outDir: "dist",

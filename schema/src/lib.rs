@@ -49,6 +49,7 @@ pub struct Query(
     user::UserQuery,
     user::devices::SessionQuery,
     user::passkey_types::PasskeyQuery,
+    user::provider_accounts::ProviderAccountQuery,
     share::queries::ShareQuery,
     system::SystemQuery,
 );
@@ -71,6 +72,7 @@ pub struct Mutation(
     user::devices::SessionMutation,
     user::proof::SecondFactorMutation,
     user::passkey_types::PasskeyMutation,
+    user::provider_accounts::ProviderAccountMutation,
     share::mutations::ShareMutation,
     system::SystemMutation,
 );

@@ -11,6 +11,7 @@ pub mod passkey_types;
 pub mod passkeys;
 pub mod password;
 pub mod proof;
+pub mod provider_accounts;
 pub mod queries;
 pub mod rules;
 pub mod second_factor;

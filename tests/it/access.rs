@@ -29,6 +29,7 @@ const VIEWER_MAY: &[&str] = &[
     "saveFilter",
     "saveProgress",
     "undo",
+    "unlinkProviderAccount",
     "updateMedia",
     "updateUser",
 ];

@@ -438,7 +438,7 @@ on_both! {
         let begun = browser.post("/auth/provider/link", &json!({ "password": password })).await?;
         let (code, state) = provider.signs_in(begun["url"].as_str().context("a place")?, claims)?;
         let place = browser.goes(&format!("/auth/provider/return?code={code}&state={state}")).await?;
-        ensure!(place == "/login?problem=PROVIDER_ACCOUNT_UNKNOWN", "{place}");
+        ensure!(place == "/settings?problem=PROVIDER_ACCOUNT_UNKNOWN", "{place}");
         // Somebody new sees no library before an administrator says so.
         let mut browser = Browser::new(&server)?;
         ensure!(browser.signs_in(&provider, json!({ "sub": "2", "email": "eve@studio.example" })).await? == "/collections");
@@ -448,5 +448,38 @@ on_both! {
         server.server().kernel.clock.advance(std::time::Duration::from_secs(4_000));
         let place = Browser::new(&server)?.goes("/auth/provider/start").await?;
         ensure!(place == "/login?problem=PROVIDER_FAILED", "{place}");
+    }
+
+    async fn an_account_is_linked_to_one_at_the_provider_until_its_owner_ends_that(backend: Backend) {
+        let provider = Provider::start().await?;
+        let server = server(backend, &provider, &[]).await?;
+        let password = "correct horse battery";
+        let list = json!({ "query": "{ providerAccounts { issuer subject } }" });
+        let mut browser = Browser::new(&server)?;
+        browser.post("/auth/sign-in", &json!({ "name": "editor", "password": password })).await?;
+        for subject in ["1", "2"] {
+            let begun = browser.post("/auth/provider/link", &json!({ "password": password })).await?;
+            let (code, state) = provider.signs_in(begun["url"].as_str().context("a place")?, json!({ "sub": subject }))?;
+            ensure!(browser.goes(&format!("/auth/provider/return?code={code}&state={state}")).await? == "/settings");
+            // What is linked anew takes the place of what was.
+            let linked = browser.post("/graphql", &list).await?;
+            ensure!(linked["data"]["providerAccounts"] == json!([{ "issuer": provider.address(), "subject": subject }]), "{linked:#}");
+        }
+        let place = Browser::new(&server)?.signs_in(&provider, json!({ "sub": "1" })).await?;
+        ensure!(place == "/login?problem=PROVIDER_ACCOUNT_UNKNOWN", "{place}");
+        // It is nobody else's to see or to end.
+        let unlink = json!({ "query": "mutation($input: UnlinkProviderAccountInput!) { unlinkProviderAccount(input: $input) { issuer } }",
+            "variables": { "input": { "issuer": provider.address() } } });
+        let mut other = Browser::new(&server)?;
+        other.post("/auth/sign-in", &json!({ "name": "viewer", "password": password })).await?;
+        ensure!(other.post("/graphql", &list).await?["data"]["providerAccounts"] == json!([]));
+        let refused = other.post("/graphql", &unlink).await?;
+        ensure!(refused["errors"][0]["extensions"]["code"] == "NOT_FOUND", "{refused:#}");
+        ensure!(Browser::new(&server)?.signs_in(&provider, json!({ "sub": "2" })).await? == "/collections");
+        let ended = browser.post("/graphql", &unlink).await?;
+        ensure!(ended["data"]["unlinkProviderAccount"]["issuer"] == provider.address(), "{ended:#}");
+        ensure!(browser.viewer().await?["name"] == "editor");
+        let place = Browser::new(&server)?.signs_in(&provider, json!({ "sub": "2" })).await?;
+        ensure!(place == "/login?problem=PROVIDER_ACCOUNT_UNKNOWN", "{place}");
     }
 }

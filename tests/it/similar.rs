@@ -214,6 +214,20 @@ on_both! {
         ensure!(viewer.error_code("{ duplicates(maxDistance: 11) { totalCount } }", json!({})).await? == "BAD_INPUT");
     }
 
+    async fn an_archive_is_no_duplicate_of_the_picture_on_its_cover(backend: Backend) {
+        let (server, library) = world(backend).await?;
+        let planted = plant(&server, &library, &[
+            Plant::image(BASE),
+            Plant::archive(BASE),
+            Plant::archive(flipped(BASE, 1)),
+        ]).await?;
+        index(&server, json!({})).await?;
+        let id = ids(&planted);
+        let found = groups(&server.viewer(), "").await?;
+        ensure!(found == [(vec![id[1].clone(), id[2].clone()], 1, 1000)], "books with books alone: {found:#?}");
+        ensure!(similar(&server.viewer(), planted[0]).await?.is_empty());
+    }
+
     async fn a_file_that_is_there_twice_is_a_duplicate_of_itself(backend: Backend) {
         let server = TestServer::start(backend).await?;
         let library = server.library("a.png 16x16\nb/a.png same:a.png\nc.png 16x16").await?;

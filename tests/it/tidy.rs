@@ -490,6 +490,10 @@ const BOUNDED_LISTS: &[(&str, &str)] = &[
         "at most a thousand, each granted by an administrator",
     ),
     ("Query.passkeys", "at most twenty of an account"),
+    (
+        "Query.providerAccounts",
+        "one at each provider, and a server has one provider",
+    ),
     ("*Connection.edges", "a page"),
     ("*Connection.nodes", "a page"),
 ];

@@ -54,9 +54,9 @@ function watch(page) {
   return problems;
 }
 
-/** A picture of the page in the folder of this run. */
-export async function shoot(page, name) {
-  await page.screenshot({ path: join(shots, `${name}.png`) });
+/** A picture of the page in the folder of this run: what is in view, or all of it. */
+export async function shoot(page, name, { fullPage = false } = {}) {
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
 }
 
 /** What axe finds on the page as it is now, after WCAG 2.2 A and AA. */

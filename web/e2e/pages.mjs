@@ -168,6 +168,7 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
       await page.waitForFunction(() => document.querySelector("video").readyState > 0);
       for (const one of ["2", "i", "6", "o", "n"]) await page.keyboard.press(one);
     }],
+    ["video-marker-edit", `/media/${video.id}`, press("Edit The first wave", dialog)],
     ["video-statistics", `/media/${video.id}`, async () => {
       await page.locator("video").waitFor();
       await page.keyboard.press("s");
@@ -182,6 +183,7 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["media-missing", "/media/med_0000000000000"],
     ["collections", "/collections"],
     ["collection", `/collections/${collection}`],
+    ["collection-edit", `/collections/${collection}`, press("Edit", dialog)],
     ["galleries", "/galleries"],
     ["galleries-of-folders", "/galleries", press("Make of folders", dialog)],
     ["gallery", `/galleries/${gallery}`],
@@ -204,6 +206,7 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["upload", "/upload"],
     ["capture", "/capture"],
     ["capture-new", "/capture", press("New source", dialog)],
+    ["capture-delete", "/capture", press("Delete Harbor", dialog)],
     ["trash", "/trash"],
     ["history", "/history", async () => {
       await page.getByRole("button", { name: /^Details/ }).first().click();
@@ -212,10 +215,21 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["jobs", "/jobs"],
     ["libraries", "/libraries"],
     ["library-add", "/libraries", press("Add library", dialog)],
+    ["library-edit", "/libraries", press("Edit Media", () => page.getByLabel("Folders on the server").waitFor())],
+    ["library-delete", "/libraries", async () => {
+      await press("Edit Media")();
+      await page.getByText("Delete the library").first().click();
+      await page.getByLabel("Type “Media”").waitFor();
+    }],
     ["problems", `/libraries/${library}/problems`],
     ["admin", "/admin"],
     ["admin-performance", "/admin/performance", press("MediaTiles", region("MediaTiles"))],
     ["admin-users", "/admin/users"],
+    ["admin-user-edit", "/admin/users", async () => {
+      await press("Edit the account grace", dialog)();
+      await page.getByRole("radio", { name: "These and no others" }).check();
+      await page.getByRole("dialog").getByLabel("Media").waitFor();
+    }],
     ["admin-user-new", "/admin/users", press("New account", dialog)],
     ["admin-sessions", "/admin/sessions"],
     ["admin-settings", "/admin/settings"],
@@ -274,7 +288,8 @@ async function look(name, path, open) {
         await page.evaluate(() => Promise.all([...document.images].filter((image) => !image.complete).map((image) => image.decode().catch(() => {}))));
         found.push(...(await page.evaluate(tooWide)).map((what) => `${view}: ${what}`));
         if (/^library(-wall|-table)?$/.test(name)) found.push(...(await page.evaluate(covered)).map((what) => `${view}: ${what}`));
-        await shoot(page, view);
+        // A long form has its end far below.
+        await shoot(page, view, { fullPage: /^(admin|settings)/.test(name) && !(await page.locator("dialog[open]").isVisible()) });
         taken.push(view);
         found.push(...(await accessibilityProblems(page, view)));
       } catch (error) {

@@ -25,7 +25,7 @@ export function program() {
   return built.toSorted((left, right) => statSync(right).mtimeMs - statSync(left).mtimeMs)[0];
 }
 
-/** Starts a server without accounts, told more by variables if need be; `stop` ends it and removes what it made. */
+/** Starts a server without accounts, told more by variables if need be, which may depend on its port; `stop` ends it and removes what it made. */
 export async function startWorld(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), "vitagraph-world-"));
   const media = join(folder, "media");
@@ -48,7 +48,8 @@ export async function startWorld(environment = {}) {
 export async function serve(data, environment = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const server = spawn(program(), ["serve", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
+  const more = typeof environment === "function" ? environment(port) : environment;
+  const server = spawn(program(), ["serve", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...more } });
   let output = "";
   server.stdout.on("data", (chunk) => (output += chunk));
   server.stderr.on("data", (chunk) => (output += chunk));

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 
 const dist = fileURLToPath(new URL("../dist", import.meta.url));
 const budgets = {
-  firstScript: { fail: 120, warn: 119 },
+  firstScript: { fail: 120, warn: 117 },
   firstStyle: { fail: 10 },
   lazyChunk: { fail: 30 },
   // hls.js as a whole: its light build plays a master with separate sound in silence.

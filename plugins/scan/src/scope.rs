@@ -200,6 +200,8 @@ fn relative(folder: &str) -> RelativePath {
 pub fn title(name: &str, within: &[Within]) -> String {
     match within {
         [] => format!("Scan {name}"),
+        // One of the library's paths, and all that is below it.
+        [one] if one.folder.is_empty() => format!("Scan {name}"),
         [one] => format!("Scan {name}: {}", one.folder),
         many => format!("Scan {name}: {} folders", many.len()),
     }
@@ -230,6 +232,18 @@ mod tests {
             .collect();
         assert_eq!(passed, ["", "films", "films/a"]);
         assert!(Scope::Below(Vec::new()).is_nothing() && !Scope::Whole.is_nothing());
+    }
+
+    #[test]
+    fn a_scan_is_called_by_what_it_is_about() {
+        let within = |folder: &str| Within {
+            library_path: LibraryPathId(1),
+            folder: folder.to_owned(),
+        };
+        assert_eq!(title("Films", &[]), "Scan Films");
+        assert_eq!(title("Films", &[within("")]), "Scan Films");
+        assert_eq!(title("Films", &[within("new/May")]), "Scan Films: new/May");
+        assert_eq!(title("Films", &[within("a"), within("b")]), "Scan Films: 2 folders");
     }
 
     #[test]

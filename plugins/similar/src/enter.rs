@@ -97,9 +97,13 @@ pub async fn forget(cx: &JobCx<IndexStep>, scope: &Scope) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// A book's hash is that of its cover, which says nothing of a picture that stands alone: books compare with books.
+const WAY: &str = "case when exists (select 1 from page where page.file_id = analysis.file_id) \
+    then -analysis.version else analysis.version end";
+
 fn statement(scope: &Scope, limit: usize) -> String {
     format!(
-        "select analysis.file_id, media.kind, analysis.version, analysis.phash, analysis.audio_fingerprint, \
+        "select analysis.file_id, media.kind, {WAY}, analysis.phash, analysis.audio_fingerprint, \
              file.duration_us, analysis.made_at \
          from file_analysis as analysis \
          join file on file.id = analysis.file_id \

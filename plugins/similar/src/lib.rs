@@ -73,6 +73,7 @@ impl Plugin for Similar {
         vec![
             Box::new(migrations::m20261121_000001_similar::Migration),
             Box::new(migrations::m20261121_000002_request::Migration),
+            Box::new(migrations::m20261122_000003_archives::Migration),
         ]
     }
 

@@ -80,7 +80,7 @@ async fn start(State(edge): State<Edge>, Query(query): Query<StartQuery>, header
     match begun.await {
         Ok(response) => response,
         Err(failure) if failure.code == &codes::PROVIDER_OFF => refuse(&failure, &headers),
-        Err(failure) => back_to_login(&failure),
+        Err(failure) => back_to(Page::Login, &failure),
     }
 }
 
@@ -108,12 +108,16 @@ async fn link(State(edge): State<Edge>, request: Request) -> Response {
 /// The browser is back from the provider.
 async fn come_back(State(edge): State<Edge>, Query(query): Query<ReturnQuery>, request: Request) -> Response {
     let sender = Sender::of(&request);
+    let mut page = Page::Login;
     let signed_in = async {
         let provider = must_have(&edge)?;
         let kernel = &edge.kernel;
         let refused = || Failure::new(&codes::PROVIDER_REFUSED, "the provider has not signed you in");
         let sealed = sealed(&sender.headers).ok_or_else(refused)?;
         let begun = provider.begun(kernel, &sealed, query.state.as_deref().unwrap_or_default())?;
+        if begun.link.is_some() {
+            page = Page::Settings;
+        }
         if query.error.is_some() {
             return Err(refused());
         }
@@ -129,7 +133,7 @@ async fn come_back(State(edge): State<Edge>, Query(query): Query<ReturnQuery>, r
     let mut response = match signed_in.await {
         Ok(response) => response,
         Err(failure) if failure.code == &codes::PROVIDER_OFF => return refuse(&failure, &sender.headers),
-        Err(failure) => back_to_login(&failure),
+        Err(failure) => back_to(page, &failure),
     };
     let gone = Cookie::build((COOKIE, ""))
         .path(PATH)
@@ -138,15 +142,26 @@ async fn come_back(State(edge): State<Edge>, Query(query): Query<ReturnQuery>, r
     response
 }
 
-/// Sends the browser to the sign-in page, which says what went wrong.
-fn back_to_login(failure: &Failure) -> Response {
+/// The page that a sign-in at the provider was begun on.
+enum Page {
+    /// Where one signs in.
+    Login,
+    /// Where one links one's account.
+    Settings,
+}
+
+/// Sends the browser back to where it began, which says what went wrong.
+fn back_to(page: Page, failure: &Failure) -> Response {
     if failure.code.category.is_servers_own() {
         tracing::error!(error = %failure, cause = ?std::error::Error::source(failure), "a sign-in at the provider failed");
     }
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("problem", failure.code.name)
         .finish();
-    redirect(&format!("/login?{query}"))
+    match page {
+        Page::Login => redirect(&format!("/login?{query}")),
+        Page::Settings => redirect(&format!("/settings?{query}")),
+    }
 }
 
 fn redirect(place: &str) -> Response {

@@ -3,7 +3,11 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use entities::{id::UserId, provider_account, user, user::Role};
-use kernel::{error::Failure, plugin::Kernel, store::Durability};
+use kernel::{
+    error::Failure,
+    plugin::Kernel,
+    store::{Durability, Tx},
+};
 use schema::{
     kit::access::Viewer,
     user::{
@@ -36,9 +40,9 @@ pub async fn sign_in(
             return Err(unknown("this account of the provider belongs to another account here"));
         }
         (Some(row), _) => row.user_id,
-        (None, Some(link)) => {
-            remember(kernel, provider, claims, link).await?;
-            link
+        (None, Some(user)) => {
+            take_on(kernel, provider, claims, user).await?;
+            user
         }
         (None, None) => make(kernel, provider, claims).await?,
     };
@@ -56,9 +60,30 @@ async fn find(kernel: &Kernel, provider: &Provider, claims: &Claims) -> Result<O
         .await
 }
 
-/// Writes whose it is and that they were here.
+/// Makes it the account's, in the place of what was linked to it at this provider before.
+async fn take_on(kernel: &Kernel, provider: &Provider, claims: &Claims, user: UserId) -> Result<(), Failure> {
+    use provider_account::Column;
+    let tx = kernel.store.begin(Durability::Full).await?;
+    let others = provider_account::Entity::delete_many()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Issuer.eq(provider.issuer.as_str()));
+    others.exec(&*tx).await?;
+    write(&tx, provider, claims, user, kernel.clock.now_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes that they were here.
 async fn remember(kernel: &Kernel, provider: &Provider, claims: &Claims, user: UserId) -> Result<(), Failure> {
-    let now = kernel.clock.now_ms();
+    let tx = kernel.store.begin(Durability::Full).await?;
+    write(&tx, provider, claims, user, kernel.clock.now_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes whose it is and when they were here.
+async fn write(tx: &Tx, provider: &Provider, claims: &Claims, user: UserId, now: i64) -> Result<(), Failure> {
+    use provider_account::Column;
     let row = provider_account::ActiveModel {
         issuer: Set(provider.issuer.clone()),
         subject: Set(claims.subject().to_owned()),
@@ -66,24 +91,21 @@ async fn remember(kernel: &Kernel, provider: &Provider, claims: &Claims, user: U
         created_at: Set(now),
         seen_at: Set(now),
     };
-    use provider_account::Column;
     let mut again = OnConflict::columns([Column::Issuer, Column::Subject]);
     again.update_column(Column::SeenAt);
-    let tx = kernel.store.begin(Durability::Full).await?;
     provider_account::Entity::insert(row)
         .on_conflict(again)
-        .exec_without_returning(&*tx)
+        .exec_without_returning(&**tx)
         .await?;
     // Of two that link it at once the first has it.
     let owner = provider_account::Entity::find()
         .filter(Column::Issuer.eq(provider.issuer.as_str()))
         .filter(Column::Subject.eq(claims.subject()))
         .filter(Column::UserId.eq(user));
-    if owner.one(&*tx).await?.is_none() {
-        return Err(unknown("this account of the provider belongs to another account here"));
+    match owner.one(&**tx).await? {
+        Some(_) => Ok(()),
+        None => Err(unknown("this account of the provider belongs to another account here")),
     }
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Makes an account for somebody new, where the settings say so.

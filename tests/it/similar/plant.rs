@@ -8,6 +8,7 @@ use entities::{
     id::{FileId, FolderId, LibraryId, MediaId, StreamId},
     library_path,
     media::{self, MediaKind},
+    page,
     stream::{self, StreamKind},
 };
 use kernel::{events::MediaAnalyzed, store::Durability};
@@ -23,6 +24,8 @@ pub struct Plant {
     pub seconds: i64,
     pub size: i64,
     pub height: i32,
+    /// Of an archive; none of any other.
+    pub n_pages: i32,
 }
 
 impl Plant {
@@ -35,6 +38,7 @@ impl Plant {
             seconds: 10,
             size: 1000,
             height: 720,
+            n_pages: 0,
         }
     }
 
@@ -43,6 +47,14 @@ impl Plant {
         Self {
             kind: MediaKind::Image,
             ..Self::video(hash)
+        }
+    }
+
+    /// An archive of pictures, whose cover has that hash.
+    pub fn archive(hash: u64) -> Self {
+        Self {
+            n_pages: 2,
+            ..Self::image(hash)
         }
     }
 
@@ -132,6 +144,7 @@ pub async fn plant_rows<C: ConnectionTrait>(
     let mut planted = Vec::new();
     for chunk in plants.chunks(250) {
         let (mut items, mut files, mut streams, mut analyses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut pages = Vec::new();
         for plant in chunk {
             let ids = Planted {
                 media: MediaId::new(),
@@ -143,6 +156,7 @@ pub async fn plant_rows<C: ConnectionTrait>(
             if plant.kind != MediaKind::Audio {
                 streams.push(picture(plant, ids.file));
             }
+            pages.extend((0..plant.n_pages).map(|position| page_row(ids.file, position)));
             analyses.push(analysis(plant, ids.file, now));
             planted.push(ids);
         }
@@ -150,6 +164,9 @@ pub async fn plant_rows<C: ConnectionTrait>(
         file::Entity::insert_many(files).exec_without_returning(db).await?;
         if !streams.is_empty() {
             stream::Entity::insert_many(streams).exec_without_returning(db).await?;
+        }
+        if !pages.is_empty() {
+            page::Entity::insert_many(pages).exec_without_returning(db).await?;
         }
         file_analysis::Entity::insert_many(analyses)
             .exec_without_returning(db)
@@ -275,6 +292,16 @@ fn picture(plant: &Plant, file: FileId) -> stream::ActiveModel {
         tags: Set("[]".to_owned()),
         ..Default::default()
     }
+}
+
+fn page_row(file: FileId, position: i32) -> page::ActiveModel {
+    page::Model {
+        file_id: file,
+        position,
+        name: format!("{position}.png"),
+        n_bytes: 1,
+    }
+    .into_active_model()
 }
 
 fn analysis(plant: &Plant, file: FileId, now: i64) -> file_analysis::ActiveModel {

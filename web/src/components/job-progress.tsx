@@ -16,8 +16,8 @@ const ProgressOfJob = graphql(`
 
 interface JobProgressProps {
   readonly id: string;
-  /** Called when the job ended, however it did; what it made is asked for then. */
-  readonly onOver: () => void;
+  /** Called when the job ended, with how it did; what it made is asked for then. */
+  readonly onOver: (status: string) => void;
 }
 
 /** The job's progress: the tray's subscription keeps it up to date in the cache. */
@@ -30,7 +30,7 @@ export function JobProgress({ id, onOver }: JobProgressProps) {
   useEffect(() => {
     if (status === undefined || !isTerminal(status)) return;
     if (status === "FAILED") showToast({ text: t("edit.failed", { reason: reason ?? "" }), tone: "bad" });
-    onOver();
+    onOver(status);
   }, [status, reason, onOver]);
   if (job === null) return null;
   return <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />;

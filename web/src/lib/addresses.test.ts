@@ -4,6 +4,7 @@ import { matchRoute } from "wouter";
 import { parse as parsePattern } from "regexparam";
 import { describe, expect, it } from "vitest";
 import { parseFilter } from "./filter";
+import "./filter-language";
 import { formatLibrarySearch, isNarrowed, type LibrarySearch, mediaArguments, parseLibrarySearch, wholeLibrary } from "./library-search";
 import { momentOf, nextPath, paths, patterns } from "./paths";
 

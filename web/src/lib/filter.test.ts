@@ -3,8 +3,9 @@
 import { buildSchema, coerceInputValue, type GraphQLInputType } from "graphql";
 import { describe, expect, it } from "vitest";
 import sdl from "../../../schema/schema.graphql?raw";
-import { filterInput, formatFilter, groupOfInput, type Group, noFilter, parseFilter } from "./filter";
+import { filterInput, formatFilter, type Group, noFilter, parseFilter } from "./filter";
 import { fieldOf, fields } from "./filter-fields";
+import { groupOfInput } from "./filter-language";
 
 const schema = buildSchema(sdl);
 

@@ -26,7 +26,6 @@ const RefreshHardware = graphql(
   [HardwareCodecFragment],
 );
 
-
 export function HardwareSection() {
   const now = useNow();
   const [{ data, error }, retry] = useQuery({ query: HardwareFacts, requestPolicy: "cache-and-network" });

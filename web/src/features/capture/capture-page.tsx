@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useQuery } from "urql";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
-import { Failed, Loading } from "@/components/states";
+import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { useIsAdmin } from "@/data/session";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
@@ -21,7 +21,6 @@ const pageSize = 50;
 export function Page() {
   usePageTitle(t("nav.capture"));
   const isAdmin = useIsAdmin();
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   const [isAdding, setIsAdding] = useState(false);
   // A new source is on the last page, which is asked for anew.
   const [turn, setTurn] = useState(0);
@@ -34,46 +33,35 @@ export function Page() {
           </Button>
         )}
       </PageHead>
-      {cursors.map((after, index) => (
-        <Sources key={`${turn} ${after}`} after={after} onMore={index === cursors.length - 1 ? (next) => setCursors([...cursors, next]) : null} />
-      ))}
+      <Windows key={turn}>{(place) => <Sources {...place} />}</Windows>
       {isAdding && <SourceForm source={null} onChanged={() => setTurn(turn + 1)} onClose={() => setIsAdding(false)} />}
     </>
   );
 }
 
-interface SourcesProps {
-  readonly after: string | null;
-  /** Given to the last window alone. */
-  readonly onMore: ((cursor: string) => void) | null;
-}
-
-function Sources({ after, onMore }: SourcesProps) {
+function Sources(place: WindowPlace) {
+  const { after } = place;
   const [{ data, error }, refetch] = useQuery({
     query: CaptureSources,
     variables: { first: pageSize, ...(after === null ? {} : { after }) },
     requestPolicy: "cache-and-network",
   });
   const again = () => refetch({ requestPolicy: "network-only" });
-  if (error && !data) return <Failed error={error} onRetry={again} />;
-  if (!data) return <Loading />;
-  const { nodes, pageInfo } = data.captureSources;
-  if (nodes.length === 0 && after === null) {
-    return (
-      <Empty title={t("capture.none.title")} icon={<VideoIcon />}>
-        <p>{t("capture.none.text")}</p>
-      </Empty>
-    );
-  }
-  const next = pageInfo.hasNextPage ? pageInfo.endCursor : null;
   return (
-    <>
-      <ul className={styles.sources}>
-        {nodes.map((source) => (
-          <SourceRow key={source.id} source={source} onChanged={again} />
-        ))}
-      </ul>
-      {next !== null && onMore !== null && <Button onClick={() => onMore(next)}>{t("organize.more")}</Button>}
-    </>
+    <WindowBody {...place} data={data?.captureSources} error={error} onRetry={again} pageInfo={({ pageInfo }) => pageInfo}>
+      {({ nodes }) =>
+        nodes.length === 0 && after === null ? (
+          <Empty title={t("capture.none.title")} icon={<VideoIcon />}>
+            <p>{t("capture.none.text")}</p>
+          </Empty>
+        ) : (
+          <ul className={styles.sources}>
+            {nodes.map((source) => (
+              <SourceRow key={source.id} source={source} onChanged={again} />
+            ))}
+          </ul>
+        )
+      }
+    </WindowBody>
   );
 }

@@ -14,6 +14,7 @@ import { currentLocale, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
+import { Dialog } from "@/ui/dialog";
 import { TrashIcon } from "@/ui/icons";
 import { GearIcon } from "@/ui/more-icons";
 import { Notice } from "@/ui/notice";
@@ -37,6 +38,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
   const now = useNow();
   const locale = currentLocale();
   const [isEditing, setIsEditing] = useState(false);
+  const [isLeaving, setIsLeaving] = useState(false);
   const [isWatching, setIsWatching] = useState(false);
   const captures = source.captures.nodes;
   const live = captures.find(({ status }) => running.includes(status));
@@ -48,6 +50,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
   const stop = async (id: string) => told((await client.mutation(StopCapture, { input: { id } }).toPromise()).error);
   const remove = async () => {
     const { error } = await client.mutation(DeleteSource, { input: { id: source.id } }).toPromise();
+    setIsLeaving(false);
     if (!error) showToast({ text: t("organize.deleted", { name: source.name }) });
     told(error);
   };
@@ -82,7 +85,7 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
         {isAdmin && (
           <>
             <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: source.name })} onClick={() => setIsEditing(true)} />
-            <Button look="quiet" icon={<TrashIcon />} aria-label={t("capture.delete", { name: source.name })} onClick={() => void remove()} />
+            <Button look="quiet" icon={<TrashIcon />} aria-label={t("capture.delete", { name: source.name })} onClick={() => setIsLeaving(true)} />
           </>
         )}
       </div>
@@ -116,6 +119,16 @@ export function SourceRow({ source, onChanged }: SourceRowProps) {
             </li>
           ))}
         </ol>
+      )}
+      {isLeaving && (
+        <Dialog title={t("capture.delete", { name: source.name })} closeLabel={t("dialog.close")} onClose={() => setIsLeaving(false)}>
+          <div className={styles.form}>
+            <p>{t("capture.deleteText")}</p>
+            <Button look="primary" onClick={() => void remove()}>
+              {t("organize.delete")}
+            </Button>
+          </div>
+        </Dialog>
       )}
       {isEditing && <SourceForm source={source} onChanged={onChanged} onClose={() => setIsEditing(false)} />}
     </li>

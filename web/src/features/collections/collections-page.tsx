@@ -1,7 +1,6 @@
 //! All collections as cards with their first pictures.
 
 import "@/lib/page-messages";
-import { useState } from "react";
 import { useQuery } from "urql";
 import { Link } from "wouter";
 import cards from "@/components/cards.module.css";
@@ -9,11 +8,10 @@ import { KindIcon } from "@/components/kind-icon";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Picture } from "@/components/media-tile";
-import { Failed, Loading } from "@/components/states";
+import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
-import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
 import { CollectionIcon } from "@/ui/icons";
 import styles from "./collections-page.module.css";
@@ -32,49 +30,56 @@ const pageSize = 48;
 
 export function Page() {
   usePageTitle(t("nav.collections"));
-  const [trail, setTrail] = useState<readonly (string | null)[]>([null]);
-  const after = trail.at(-1) ?? null;
-  const [{ data, error }, retry] = useQuery({
+  const [{ data }] = useQuery({ query: Collections, variables: { first: pageSize } });
+  return (
+    <>
+      <PageHead title={t("nav.collections")} note={data && String(data.collections.totalCount)} />
+      <Windows>{(place) => <Window {...place} />}</Windows>
+    </>
+  );
+}
+
+function Window(place: WindowPlace) {
+  const { after } = place;
+  const [{ data, error }, refetch] = useQuery({
     query: Collections,
     variables: { first: pageSize, ...(after === null ? {} : { after }) },
     requestPolicy: "cache-and-network",
   });
-  const connection = data?.collections;
   return (
-    <>
-      <PageHead title={t("nav.collections")} note={connection && String(connection.totalCount)} />
-      {error && !data && <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />}
-      {!data && !error && <Loading />}
-      {connection?.totalCount === 0 && (
-        <Empty title={t("collections.none.title")} icon={<CollectionIcon />}>
-          <p>{t("collections.none.text")}</p>
-        </Empty>
-      )}
-      <ul className={cards.cards}>
-        {connection?.nodes.map((collection) => (
-          <li key={collection.id}>
-            <Link className={styles.card} href={paths.collection(collection.id)}>
-              <span className={styles.covers}>
-                {[0, 1, 2, 3].map((index) => {
-                  const media = collection.items.nodes[index]?.media;
-                  return (
-                    <span key={index} className={styles.cover}>
-                      {media?.thumbnail === null && <KindIcon type={media.__typename} />}
-                      <Picture thumbnail={media?.thumbnail ?? null} width={140} isHeld={false} isEager={false} />
-                    </span>
-                  );
-                })}
-              </span>
-              <span className={styles.name}>{collection.name}</span>
-              <span className={styles.note}>
-                {t("library.counts", { count: collection.itemCount })}
-                {collection.isSmart && ` · ${t("collections.smart")}`}
-              </span>
-            </Link>
-          </li>
-        ))}
-      </ul>
-      {connection?.pageInfo.hasNextPage && <Button onClick={() => setTrail([...trail, connection.pageInfo.endCursor])}>{t("page.next")}</Button>}
-    </>
+    <WindowBody {...place} data={data?.collections} error={error} onRetry={() => refetch({ requestPolicy: "network-only" })} pageInfo={({ pageInfo }) => pageInfo}>
+      {({ nodes, totalCount }) =>
+        totalCount === 0 ? (
+          <Empty title={t("collections.none.title")} icon={<CollectionIcon />}>
+            <p>{t("collections.none.text")}</p>
+          </Empty>
+        ) : (
+          <ul className={cards.cards}>
+            {nodes.map((collection) => (
+              <li key={collection.id}>
+                <Link className={styles.card} href={paths.collection(collection.id)}>
+                  <span className={styles.covers}>
+                    {[0, 1, 2, 3].map((index) => {
+                      const media = collection.items.nodes[index]?.media;
+                      return (
+                        <span key={index} className={styles.cover}>
+                          {media?.thumbnail === null && <KindIcon type={media.__typename} />}
+                          <Picture thumbnail={media?.thumbnail ?? null} width={140} isHeld={false} isEager={false} />
+                        </span>
+                      );
+                    })}
+                  </span>
+                  <span className={styles.name}>{collection.name}</span>
+                  <span className={styles.note}>
+                    {t("library.counts", { count: collection.itemCount })}
+                    {collection.isSmart && ` · ${t("collections.smart")}`}
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </WindowBody>
   );
 }

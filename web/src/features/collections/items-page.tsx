@@ -2,7 +2,7 @@
 
 import "@/lib/page-messages";
 import { useState } from "react";
-import { type CombinedError, useClient, useQuery } from "urql";
+import { type CombinedError, useClient } from "urql";
 import { Link, useLocation } from "wouter";
 import { KindIcon } from "@/components/kind-icon";
 import { Picture } from "@/components/media-tile";
@@ -11,6 +11,7 @@ import { usePageTitle } from "@/components/page-title";
 import { ShareDialog } from "@/components/share-dialog";
 import { Failed, Loading, Missing, problemText } from "@/components/states";
 import { offerUndo } from "@/components/undo";
+import { More } from "@/components/windowed";
 import { graphql } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
@@ -21,28 +22,9 @@ import { Empty } from "@/ui/empty";
 import { CloseIcon, CollectionIcon, TrashIcon } from "@/ui/icons";
 import { BackIcon, NextIcon, ShareIcon } from "@/ui/more-icons";
 import { showToast } from "@/ui/toast";
+import { CollectionDialog } from "./collection-dialog";
 import styles from "./collections-page.module.css";
-
-const OrderedItems = graphql(`
-  query OrderedItems($id: ID!, $first: Int!, $isGallery: Boolean!) {
-    collection(id: $id) @skip(if: $isGallery) {
-      id
-      name
-      description
-      isSmart
-      itemCount
-      items(first: $first) { nodes { position media { __typename id title thumbnail { url thumbhash srcset { url width } } } } }
-    }
-    gallery(id: $id) @include(if: $isGallery) {
-      id
-      name
-      description
-      isFolder
-      itemCount
-      items(first: $first) { nodes { position media { __typename id title thumbnail { url thumbhash srcset { url width } } } } }
-    }
-  }
-`);
+import { useOrderedItems } from "./use-ordered-items";
 
 const MoveItems = graphql(`mutation MoveItems($input: MoveInCollectionInput!) { moveInCollection(input: $input) { collection { id } gallery { id } undoToken } }`);
 const RemoveItems = graphql(`
@@ -51,9 +33,6 @@ const RemoveItems = graphql(`
   }
 `);
 const DeleteOrdered = graphql(`mutation DeleteOrdered($input: DeleteCollectionInput!) { deleteCollection(input: $input) { undoToken } }`);
-
-const step = 100;
-const most = 200;
 
 interface ItemsPageProps {
   readonly kind: "collection" | "gallery";
@@ -64,20 +43,17 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
   const client = useClient();
   const canEdit = useCanEdit();
   const [, navigate] = useLocation();
-  const [first, setFirst] = useState(step);
   const [isSharing, setIsSharing] = useState(false);
+  const [isEditing, setIsEditing] = useState(false);
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const isGallery = kind === "gallery";
-  const [{ data, error }, refetch] = useQuery({ query: OrderedItems, variables: { id, first, isGallery }, requestPolicy: "cache-and-network" });
-  const again = () => refetch({ requestPolicy: "network-only" });
-  const found = data?.collection ?? data?.gallery;
+  const { found, items, isLoading, error, again, more } = useOrderedItems(id, isGallery);
   usePageTitle(found?.name ?? t(isGallery ? "nav.galleries" : "nav.collections"));
-  if (error && !data) return <Failed error={error} onRetry={again} />;
-  if (!data) return <Loading />;
+  if (error && !found) return <Failed error={error} onRetry={() => void again()} />;
+  if (isLoading) return <Loading />;
   if (!found) return <Missing />;
-  const items = found.items.nodes;
-  const isOrdered = canEdit && data.collection?.isSmart !== true;
+  const isOrdered = canEdit && !("isSmart" in found && found.isSmart);
   const failed = (problem: CombinedError) => showToast({ text: t("edit.failed", { reason: problemText(problem) }), tone: "bad" });
 
   /** Puts an item right before the one that is at a place now. */
@@ -87,14 +63,14 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
     const afterId = items[to > from ? to : to - 1]?.media.id ?? null;
     const { error: problem, data: done } = await client.mutation(MoveItems, { input: { id, mediaIds: [media.id], afterId } }).toPromise();
     if (problem) return failed(problem);
-    again();
-    offerUndo(client, t("collections.moved"), [done?.moveInCollection.undoToken], again);
+    void again();
+    offerUndo(client, t("collections.moved"), [done?.moveInCollection.undoToken], () => void again());
   };
   const remove = async (mediaId: string) => {
     const { error: problem, data: done } = await client.mutation(RemoveItems, { input: { id, mediaIds: [mediaId] } }).toPromise();
     if (problem) return failed(problem);
-    again();
-    offerUndo(client, t("collections.removed"), [done?.removeFromCollection.undoToken], again);
+    void again();
+    offerUndo(client, t("collections.removed"), [done?.removeFromCollection.undoToken], () => void again());
   };
   const discard = async () => {
     const { error: problem, data: done } = await client.mutation(DeleteOrdered, { input: { id } }).toPromise();
@@ -111,12 +87,14 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
             <Button icon={<ShareIcon />} onClick={() => setIsSharing(true)}>
               {t("share.open")}
             </Button>
+            <Button onClick={() => setIsEditing(true)}>{t("edit.open")}</Button>
             <Button icon={<TrashIcon />} onClick={() => void discard()}>
               {t(isGallery ? "galleries.delete" : "collections.delete")}
             </Button>
           </>
         )}
       </PageHead>
+      {isEditing && <CollectionDialog id={id} name={found.name} description={found.description} onClose={() => setIsEditing(false)} />}
       {isSharing && <ShareDialog title={found.name} target={{ collectionId: id }} onClose={() => setIsSharing(false)} />}
       {found.description && <p>{found.description}</p>}
       {items.length === 0 && <Empty title={t("collections.empty")} icon={<CollectionIcon />} />}
@@ -160,7 +138,7 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
           </li>
         ))}
       </ol>
-      {found.itemCount > items.length && first < most && <Button onClick={() => setFirst(first + step)}>{t("organize.more")}</Button>}
+      <More onMore={more} />
     </>
   );
 }

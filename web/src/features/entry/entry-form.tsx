@@ -1,7 +1,7 @@
 //! What signing in and the first run have in common: a card that is a form, its fields, and what became of sending it.
 
 import { type FormEvent, type ReactNode, useState } from "react";
-import { AuthError } from "@/data/session";
+import { authProblem } from "@/components/auth-problem";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
@@ -17,9 +17,11 @@ interface EntryFormProps {
   readonly onSubmit: () => Promise<void>;
   readonly onRefused?: (cause: unknown) => boolean;
   readonly children: ReactNode;
+  /** What can be done instead of sending it. */
+  readonly instead?: ReactNode;
 }
 
-export function EntryForm({ title, step, submitText, busyText = submitText, onSubmit, onRefused, children }: EntryFormProps) {
+export function EntryForm({ title, step, submitText, busyText = submitText, onSubmit, onRefused, children, instead }: EntryFormProps) {
   const [isBusy, setIsBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
   const submit = async (event: FormEvent) => {
@@ -30,7 +32,7 @@ export function EntryForm({ title, step, submitText, busyText = submitText, onSu
     try {
       await onSubmit();
     } catch (cause) {
-      if (!onRefused?.(cause)) setError(cause instanceof AuthError ? cause.message : t("error.network"));
+      if (!onRefused?.(cause)) setError(authProblem(cause));
       setIsBusy(false);
     }
   };
@@ -41,6 +43,7 @@ export function EntryForm({ title, step, submitText, busyText = submitText, onSu
       <Button type="submit" look="primary" isBusy={isBusy}>
         {isBusy ? busyText : submitText}
       </Button>
+      {instead}
     </EntryCard>
   );
 }

@@ -3,6 +3,7 @@
 import "@/lib/page-messages";
 import { useState } from "react";
 import { useLocation, useSearch } from "wouter";
+import { providerProblem } from "@/components/auth-problem";
 import { usePageTitle } from "@/components/page-title";
 import { AuthError, secondFactorNeeded, signIn } from "@/data/session";
 import { t } from "@/lib/messages";
@@ -30,11 +31,17 @@ export function Page() {
     return isAsked;
   };
   return (
-    <EntryForm title={t("login.title")} submitText={t("login.submit")} busyText={t("login.busy")} onSubmit={submit} onRefused={asksForCode}>
+    <EntryForm
+      title={t("login.title")}
+      submitText={t("login.submit")}
+      busyText={t("login.busy")}
+      onSubmit={submit}
+      onRefused={asksForCode}
+      instead={<OtherWays next={nextPath(query)} problem={providerProblem(query)} onSignedIn={goOn} />}
+    >
       <NameField label={t("login.name")} isFirst value={name} onChange={setName} />
       <PasswordField label={t("login.password")} value={password} onChange={setPassword} />
       {code !== null && <CodeField label={t("login.code")} isFirst value={code} onChange={setCode} />}
-      <OtherWays next={nextPath(query)} problem={new URLSearchParams(query).get("problem")} onSignedIn={goOn} />
     </EntryForm>
   );
 }

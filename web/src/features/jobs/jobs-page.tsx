@@ -1,7 +1,7 @@
 //! All jobs, the active ones first, newest first, older ones on demand. Progress arrives through the cache.
 
 import "@/lib/page-messages";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useQuery } from "urql";
 import { useNow } from "@/components/clock";
 import { PageHead } from "@/components/page-head";
@@ -9,6 +9,7 @@ import { usePageTitle } from "@/components/page-title";
 import { JobRowFragment } from "@/components/job-fragment";
 import { JobRow } from "@/components/job-row";
 import { Failed, Loading } from "@/components/states";
+import { type WindowPlace, Windows } from "@/components/windowed";
 import { useConnection } from "@/data/connection";
 import { graphql, readFragment } from "@/data/graphql";
 import { t } from "@/lib/messages";
@@ -37,29 +38,17 @@ export function Page() {
   usePageTitle(t("jobs.title"));
   const now = useNow();
   const { epoch } = useConnection();
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   return (
     <div className={styles.page}>
       <PageHead title={t("jobs.title")} />
-      {cursors.map((after, index) => (
-        <JobsWindow
-          key={after ?? "first"}
-          after={after}
-          now={now}
-          epoch={epoch}
-          {...(index === cursors.length - 1 ? { onMore: (next: string) => setCursors([...cursors, next]) } : {})}
-        />
-      ))}
+      <Windows>{(place) => <JobsWindow {...place} now={now} epoch={epoch} />}</Windows>
     </div>
   );
 }
 
-interface JobsWindowProps {
-  readonly after: string | null;
+interface JobsWindowProps extends WindowPlace {
   readonly now: number;
   readonly epoch: number;
-  /** Given to the last window alone. */
-  readonly onMore?: (cursor: string) => void;
 }
 
 function JobsWindow({ after, now, epoch, onMore }: JobsWindowProps) {
@@ -109,7 +98,7 @@ function JobsWindow({ after, now, epoch, onMore }: JobsWindowProps) {
           </ul>
         </section>
       )}
-      {onMore && next != null && <Button onClick={() => onMore(next)}>{t("jobs.older")}</Button>}
+      {onMore !== null && next !== null && <Button onClick={() => onMore(next)}>{t("jobs.older")}</Button>}
     </>
   );
 }

@@ -1,7 +1,7 @@
 //! The libraries: what each holds, whether it can be reached, its scan and its problems.
 
 import { useState } from "react";
-import { type Client, useMutation, useQuery } from "urql";
+import { type Client, useClient, useMutation, useQuery } from "urql";
 import { Link } from "wouter";
 import { useNow } from "@/components/clock";
 import { LibraryForm, StartScan } from "@/components/library-form";
@@ -15,8 +15,9 @@ import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Empty } from "@/ui/empty";
 import { FolderIcon, PlusIcon, WarnIcon } from "@/ui/icons";
-import { ScanIcon } from "@/ui/more-icons";
+import { GearIcon, ScanIcon } from "@/ui/more-icons";
 import { Notice } from "@/ui/notice";
+import { LibraryDialog } from "./library-dialog";
 import styles from "./library-list.module.css";
 
 const LibraryCardFragment = graphql(`
@@ -75,7 +76,10 @@ export function LibraryList() {
 
 function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFragment> }) {
   const library = readFragment(LibraryCardFragment, props.library);
+  const client = useClient();
   const canEdit = useCanEdit();
+  const isAdmin = useIsAdmin();
+  const [isEditing, setIsEditing] = useState(false);
   const now = useNow();
   const locale = currentLocale();
   const [scan, startScan] = useMutation(StartScan);
@@ -115,6 +119,8 @@ function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFra
           {t("library.scan")}
         </Button>
       )}
+      {isAdmin && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: library.name })} onClick={() => setIsEditing(true)} />}
+      {isEditing && <LibraryDialog id={library.id} name={library.name} onChanged={() => void refreshLibraries(client)} onClose={() => setIsEditing(false)} />}
     </li>
   );
 }

@@ -1,5 +1,6 @@
 //! What the present list consists of, with counts; a click narrows the list to it.
 
+import "@/lib/filter-language";
 import "@/lib/page-messages";
 import { useQuery } from "urql";
 import { choiceText } from "@/components/filter-text";

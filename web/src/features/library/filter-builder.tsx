@@ -1,5 +1,6 @@
 //! The filter builder: conditions in groups, groups in groups. What is built is applied at once, so that the list behind it is the preview.
 
+import "@/lib/filter-language";
 import "@/lib/page-messages";
 import { useState } from "react";
 import { customChoices, fieldLabel, useCustomFields } from "@/components/custom-fields";

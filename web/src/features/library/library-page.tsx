@@ -1,6 +1,6 @@
 //! The library: all media as a grid, a wall or a table, of any length.
 
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, use, useEffect, useMemo, useRef, useState } from "react";
 import { useClient } from "urql";
 import { useLocation, useSearch } from "wouter";
 import { countNow, listArguments, type ListArguments, refreshItems, tileList, type TileItem, tileWindow } from "@/components/media-lists";
@@ -11,6 +11,7 @@ import { type FeedBundle, useLibraryFeed } from "@/components/use-library-feed";
 import { useConnection } from "@/data/connection";
 import { useWindowList } from "@/data/list-cache";
 import type { WindowList } from "@/data/window-list";
+import { canReadFilters } from "@/lib/filter";
 import { reportContent } from "@/lib/first-content";
 import { formatLibrarySearch, isNarrowed, type LibrarySearch, listKey, mediaArguments, parseLibrarySearch } from "@/lib/library-search";
 import { t } from "@/lib/messages";
@@ -35,9 +36,13 @@ const MediaTable = lazy(async () => ({ default: (await import("./media-table")).
 /** Changes the address, and with it the list. */
 export type Go = (change: Partial<LibrarySearch>, isReplacing?: boolean) => void;
 
+let filterLanguage: Promise<unknown> | null = null;
+
 export function Page() {
   const client = useClient();
   const query = useSearch();
+  // Most addresses have no filter, and do not wait for what reads one.
+  if (!canReadFilters() && new URLSearchParams(query).has("filter")) use((filterLanguage ??= import("@/lib/filter-language")));
   const [, navigate] = useLocation();
   const search = useMemo(() => parseLibrarySearch(query), [query]);
   const key = listKey(search);

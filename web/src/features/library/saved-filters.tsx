@@ -6,7 +6,7 @@ import { useClient, useQuery } from "urql";
 import { listArguments } from "@/components/media-lists";
 import { Failed, problemText } from "@/components/states";
 import { graphql } from "@/data/graphql";
-import { groupOfInput } from "@/lib/filter";
+import { groupOfInput } from "@/lib/filter-language";
 import { isNarrowed, type LibrarySearch, mediaArguments } from "@/lib/library-search";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";

@@ -1,5 +1,6 @@
 //! What the typed text may mean: tags, people and studios to filter by, and titles to go to, with the matching part marked.
 
+import "@/lib/filter-language";
 import { type ReactNode, type RefObject, useEffect, useRef } from "react";
 import { useQuery } from "urql";
 import { useLocation } from "wouter";

@@ -11,8 +11,10 @@ import { t } from "@/lib/messages";
 import { formatTimecode } from "@/lib/playing";
 import { Button } from "@/ui/button";
 import { CloseIcon } from "@/ui/icons";
+import { GearIcon } from "@/ui/more-icons";
 import row from "@/ui/row-button.module.css";
 import { showToast } from "@/ui/toast";
+import { MarkerDialog } from "./marker-dialog";
 import styles from "./markers.module.css";
 import type { Range } from "./player/timeline";
 
@@ -36,6 +38,7 @@ interface MarkersProps {
 export function Markers({ mediaId, range, time, onClose, onSeek, onChanged, ...props }: MarkersProps) {
   const client = useClient();
   const canEdit = useCanEdit();
+  const [editedId, setEditedId] = useState<string | null>(null);
   const markers = props.markers.map((marker) => readFragment(MarkersFragment, marker));
   const remove = async (id: string) => {
     const { data, error } = await client.mutation(DeleteMarker, { input: { id } }).toPromise();
@@ -43,6 +46,7 @@ export function Markers({ mediaId, range, time, onClose, onSeek, onChanged, ...p
     onChanged();
     offerUndo(client, t("markers.deleted"), [data?.deleteMarker.undoToken], onChanged);
   };
+  const edited = markers.find(({ id }) => id === editedId);
   if (markers.length === 0 && time === null) return null;
   return (
     <section className={styles.markers} aria-label={t("markers.title")}>
@@ -58,10 +62,12 @@ export function Markers({ mediaId, range, time, onClose, onSeek, onChanged, ...p
               </span>
               {marker.title}
             </button>
+            {canEdit && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: marker.title })} onClick={() => setEditedId(marker.id)} />}
             {canEdit && <Button look="quiet" icon={<CloseIcon />} aria-label={t("markers.delete", { title: marker.title })} onClick={() => void remove(marker.id)} />}
           </li>
         ))}
       </ol>
+      {edited && <MarkerDialog key={edited.id} id={edited.id} title={edited.title} onChanged={onChanged} onClose={() => setEditedId(null)} />}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 //! The items before and after this one in the list that the reader came from; the history entry names the list and the place in it.
 
+import "@/lib/filter-language";
 import { useLayoutEffect, useMemo, useState } from "react";
 import { useClient } from "urql";
 import { listArguments, tileList } from "@/components/media-lists";

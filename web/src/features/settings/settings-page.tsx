@@ -1,4 +1,4 @@
-//! Look, language, password, second factor, sessions, links and tokens of the signed-in account.
+//! Look, language, password, second factor, passkeys, sign-in provider, sessions, links and tokens of the signed-in account.
 
 import "@/lib/page-messages";
 import { type FormEvent, useState } from "react";
@@ -16,6 +16,7 @@ import { applyTheme, storedTheme, themes } from "@/ui/theme";
 import { showToast } from "@/ui/toast";
 import { KeysSection } from "./keys-section";
 import { PasskeysSection } from "./passkeys-section";
+import { ProviderSection } from "./provider-section";
 import { SecondFactorSection } from "./second-factor-section";
 import { SessionsSection } from "./sessions-section";
 import styles from "./settings-page.module.css";
@@ -85,6 +86,7 @@ export function Page() {
       {data?.viewer && <PasswordSection id={data.viewer.id} />}
       {data?.viewer && <SecondFactorSection isOn={data.viewer.hasSecondFactor} onChanged={again} />}
       {data && <PasskeysSection />}
+      {data && <ProviderSection />}
       {data && <SessionsSection />}
       {data && <ShareLinksSection />}
       {data && <TokenSection tokens={data.apiTokens.nodes} permissions={data.viewer?.permissions ?? []} onChanged={again} />}

@@ -9,6 +9,7 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
+import { showToast } from "@/ui/toast";
 import styles from "./upload-page.module.css";
 
 const DownloadPage = graphql(`mutation DownloadPage($input: DownloadPageInput!) { downloadPage(input: $input) { job { id title } upload { id } } }`);
@@ -17,11 +18,15 @@ export function PageForm({ libraryId }: { readonly libraryId: string | null }) {
   const client = useClient();
   const [url, setUrl] = useState("");
   const [jobs, setJobs] = useState<readonly string[]>([]);
+  const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (libraryId === null) return setProblem(t("upload.noLibrary"));
+    if (isBusy) return;
+    setIsBusy(true);
     const { data, error } = await client.mutation(DownloadPage, { input: { url: url.trim(), libraryId } }).toPromise();
+    setIsBusy(false);
     setProblem(error ? problemText(error) : null);
     if (!data) return;
     setUrl("");
@@ -43,10 +48,19 @@ export function PageForm({ libraryId }: { readonly libraryId: string | null }) {
           onChange={(event) => setUrl(event.target.value)}
         />
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
-        <Button type="submit">{t("upload.pageFetch")}</Button>
+        <Button type="submit" isBusy={isBusy}>
+          {t("upload.pageFetch")}
+        </Button>
       </form>
       {jobs.map((id) => (
-        <JobProgress key={id} id={id} onOver={() => setJobs((known) => known.filter((other) => other !== id))} />
+        <JobProgress
+          key={id}
+          id={id}
+          onOver={(status) => {
+            setJobs((known) => known.filter((other) => other !== id));
+            if (status === "SUCCEEDED") showToast({ text: t("upload.pageFetched") });
+          }}
+        />
       ))}
     </details>
   );

@@ -118,7 +118,7 @@ function Key({ action, icon, label, isOn, isWide = false, onAct }: KeyProps) {
       aria-label={label}
       aria-pressed={isOn}
       aria-keyshortcuts={key === " " ? "Space" : key || undefined}
-      title={key === "" ? label : `${label} (${key === " " ? t("player.space") : key})`}
+      title={key === "" ? label : `${label} (${key === " " ? t("player.space") : keyText(key)})`}
       onClick={() => onAct(action)}
     >
       {icon}
