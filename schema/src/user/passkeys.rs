@@ -115,7 +115,8 @@ fn ours(kernel: &Kernel, purpose: Purpose, client_data: &[u8]) -> Result<Vec<u8>
     Ok(challenge)
 }
 
-/// Takes up an answer, which was found to be good: others must not fill up what is remembered. There is one to a challenge.
+/// Takes up an answer, taken or not: there is one to a challenge. Only who knows an account's passkey comes so far, so that
+/// nobody else fills up what is remembered.
 fn take(kernel: &Kernel, challenge: &[u8]) -> Result<(), Failure> {
     let known: Arc<Answered> = kernel.parts.get_or_make(Arc::default);
     match known.take(challenge, kernel.clock.now_ms()) {
@@ -146,13 +147,13 @@ pub async fn add(kernel: &Kernel, user: UserId, place: &Place, made: Made) -> Re
         return Err(Failure::field("name", message));
     }
     let challenge = ours(kernel, Purpose::Make(user), &made.client_data)?;
+    take(kernel, &challenge)?;
     let expected = Expected {
         challenge: &challenge,
         origin: &place.origin,
         host: place.host(),
     };
     let created = webauthn::created(&made.client_data, &made.attestation, expected).map_err(refused)?;
-    take(kernel, &challenge)?;
     let row = passkey::ActiveModel {
         id: Set(PasskeyId::new()),
         user_id: Set(user),
@@ -208,6 +209,7 @@ pub async fn sign_in(kernel: &Kernel, place: &Place, used: Used, device: Device)
     };
     let found = passkey::Entity::find().filter(passkey::Column::CredentialId.eq(used.credential));
     let row = found.one(kernel.store.reader()).await?.ok_or_else(unknown)?;
+    take(kernel, &challenge)?;
     let key = PublicKey {
         algorithm: row.algorithm,
         bytes: row.public_key,
@@ -224,7 +226,6 @@ pub async fn sign_in(kernel: &Kernel, place: &Place, used: Used, device: Device)
         ..
     } = used;
     let n_uses = webauthn::used(&client_data, &authenticator_data, &signature, &key, expected).map_err(refused)?;
-    take(kernel, &challenge)?;
     let user = rules::find(kernel, row.user_id).await?;
     let user = user.filter(|user| !user.is_disabled).ok_or_else(unknown)?;
     mark_used(kernel, row.id, i64::from(n_uses)).await?;
