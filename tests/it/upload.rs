@@ -3,6 +3,7 @@
 mod draft;
 mod fetched;
 mod foreign;
+mod front;
 mod points;
 mod restart;
 mod tus;
