@@ -1,11 +1,15 @@
-// Uploads files with tus-js-client, cut off at random and resumed: node upload.mjs ADDRESS SEED FILE...
-// Prints what became of each file: its URL, and how many bytes were sent again.
+// Uploads files with tus-js-client, cut off at random and resumed, in pieces of several sizes, whatever becomes of the server
+// meanwhile: node upload.mjs ADDRESS SEED FILE... Prints each file's URL and how often it was cut off.
 import { createReadStream, statSync } from "node:fs";
 import { basename } from "node:path";
 import { Upload } from "tus-js-client";
 
 const [address, seed, ...files] = process.argv.slice(2);
 const headers = { authorization: `Bearer ${process.env.VITAGRAPH_TOKEN}` };
+/** What is sent with one request. */
+const PIECES = [1 << 20, 8 << 20, Infinity];
+/** A server that is started anew is waited for. */
+const retryDelays = Array.from({ length: 600 }, () => 250);
 let state = Number(seed) || 1;
 // A small generator of our own, so that a seed repeats a run.
 const random = () => {
@@ -13,21 +17,21 @@ const random = () => {
     return state / 2 ** 32;
 };
 
-function attempt(file, size, url, cutAt, parallel) {
+function attempt(file, size, url, cutAt, chunkSize, parallelUploads) {
     return new Promise((resolve, reject) => {
         let sent = 0;
         const upload = new Upload(createReadStream(file), {
             endpoint: `${address}/uploads`,
             uploadUrl: url,
-            uploadSize: parallel ? undefined : size,
-            chunkSize: parallel ? Infinity : 1 << 20,
-            parallelUploads: parallel ? 3 : 1,
+            uploadSize: parallelUploads > 1 ? undefined : size,
+            chunkSize,
+            parallelUploads,
             headers,
             metadata: { filename: basename(file), modifiedAt: "784111777000" },
-            retryDelays: [0, 200, 1000],
+            retryDelays,
             onProgress: (bytes) => {
                 sent = Math.max(sent, bytes);
-                if (cutAt !== null && bytes >= cutAt && !parallel) {
+                if (cutAt !== null && bytes >= cutAt) {
                     upload.abort().then(() => resolve({ url: upload.url, sent, done: false }), reject);
                     cutAt = null;
                 }
@@ -42,21 +46,20 @@ function attempt(file, size, url, cutAt, parallel) {
 const outcomes = [];
 for (const [index, file] of files.entries()) {
     const size = statSync(file).size;
-    const parallel = index % 5 === 4 && size > 3;
+    // What comes in parallel is not cut off here: only what is resumed can be.
+    const isParallel = index % 5 === 4 && size > 3;
+    const chunkSize = isParallel ? Infinity : PIECES[index % PIECES.length];
     let url = null;
-    let again = 0;
     let cuts = 0;
-    let cutAt = parallel || size < 1000 ? null : Math.floor(random() * size);
+    let cutAt = isParallel || size < 1000 ? null : Math.floor(random() * size);
     for (;;) {
-        const { url: found, sent, done } = await attempt(file, size, url, cutAt, parallel);
+        const { url: found, sent, done } = await attempt(file, size, url, cutAt, chunkSize, isParallel ? 3 : 1);
         url = found;
         if (done) break;
         cuts += 1;
-        const head = url && (await fetch(url, { method: "HEAD", headers: { ...headers, "tus-resumable": "1.0.0" } }));
-        again += Math.max(0, sent - Number(head ? head.headers.get("upload-offset") : 0));
         cutAt = cuts < 3 ? sent + Math.floor(random() * (size - sent)) : null;
         if (cutAt !== null && cutAt <= sent) cutAt = null;
     }
-    outcomes.push({ file: basename(file), url, size, cuts, again, parallel });
+    outcomes.push({ url, cuts });
 }
 process.stdout.write(JSON.stringify(outcomes));

@@ -1,8 +1,8 @@
 //! Live sources as a client records them: what was sent is kept, picture by picture, through cuts and a killed server, and
 //! becomes items of a library.
 //!
-//! `VITAGRAPH_TEST_CAPTURE_SECONDS` sets how long sources send; a minute is the full size. `VITAGRAPH_TEST_CAPTURES` sets how many
-//! are recorded at once; with it they are of 1080 lines.
+//! `VITAGRAPH_TEST_CAPTURE_SECONDS` sets how long sources send; a minute is the full size. `VITAGRAPH_TEST_CAPTURES`
+//! sets how many are recorded at once; with it they are of 1080 lines.
 
 mod camera;
 mod killed;
@@ -231,53 +231,49 @@ on_both! {
         ensure!(server.admin().error_code(CREATE, input.clone()).await? == "BAD_INPUT");
         ensure!(server.editor().error_code(CREATE, input).await? == "FORBIDDEN");
     }
-}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_of_segments_is_followed_to_its_end() -> anyhow::Result<()> {
-    if !has("ffmpeg") {
-        return Ok(());
+    async fn a_list_of_segments_is_followed_to_its_end(backend: Backend) {
+        if !has("ffmpeg") {
+            return Ok(());
+        }
+        let server = TestServer::start_with(backend, &[OPEN, ROOM]).await?;
+        let library = server.library_over(server.media()).await?;
+        let senders = Senders::start(seconds() + 2).await?;
+        let sending = senders.segments().await?;
+        let source = source(&server, &library, &senders.url("/hls/live.m3u8")).await?;
+        start(&server, &source).await?;
+        let done = until(&server, "ended by itself", |capture| {
+            capture["status"] == "FINISHED" && !capture["media"].is_null()
+        })
+        .await?;
+        drop(sending);
+        let fetched = senders.n_fetched();
+        ensure!(fetched >= 3, "{fetched} segments were fetched: {done:#}");
+        ensure!(
+            files(&done).len() == 1 && done["files"][0]["frameCount"] == fetched * RATE,
+            "{fetched} segments: {done:#}"
+        );
+        ensure!(played(&server.server().kernel.data_dir).await? == [fetched * RATE]);
     }
-    let server = TestServer::start_with(tests::database::Backend::Sqlite, &[OPEN, ROOM]).await?;
-    let library = server.library_over(server.media()).await?;
-    let senders = Senders::start(seconds() + 2).await?;
-    let sending = senders.segments().await?;
-    let source = source(&server, &library, &senders.url("/hls/live.m3u8")).await?;
-    start(&server, &source).await?;
-    let done = until(&server, "ended by itself", |capture| {
-        capture["status"] == "FINISHED" && !capture["media"].is_null()
-    })
-    .await?;
-    drop(sending);
-    let fetched = senders.n_fetched();
-    ensure!(fetched >= 3, "{fetched} segments were fetched: {done:#}");
-    ensure!(
-        files(&done).len() == 1 && done["files"][0]["frameCount"] == fetched * RATE,
-        "{fetched} segments: {done:#}"
-    );
-    ensure!(played(&server.server().kernel.data_dir).await? == [fetched * RATE]);
-    Ok(())
-}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_camera_is_kept_and_asked_for_its_account() -> anyhow::Result<()> {
-    if !has("ffmpeg") {
-        return Ok(());
+    async fn a_camera_is_kept_and_asked_for_its_account(backend: Backend) {
+        if !has("ffmpeg") {
+            return Ok(());
+        }
+        let server = TestServer::start_with(backend, &[OPEN, ROOM]).await?;
+        let library = server.library_over(server.media()).await?;
+        let camera = Camera::start(seconds() * RATE).await?;
+        let source = source(&server, &library, &camera.url()).await?;
+        let capture = start(&server, &source).await?;
+        let cut = until(&server, "cut", |capture| n_whole(capture) >= 1).await?;
+        let stopped = server.ask(STOP, json!({ "input": { "id": capture } })).await?;
+        ensure!(stopped["stopCapture"]["capture"]["status"] == "FINISHED", "{stopped:#}");
+        ensure!(
+            cut["files"][0]["frameCount"] == seconds() * RATE,
+            "{} were sent: {cut:#}",
+            seconds() * RATE
+        );
+        let counts = played(&server.server().kernel.data_dir).await?;
+        ensure!(counts.first() == Some(&(seconds() * RATE)), "{counts:?}");
     }
-    let server = TestServer::start_with(tests::database::Backend::Sqlite, &[OPEN, ROOM]).await?;
-    let library = server.library_over(server.media()).await?;
-    let camera = Camera::start(seconds() * RATE).await?;
-    let source = source(&server, &library, &camera.url()).await?;
-    let capture = start(&server, &source).await?;
-    let cut = until(&server, "cut", |capture| n_whole(capture) >= 1).await?;
-    let stopped = server.ask(STOP, json!({ "input": { "id": capture } })).await?;
-    ensure!(stopped["stopCapture"]["capture"]["status"] == "FINISHED", "{stopped:#}");
-    ensure!(
-        cut["files"][0]["frameCount"] == seconds() * RATE,
-        "{} were sent: {cut:#}",
-        seconds() * RATE
-    );
-    let counts = played(&server.server().kernel.data_dir).await?;
-    ensure!(counts.first() == Some(&(seconds() * RATE)), "{counts:?}");
-    Ok(())
 }

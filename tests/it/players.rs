@@ -123,7 +123,7 @@ pub(crate) fn command(program: &str) -> tokio::process::Command {
     command
 }
 
-async fn node(script: &str, input: &Value) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn node(script: &str, input: &Value) -> anyhow::Result<Vec<Value>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("players");
     ensure!(
         folder.join("node_modules").is_dir(),

@@ -3,6 +3,7 @@
 mod draft;
 mod fetched;
 mod foreign;
+mod front;
 mod points;
 mod restart;
 mod tus;
@@ -12,8 +13,8 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, ensure};
 use data_encoding::{BASE64, HEXLOWER};
 use media_proto::synthetic::Synthetic;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tests::{client::Client, database::Backend, fixture, on_both, server::TestServer, shared};
 use tus::{Tus, film_of};
 
@@ -67,6 +68,16 @@ async fn ended(client: &Client, url: &str) -> anyhow::Result<Value> {
 
 fn hash(bytes: &[u8]) -> String {
     HEXLOWER.encode(blake3::hash(bytes).as_bytes())
+}
+
+/// What `Upload-Checksum` says of some bytes.
+fn checksum(algorithm: &str, bytes: &[u8]) -> String {
+    let sum = match algorithm {
+        "sha1" => digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec(),
+        "sha256" => digest(&SHA256, bytes).as_ref().to_vec(),
+        _ => blake3::hash(bytes).as_bytes().to_vec(),
+    };
+    format!("{algorithm} {}", BASE64.encode(&sum))
 }
 
 /// All files below a folder that a scan may see.
@@ -260,19 +271,26 @@ on_both! {
         let said = tus.patch_with(&url, &[("upload-offset", &length), ("upload-length", &length)], b"").await?;
         ensure!(said.status == 204 && ended(&server.editor(), &url).await?["contentHash"] == hash(&late), "{said:?}");
 
-        // Checksums: bytes that are not theirs are thrown away.
-        let summed = film_of(&film, film.len() + 40, 4);
+        // Checksums: bytes that are not theirs are thrown away, also when it is the last of many.
+        let summed = film_of(&film, film.len() + 2_000_000, 4);
         let url = tus.create(summed.len(), &named).await?;
-        let good = format!("sha256 {}", BASE64.encode(&Sha256::digest(&summed[..5000])));
-        let bad = format!("sha256 {}", BASE64.encode(&Sha256::digest(b"other")));
-        let refused = tus.patch_with(&url, &[("upload-offset", "0"), ("upload-checksum", &bad)], &summed[..5000]).await?;
-        ensure!(refused.status == 460 && tus.head(&url).await?.offset == Some(0), "{refused:?}");
-        let unknown = tus.patch_with(&url, &[("upload-offset", "0"), ("upload-checksum", "crc32 AAAA")], b"x").await?;
-        ensure!(unknown.status == 400, "{unknown:?}");
-        let taken = tus.patch_with(&url, &[("upload-offset", "0"), ("upload-checksum", &good)], &summed[..5000]).await?;
-        ensure!(taken.status == 204 && taken.offset == Some(5000), "{taken:?}");
-        ensure!(tus.patch(&url, 5000, &summed[5000..]).await?.status == 204);
+        let mut at = 0;
+        for (algorithm, part) in ["sha1", "sha256", "blake3"].into_iter().zip(summed.chunks(summed.len() / 3 + 1)) {
+            let (offset, sum) = (at.to_string(), checksum(algorithm, part));
+            let headers = [("upload-offset", offset.as_str()), ("upload-checksum", &sum)];
+            let (last, first) = part.split_last().context("bytes")?;
+            let refused = tus.patch_with(&url, &headers, &[first, &[last ^ 1]].concat()).await?;
+            ensure!(refused.status == 460 && tus.head(&url).await?.offset == Some(at), "{algorithm}: {refused:?}");
+            at += part.len();
+            let taken = tus.patch_with(&url, &headers, part).await?;
+            ensure!(taken.status == 204 && taken.offset == Some(at), "{algorithm}: {taken:?}");
+        }
         ensure!(ended(&server.editor(), &url).await?["contentHash"] == hash(&summed));
+        let url = tus.create(5, &named).await?;
+        for unknown in ["crc32 AAAA", "sha256", "sha1 !"] {
+            let unknown = tus.patch_with(&url, &[("upload-offset", "0"), ("upload-checksum", unknown)], b"x").await?;
+            ensure!(unknown.status == 400, "{unknown:?}");
+        }
 
         // A whole of parts.
         let joined = film_of(&film, film.len() + 50, 5);

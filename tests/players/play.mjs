@@ -3,47 +3,13 @@
 //!
 //! Each is sought in at random `VITAGRAPH_TEST_SEEKS` times, 20 unless that says otherwise: fewer leave places where nobody was, and
 //! a player that plays at many times the speed may jump what it has not loaded yet.
-//!
-//! The page has another origin than the media, as that of an embedding site, so it needs what CORS allows.
 
-import { createReadStream } from "node:fs";
-import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { chromium } from "playwright-core";
+import { theater } from "./theater.mjs";
 
 const SEEKS = Number(process.env.VITAGRAPH_TEST_SEEKS ?? 20);
 /** A film plays so many times as fast, as nobody waits for it. */
 const RATE = 6;
-const flags = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--mute-audio",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-background-timer-throttling",
-  "--disable-backgrounding-occluded-windows",
-  "--disable-renderer-backgrounding",
-  "--autoplay-policy=no-user-gesture-required",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-];
-
-const module = (path) => new URL(`node_modules/${path}`, import.meta.url);
-const scripts = {
-  "/hls.js": module("hls.js/dist/hls.min.js"),
-  "/shaka.js": module("shaka-player/dist/shaka-player.compiled.js"),
-  "/dash.js": module("dashjs/dist/modern/umd/dash.all.min.js"),
-};
-const pageServer = createServer((request, response) => {
-  const script = scripts[request.url];
-  response.setHeader("content-type", script ? "text/javascript" : "text/html; charset=utf-8");
-  if (script) createReadStream(script).pipe(response);
-  else response.end("<!doctype html><title>player</title><video playsinline muted></video>");
-});
-await new Promise((done) => pageServer.listen(0, "127.0.0.1", done));
-const origin = `http://127.0.0.1:${pageServer.address().port}`;
 
 /**
  * Runs in the page: attaches a player with a short buffer, so that seeks leave it, and remembers every complaint. Players
@@ -175,27 +141,15 @@ async function watch({ seeks, rate, hasPictures }) {
 }
 
 const wishes = JSON.parse(await text(process.stdin));
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+const { screen, end } = await theater();
 const seen = [];
 for (const wish of wishes) {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const refused = [];
-  page.on("response", (response) => {
-    // 503 says to come again, with the time when.
-    const isLater = response.status() === 503 && response.headers()["retry-after"];
-    if (response.status() >= 400 && !isLater && !response.url().endsWith("/favicon.ico")) {
-      refused.push(`${response.status()} ${response.url().split("?")[0]}`);
-    }
-  });
-  page.on("pageerror", (error) => refused.push(`uncaught: ${error.message}`));
+  const { page, refused, close } = await screen();
   const begun = Date.now();
-  await page.goto(origin);
   await page.evaluate(attach, wish);
   const saw = await page.evaluate(watch, { seeks: SEEKS, rate: RATE, hasPictures: wish.hasPictures });
   seen.push({ name: wish.name, player: wish.player, refused, ms: Date.now() - begun, ...saw });
-  await context.close();
+  await close();
 }
-await browser.close();
-pageServer.close();
+await end();
 console.log(JSON.stringify(seen));

@@ -21,6 +21,11 @@ impl Client {
         }
     }
 
+    /// The server's address: `http://…`, without a final slash.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The token it sends.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()

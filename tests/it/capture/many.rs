@@ -7,80 +7,78 @@ use std::{
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use tests::on_both;
 
 use super::{
     Asks, CREATE, LOOK, OPEN, PATIENCE, RATE, ROOM, STOP, files,
-    killed::Outside,
+    killed::Mortal,
     n_whole, seconds,
     senders::{MOVING, Senders},
     start, text,
 };
-use crate::{players::has, process::Process};
+use crate::players::has;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_sources_are_recorded_at_once_without_loss() -> anyhow::Result<()> {
-    if !has("ffmpeg") {
-        return Ok(());
-    }
-    let asked = std::env::var("VITAGRAPH_TEST_CAPTURES").ok();
-    let n = asked.as_ref().map_or(Ok(2), |text| text.parse())?;
-    let picture = match asked {
-        Some(_) => "testsrc2=size=1920x1080:rate=25",
-        None => MOVING,
-    };
-    let world = tempfile::tempdir()?;
-    let media = world.path().join("media");
-    std::fs::create_dir(&media)?;
-    let senders = Senders::start_with(seconds(), picture).await?;
-    let process = Process::start(world.path(), &[OPEN, ROOM, ("VITAGRAPH_SCAN_WATCH", "false")])?;
-    let (outside, library) = Outside::start(&process, &media).await?;
-    for index in 0..n {
-        let url = senders.url(&format!("/live.ts?{index}"));
-        let input = json!({ "name": format!("Camera {index}"), "url": url, "libraryId": library });
-        outside.ask(CREATE, json!({ "input": input })).await?;
-    }
-    let sources = outside.ask(LOOK, json!({})).await?;
-    let sources = sources["captureSources"]["nodes"]
-        .as_array()
-        .context("sources")?
-        .clone();
-    ensure!(sources.len() == n, "{sources:#?}");
-    let mut captures = Vec::new();
-    let (begun, before) = (Instant::now(), processor_time(process.id())?);
-    for source in &sources {
-        captures.push(start(&outside, &text(&source["id"])?).await?);
-    }
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let seen = loop {
-        // Each connection is cut after its seconds; what has come until then is the first file.
-        let mut seen = outside.ask(LOOK, json!({})).await?;
-        let seen: Vec<Value> = (0..n)
-            .map(|index| seen["captureSources"]["nodes"][index]["captures"]["nodes"][0].take())
-            .collect();
-        if seen.iter().all(|capture| n_whole(capture) >= 1) {
-            break seen;
+on_both! {
+    async fn several_sources_are_recorded_at_once_without_loss(backend: Backend) {
+        if !has("ffmpeg") {
+            return Ok(());
         }
-        ensure!(tokio::time::Instant::now() < deadline, "{seen:#?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
-    let (passed, used) = (begun.elapsed(), processor_time(process.id())? - before);
-    let (mut n_bytes, sent) = (0, seconds() * RATE);
-    for capture in &seen {
-        let first = &files(capture)[0];
-        ensure!(
-            first["frameCount"] == sent && first["isInterrupted"] == false,
-            "{sent} were sent: {capture:#}"
+        let asked = std::env::var("VITAGRAPH_TEST_CAPTURES").ok();
+        let n = asked.as_ref().map_or(Ok(2), |text| text.parse())?;
+        let picture = match asked {
+            Some(_) => "testsrc2=size=1920x1080:rate=25",
+            None => MOVING,
+        };
+        let senders = Senders::start_with(seconds(), picture).await?;
+        let server = Mortal::start(backend, &[OPEN, ROOM]).await?;
+        let (outside, process) = (&server.outside, server.process()?.id());
+        for index in 0..n {
+            let url = senders.url(&format!("/live.ts?{index}"));
+            let input = json!({ "name": format!("Camera {index}"), "url": url, "libraryId": server.library });
+            outside.ask(CREATE, json!({ "input": input })).await?;
+        }
+        let sources = outside.ask(LOOK, json!({})).await?;
+        let sources = sources["captureSources"]["nodes"]
+            .as_array()
+            .context("sources")?
+            .clone();
+        ensure!(sources.len() == n, "{sources:#?}");
+        let mut captures = Vec::new();
+        let (begun, before) = (Instant::now(), processor_time(process)?);
+        for source in &sources {
+            captures.push(start(outside, &text(&source["id"])?).await?);
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let seen = loop {
+            // Each connection is cut after its seconds; what has come until then is the first file.
+            let mut seen = outside.ask(LOOK, json!({})).await?;
+            let seen: Vec<Value> = (0..n)
+                .map(|index| seen["captureSources"]["nodes"][index]["captures"]["nodes"][0].take())
+                .collect();
+            if seen.iter().all(|capture| n_whole(capture) >= 1) {
+                break seen;
+            }
+            ensure!(tokio::time::Instant::now() < deadline, "{seen:#?}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        };
+        let (passed, used) = (begun.elapsed(), processor_time(process)? - before);
+        let (mut n_bytes, sent) = (0, seconds() * RATE);
+        for capture in &seen {
+            let first = &files(capture)[0];
+            ensure!(
+                first["frameCount"] == sent && first["isInterrupted"] == false,
+                "{sent} were sent: {capture:#}"
+            );
+            n_bytes += first["size"].as_i64().unwrap_or(0);
+        }
+        println!(
+            "{n} captures of {sent} pictures each, {n_bytes} bytes: none lost, {:.1} % of one processor",
+            100.0 * used.as_secs_f64() / passed.as_secs_f64()
         );
-        n_bytes += first["size"].as_i64().unwrap_or(0);
+        for capture in captures {
+            outside.ask(STOP, json!({ "input": { "id": capture } })).await?;
+        }
     }
-    println!(
-        "{n} captures of {sent} pictures each, {n_bytes} bytes: none lost, {:.1} % of one processor",
-        100.0 * used.as_secs_f64() / passed.as_secs_f64()
-    );
-    for capture in captures {
-        outside.ask(STOP, json!({ "input": { "id": capture } })).await?;
-    }
-    Ok(())
 }
 
 /// The processor time of a process and all that it has started, and those it has outlived.

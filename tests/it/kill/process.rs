@@ -223,19 +223,14 @@ impl World {
             return Ok(());
         }
         let db = self.connect().await?;
-        let owners = "update job set lease_until = 0 where state = 2 and not exists \
-            (select 1 from node where node.id = job.lease_owner)";
-        db.execute_unprepared(owners).await?;
-        db.execute_unprepared("update job set run_at = 0 where state = 1")
-            .await?;
-        db.close().await?;
-        Ok(())
+        pass_time(&db).await?;
+        Ok(db.close().await?)
     }
 
     async fn forget_nodes(&self) -> anyhow::Result<()> {
         if self.database.is_some() {
             let db = self.connect().await?;
-            db.execute_unprepared("delete from node").await?;
+            forget_nodes(&db).await?;
             db.close().await?;
         }
         Ok(())
@@ -271,6 +266,31 @@ impl World {
         }
         Ok(found)
     }
+}
+
+/// Lets the leases of nodes that are not known end, and jobs rest no longer.
+async fn pass_time(db: &DatabaseConnection) -> anyhow::Result<()> {
+    let owners = "update job set lease_until = 0 where state = 2 and not exists \
+        (select 1 from node where node.id = job.lease_owner)";
+    db.execute_unprepared(owners).await?;
+    db.execute_unprepared("update job set run_at = 0 where state = 1")
+        .await?;
+    Ok(())
+}
+
+async fn forget_nodes(db: &DatabaseConnection) -> anyhow::Result<()> {
+    db.execute_unprepared("delete from node").await?;
+    Ok(())
+}
+
+/// Has a shared database know that its server was killed, as it will when the server's leases have ended.
+pub async fn bury(database: &str) -> anyhow::Result<()> {
+    let mut options = ConnectOptions::new(database);
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options).await?;
+    forget_nodes(&db).await?;
+    pass_time(&db).await?;
+    Ok(db.close().await?)
 }
 
 /// What a job is that has not ended.

@@ -17,7 +17,7 @@ use tests::{database::Backend, on_both, server::TestServer};
 use tokio::net::TcpListener;
 
 use super::{ended, hash, shown, visible, world};
-use crate::process::Process;
+use crate::{kill::process::programs, players::command, process::Process};
 
 const BEGIN: &str = "mutation($input: DownloadPageInput!) { downloadPage(input: $input) {
     upload { id status source size library { name } } job { id title } } }";
@@ -360,4 +360,45 @@ async fn a_killed_server_leaves_no_program_behind_and_fetches_anew() -> anyhow::
     }
     ensure!(visible(&media)?.len() == 1);
     nothing_is_left(&media)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_whether_the_program_runs_shut_in() -> anyhow::Result<()> {
+    let home = tempfile::tempdir()?;
+    let (folder, work) = (home.path().join("programs"), home.path().join("work"));
+    std::fs::create_dir(&folder)?;
+    std::fs::create_dir(&work)?;
+    let program = folder.join("yt-dlp");
+    std::fs::write(&program, "#!/bin/sh\necho 2026.10.26\n")?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    let doctor = async |work: &Path| {
+        let vitagraph = programs()?.join("vitagraph");
+        let output = command(vitagraph.to_str().context("a path in UTF-8")?)
+            .args(["doctor", "--data"])
+            .arg(home.path().join("data"))
+            .env_remove("VITAGRAPH_DATABASE")
+            .envs([ALLOWED])
+            .env("PATH", &folder)
+            .env("TMPDIR", work)
+            .output()
+            .await?;
+        let said = String::from_utf8(output.stdout)?;
+        let line = said
+            .lines()
+            .find(|line| line.contains("  pages: "))
+            .with_context(|| said.clone())?;
+        // Whatever is wrong with the program, the rest is looked at.
+        ensure!(said.lines().any(|line| line.contains("  probe: ")), "{said}");
+        anyhow::Ok(line.to_owned())
+    };
+    let well = doctor(&work).await?;
+    let is_confined = well.starts_with("ok    pages: ") && well.ends_with("yt-dlp 2026.10.26, shut in");
+    ensure!(is_confined || well.contains("does not run shut in"), "{well}");
+    ensure!(std::fs::read_dir(&work)?.count() == 0, "its folder is left");
+    let ill = doctor(&home.path().join("nowhere")).await?;
+    ensure!(
+        ill.starts_with("warn  pages: ") && ill.contains("cannot be tried: making "),
+        "{ill}"
+    );
+    Ok(())
 }
