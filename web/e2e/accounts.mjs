@@ -20,6 +20,7 @@ const query = (text, variables) => ask(context, url, text, variables);
 const grace = { name: "grace", password: "another correct horse" };
 const region = (name) => page.getByRole("region", { name, exact: true });
 const devtools = await context.newCDPSession(page);
+let authenticator = "";
 
 try {
   await runSteps(
@@ -142,8 +143,6 @@ async function held() {
   await page.getByRole("heading", { name: "Music" }).waitFor();
   assert.deepEqual(await page.getByRole("main").getByRole("heading", { level: 2 }).allTextContents(), ["Music"]);
 }
-
-let authenticator = "";
 
 async function makePasskey(found) {
   await devtools.send("WebAuthn.enable");

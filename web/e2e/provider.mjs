@@ -66,6 +66,7 @@ export async function startProvider() {
 }
 
 async function readForm(request) {
-  const chunks = await Array.fromAsync(request);
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
   return new URLSearchParams(Buffer.concat(chunks).toString());
 }

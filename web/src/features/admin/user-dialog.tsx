@@ -53,7 +53,7 @@ export function NewUser({ onDone, onClose }: NewUserProps) {
         value={draft.password}
         onChange={(event) => set({ password: event.target.value })}
       />
-      <label className={styles.form}>
+      <label className={styles.choice}>
         {t("admin.role")}
         <select value={draft.role} onChange={(event) => set({ role: roleOf(event.target.value, draft.role) })}>
           <RoleOptions />
@@ -119,7 +119,7 @@ export function EditUser({ user, isOwn, onClose }: EditUserProps) {
             value={draft.password}
             onChange={(event) => set({ password: event.target.value })}
           />
-          <p className={styles.inline}>
+          <p className={styles.choice}>
             <Button onClick={() => void removeFactor()}>{t("access.removeFactor")}</Button>
             <span className={styles.note}>{t("access.factorHint")}</span>
           </p>
@@ -173,6 +173,7 @@ function NameField({ error, value, onChange }: NameFieldProps) {
       required
       maxLength={64}
       autoComplete="off"
+      data-autofocus=""
       error={error === null ? undefined : nameError(error)}
       value={value}
       onChange={(event) => onChange(event.target.value)}

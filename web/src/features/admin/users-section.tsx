@@ -49,7 +49,10 @@ export function UsersSection() {
           return (
             <tr key={user.id}>
               <td className={styles.long}>
-                {user.name} {isOwn && <span className={styles.note}>({t("admin.you")})</span>}
+                <button type="button" className={styles.plain} aria-label={t("access.edit", { name: user.name })} onClick={() => setEditedId(user.id)}>
+                  {user.name}
+                </button>{" "}
+                {isOwn && <span className={styles.note}>({t("admin.you")})</span>}
               </td>
               <td>
                 <select
@@ -66,19 +69,16 @@ export function UsersSection() {
               </td>
               <td className={styles.exact}>{formatDateTime(user.createdAt, locale)}</td>
               <td>
-                <span className={styles.buttons}>
-                  <Button aria-label={t("access.edit", { name: user.name })} onClick={() => setEditedId(user.id)}>
-                    {t("edit.open")}
-                  </Button>
-                  {!isOwn && (
+                {!isOwn && (
+                  <span className={styles.buttons}>
                     <Button
                       aria-label={t(user.isDisabled ? "admin.unlockOf" : "admin.lockOf", { name: user.name })}
                       onClick={() => void update({ id: user.id, isDisabled: !user.isDisabled })}
                     >
                       {t(user.isDisabled ? "admin.unlock" : "admin.lock")}
                     </Button>
-                  )}
-                </span>
+                  </span>
+                )}
               </td>
             </tr>
           );
