@@ -35,7 +35,7 @@ use crate::{
 /// A statement that takes longer is worth a census.
 const SLOW: Duration = Duration::from_millis(50);
 /// Fewer items are no work for a database, however busy the machine is.
-const FEW: i64 = 20_000;
+const FEW: i64 = 50_000;
 /// More changes than this at once are read as everything is.
 const MOST_CHANGES: usize = 5_000;
 /// Nobody has asked for so long: the memory is for others.
@@ -112,6 +112,11 @@ impl Census {
             }
             census.inner.is_making.store(false, Ordering::SeqCst);
         });
+    }
+
+    /// Makes none by itself from now on, for who looks at what the database does.
+    pub fn hold_off(&self) {
+        self.inner.is_making.store(true, Ordering::SeqCst);
     }
 
     async fn make_if_worth(&self) -> Result<(), DbErr> {
