@@ -162,7 +162,8 @@ async fn request(stream: &mut TcpStream) -> anyhow::Result<Option<String>> {
     Ok(Some(String::from_utf8(bytes)?))
 }
 
-/// Sends all pictures at their speed, then hangs up.
+/// Sends all pictures at their speed, then hangs up. What the other side has said meanwhile is heard first: a connection
+/// that is closed over it is reset, and takes the last pictures with it.
 async fn play(mut stream: TcpStream, frames: &[Vec<Vec<u8>>]) -> anyhow::Result<()> {
     let mut pace = tokio::time::interval(Duration::from_millis(1000 / RATE));
     let mut number: u16 = 1;
@@ -193,6 +194,7 @@ async fn play(mut stream: TcpStream, frames: &[Vec<Vec<u8>>]) -> anyhow::Result<
         stream.write_all(&bytes).await?;
     }
     stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(())
 }
 
