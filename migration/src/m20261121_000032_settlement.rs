@@ -29,7 +29,8 @@ impl MigrationTrait for Migration {
 
 const VIEW: &str = "create view edit_settlement (body) as select null";
 
-const TRIGGER: &str = "
+/// What a settlement writes on SQLite.
+pub(crate) const TRIGGER: &str = "
 create trigger edit_settlement_insert instead of insert on edit_settlement begin
     insert into edit (
         id, user_id, actor, action, is_private, n_subjects, n_changes, job_id, undoes_id, undone_by_id, created_at
