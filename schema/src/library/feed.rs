@@ -81,17 +81,12 @@ impl Batch {
     }
 }
 
-/// Where a process has read to, while anybody follows.
-struct Reading {
-    /// Absent while nobody does.
-    last: Option<i64>,
-}
-
 /// The followed log of a process.
 pub struct Feed {
     db: DatabaseConnection,
     sender: broadcast::Sender<Arc<Batch>>,
-    reading: Mutex<Reading>,
+    /// Where it has read to; absent while nobody follows.
+    last: Mutex<Option<i64>>,
     wake: Notify,
 }
 
@@ -102,7 +97,7 @@ impl Feed {
             let feed = Arc::new(Self {
                 db: kernel.store.reader().clone(),
                 sender: broadcast::channel(CAPACITY).0,
-                reading: Mutex::new(Reading { last: None }),
+                last: Mutex::new(None),
                 wake: Notify::new(),
             });
             let weak = || Arc::downgrade(&feed);
@@ -126,7 +121,7 @@ impl Feed {
         let (receiver, now) = self.join().await?;
         let missed = match since {
             None => None,
-            Some(since) => self.missed(since, now).await?,
+            Some(since) => Some(self.missed(since).await?),
         };
         let told = missed.as_ref().map_or(now, |batch| batch.to);
         let live = stream::unfold((self, receiver, told), async |(feed, mut receiver, told)| {
@@ -145,24 +140,23 @@ impl Feed {
             let told = batch.as_ref().map_or(told, |batch| batch.to);
             Some((batch, (feed, receiver, told)))
         });
+        let missed = missed.filter(|batch| batch.has_gap || batch.to > batch.from);
         let missed = missed.map(|batch| Ok(Arc::new(batch)));
         Ok(stream::StreamExt::chain(stream::iter(missed), live))
     }
 
-    /// What happened behind a place, up to now.
-    async fn missed(&self, since: i64, now: i64) -> Result<Option<Batch>, DbErr> {
-        if since == now {
-            return Ok(None);
+    /// What happened behind a place, up to now; a gap if the log does not reach it.
+    async fn missed(&self, since: i64) -> Result<Batch, DbErr> {
+        let extent = changes::extent(&self.db).await?;
+        if extent.reaches(since) {
+            return self.read(since).await;
         }
-        if since < now && changes::extent(&self.db).await?.reaches(since) {
-            return self.read(since).await.map(Some);
-        }
-        Ok(Some(Batch {
-            from: now,
-            to: now,
+        Ok(Batch {
+            from: extent.newest,
+            to: extent.newest,
             has_gap: true,
             ..Batch::default()
-        }))
+        })
     }
 
     async fn read(&self, last: i64) -> Result<Batch, DbErr> {
@@ -171,14 +165,13 @@ impl Feed {
     }
 
     async fn join(self: &Arc<Self>) -> Result<(broadcast::Receiver<Arc<Batch>>, i64), DbErr> {
-        let mut reading = self.reading.lock().await;
-        let last = match reading.last {
+        let mut read = self.last.lock().await;
+        let last = match *read {
             Some(last) => last,
             None => {
                 let last = changes::extent(&self.db).await?.newest;
-                reading.last = Some(last);
                 tokio::spawn(Arc::clone(self).run());
-                last
+                *read.insert(last)
             }
         };
         Ok((self.sender.subscribe(), last))
@@ -191,14 +184,14 @@ impl Feed {
             if woken.is_ok() {
                 tokio::time::sleep(PAUSE).await;
             }
-            let mut reading = self.reading.lock().await;
-            let Some(last) = reading.last.filter(|_| self.sender.receiver_count() > 0) else {
-                reading.last = None;
+            let mut read = self.last.lock().await;
+            let Some(last) = read.filter(|_| self.sender.receiver_count() > 0) else {
+                *read = None;
                 return;
             };
             match self.read(last).await {
                 Ok(batch) if batch.to > last => {
-                    reading.last = Some(batch.to);
+                    *read = Some(batch.to);
                     // An error only says that nobody follows now.
                     let _ = self.sender.send(Arc::new(batch));
                 }
