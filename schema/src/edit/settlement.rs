@@ -149,10 +149,10 @@ told as (
     from body, jsonb_array_elements(parts -> 'changes') as row, held
 ),
 forgotten as (
-    delete from library_change where id <= (select max(id) - 100000 from library_change)
+    delete from library_change where id <= (select max(id) - {} from library_change)
 )
 insert into search_word (n_letters, word)
 select cast(row ->> 0 as integer), row ->> 1
 from body, jsonb_array_elements(parts -> 'words') as row
-on conflict do nothing", changes::HOLD)
+on conflict do nothing", changes::HOLD, changes::KEPT)
 });
