@@ -9,6 +9,7 @@ pub mod connection;
 pub mod contracts;
 pub mod edges;
 pub mod facets;
+pub mod fewest;
 pub mod file;
 pub mod filter;
 pub mod highlights;

@@ -46,6 +46,8 @@ const UNUSED: Duration = Duration::from_secs(900);
 pub struct Found {
     census: u64,
     positions: Vec<u32>,
+    /// How many items there are in all.
+    pub n_media: usize,
     /// Whether they are the list, and not more than it.
     pub is_exact: bool,
 }
@@ -133,9 +135,7 @@ impl Census {
         if n_media < FEW {
             return Ok(());
         }
-        self.make().await?;
-        self.forget_when_unused();
-        Ok(())
+        self.make().await
     }
 
     /// Reads all items.
@@ -158,6 +158,7 @@ impl Census {
         };
         *self.inner.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
         self.touch();
+        self.forget_when_unused(number);
         let elapsed_ms = begun.elapsed().as_millis() as u64;
         tracing::info!(n_media, n_bytes, elapsed_ms, "a census of all items is in memory");
         Ok(())
@@ -172,15 +173,19 @@ impl Census {
         *self.inner.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    fn forget_when_unused(&self) {
+    fn forget_when_unused(&self, number: u64) {
         let inner = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(UNUSED / 4).await;
                 let Some(inner) = inner.upgrade() else { return };
+                let mut held = inner.held.write().unwrap_or_else(PoisonError::into_inner);
+                if held.as_ref().is_none_or(|held| held.number != number) {
+                    return;
+                }
                 let used_at = *inner.used_at.lock().unwrap_or_else(PoisonError::into_inner);
                 if used_at.is_none_or(|used_at| used_at.elapsed() > UNUSED) {
-                    *inner.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+                    *held = None;
                     return;
                 }
             }
@@ -254,6 +259,7 @@ impl Census {
                 Ok(Found {
                     census: held.number,
                     positions: plan.find(&held.table),
+                    n_media: held.table.ids.len(),
                     is_exact: plan.is_exact,
                 })
             })
@@ -275,6 +281,7 @@ impl Census {
         self.of(found, |table| Found {
             census: found.census,
             positions: ids.iter().filter_map(|id| table.position(*id)).collect(),
+            n_media: found.n_media,
             is_exact: true,
         })
     }
@@ -286,6 +293,7 @@ impl Census {
         Some(Found {
             census: found.census,
             positions: other,
+            n_media: found.n_media,
             is_exact: found.is_exact,
         })
     }

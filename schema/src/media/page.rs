@@ -18,6 +18,8 @@ use crate::{
         page::PageArgs,
     },
     media::{
+        census::Found,
+        fewest,
         filter::{self, Descendants, Driver, Translation},
         inputs::{MediaFilter, MediaSort},
         list::{self, List},
@@ -177,7 +179,8 @@ impl Question<'_> {
             Some(found) if found.is_exact => Some(found.len() as i64),
             _ => self.known_total,
         };
-        if let (Some(few), false) = (&few, matches!(self.order.walk, Walk::Relevance)) {
+        let is_sorted = found.is_some_and(|found| self.is_sorted(found));
+        if let (Some(few), true) = (&few, is_sorted) {
             let select = statement(list.viewer, &self.order, few, &self.window);
             let mut page = self.order.keyset.fetch(db, &select, &self.window, false).await?;
             page.total = known_total;
@@ -189,6 +192,14 @@ impl Question<'_> {
             false => list::timed(census, read).await?,
         };
         Ok((page, few.unwrap_or(condition)))
+    }
+
+    /// Whether the page comes of a sort of what the census found, and not of a walk along the order.
+    fn is_sorted(&self, found: &Found) -> bool {
+        let (n, n_media) = (found.len() as i64, found.n_media as i64);
+        let share = n as f64 / Ord::max(n_media, 1) as f64;
+        !matches!(self.order.walk, Walk::Relevance)
+            && fewest::is_shorter_than_a_walk(n, n_media, share, self.window.limit)
     }
 
     /// Whether the census is asked: for what must be counted, and for what leaves so little over that a walk is long.
@@ -225,7 +236,7 @@ impl Question<'_> {
             let filters = filter.map(|filter| translation.drivers(filter)).transpose()?;
             let found = found.map(Driver::counted);
             let drivers: Vec<Driver> = filters.unwrap_or_default().into_iter().chain(found).collect();
-            let fewest = fewest(db, drivers, filter.map_or(1.0, filter::share)).await?;
+            let fewest = fewest::of(db, drivers, filter.map_or(1.0, filter::share)).await?;
             let with = |ids: SelectStatement| {
                 let listed = shown.clone().add(in_selected(ids));
                 listed.add(searched(terms, self.backend))
@@ -274,75 +285,6 @@ fn beside(page: SelectStatement, total: SelectStatement, limit: u64) -> SelectSt
         .from_subquery(page, "page")
         .limit(limit + 1)
         .take()
-}
-
-/// Up to so many items a list is always shorter than a walk, and no longer list is counted to its end.
-const FEW: i64 = 5_000;
-const MANY: i64 = 20_000;
-
-/// The shortest of several lists of ids that each hold all items of a filter.
-#[derive(Debug)]
-struct Fewest {
-    ids: SelectStatement,
-    /// Its length; [`MANY`] and one more stand for anything above.
-    n: i64,
-    /// All items.
-    n_media: i64,
-    /// Which part of all items is left over by all that is asked for, roughly.
-    share: f64,
-}
-
-impl Fewest {
-    /// Whether sorting the list takes fewer steps than walking the order until a page is full.
-    fn is_shorter_than_a_walk(&self, limit: u64) -> bool {
-        if self.n <= FEW {
-            return true;
-        }
-        let steps = (limit + 1) as f64 / self.share.max(1e-9);
-        self.n <= MANY && (self.n as f64) < steps.min(self.n_media as f64)
-    }
-
-    /// Whether looking at each item of the list takes less than looking at all items.
-    fn is_short(&self) -> bool {
-        self.n < self.n_media / 3
-    }
-}
-
-/// Of these lists of ids the shortest; one statement, which reads no list further than needed.
-async fn fewest(db: &DatabaseConnection, drivers: Vec<Driver>, share: f64) -> Result<Option<Fewest>, Failure> {
-    if drivers.is_empty() {
-        return Ok(None);
-    }
-    let mut select = Query::select();
-    select.expr(Expr::from(SubQueryStatement::from(everything())));
-    for driver in &drivers {
-        let count = driver.at_most.clone().unwrap_or_else(|| {
-            let some = driver.ids.clone().limit(MANY as u64 + 1).take();
-            Query::select()
-                .expr(Expr::cust("count(*)"))
-                .from_subquery(some, "some")
-                .take()
-        });
-        select.expr(Expr::from(SubQueryStatement::from(count)));
-    }
-    let Some(row) = db.query_one(&select).await? else {
-        return Ok(None);
-    };
-    let n_media: i64 = row.try_get_by_index(0)?;
-    let mut fewest = Fewest {
-        ids: SelectStatement::new(),
-        n: i64::MAX,
-        n_media,
-        share,
-    };
-    for (index, driver) in drivers.into_iter().enumerate() {
-        let n: i64 = row.try_get_by_index(index + 1)?;
-        fewest.share *= f64::min(n as f64 / Ord::max(n_media, 1) as f64, 1.0);
-        if n < fewest.n {
-            (fewest.n, fewest.ids) = (n, driver.ids);
-        }
-    }
-    Ok(Some(fewest))
 }
 
 /// The items of a list of ids. Both databases then begin with the list.
@@ -500,7 +442,7 @@ fn count(condition: &Condition) -> SelectStatement {
 }
 
 /// How many items have a present file: the libraries keep count.
-fn everything() -> SelectStatement {
+pub(super) fn everything() -> SelectStatement {
     let sum = Func::coalesce([
         Expr::from(Func::sum(Expr::col(("library", "n_media")))),
         Expr::cust("0"),
