@@ -138,11 +138,9 @@ impl Base {
                 .context("starting the media workers")?;
             kernel.parts.insert(engine);
         }
-        let egress = Egress::new(&held.section::<EgressConfig>("egress")?)?;
-        let egress = Arc::new(egress);
-        kernel.parts.insert(Arc::clone(&egress));
-        let origin = settings.origins.first().map(String::as_str);
-        if let Some(provider) = Provider::new(held.section("oidc")?, origin, egress)? {
+        let (egress, provider) = outward(settings, &held)?;
+        kernel.parts.insert(egress);
+        if let Some(provider) = provider {
             kernel.parts.insert(Arc::new(provider));
         }
         let plugins = Plugins::new(&kernel, &held)?;
@@ -325,6 +323,17 @@ async fn keep_hours(operations: Arc<Operations>, store: Store, stop: Cancellatio
             return;
         }
     }
+}
+
+/// The way out, and the sign-in provider that is reached by it.
+///
+/// # Errors
+/// When the settings make no sense.
+pub fn outward(settings: &Settings, config: &Config) -> anyhow::Result<(Arc<Egress>, Option<Provider>)> {
+    let egress = Arc::new(Egress::new(&config.section::<EgressConfig>("egress")?)?);
+    let origin = settings.origins.first().map(String::as_str);
+    let provider = Provider::new(config.section("oidc")?, origin, Arc::clone(&egress))?;
+    Ok((egress, provider))
 }
 
 fn compose_schemas(
