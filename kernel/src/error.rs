@@ -91,6 +91,7 @@ pub mod code {
         NOT_FOUND = "NOT_FOUND", NotFound, "No such thing, or not for this viewer.";
         CONFLICT = "CONFLICT", Conflict, "The present state does not allow this.";
         TIMEOUT = "TIMEOUT", Timeout, "It took longer than the limit.";
+        NO_ROOM = "NO_ROOM", Unavailable, "The disk that holds the database is full; an administrator has to make room.";
         UNAVAILABLE = "UNAVAILABLE", Unavailable, "A part of the server is busy or down; try again.";
     }
 }
@@ -168,6 +169,10 @@ impl Failure {
             Some(Trouble::Collided) => (
                 &code::UNAVAILABLE,
                 "another change came in the way of this one, and nothing was changed; try again",
+            ),
+            Some(Trouble::NoRoom) => (
+                &code::NO_ROOM,
+                "the disk that holds the database is full, and nothing was changed; make room there and try again",
             ),
         };
         Self {

@@ -3,6 +3,8 @@
 //! `VITAGRAPH_KILLS` and `VITAGRAPH_KILL_FILES` set the size, `VITAGRAPH_KILL_SEED` repeats a run, and
 //! `VITAGRAPH_KILL_BIN` names the folder of the programs; `tests/kill/run` does it in full size.
 
+mod contended;
+mod full;
 pub mod process;
 pub mod random;
 mod renditions;

@@ -1,5 +1,5 @@
-//! What a failed statement says about the database: that it took too long, that it cannot be reached, or that two
-//! transactions stood in each other's way.
+//! What a failed statement says about the database: that it took too long, that it cannot be reached, that its
+//! disk is full, or that two transactions stood in each other's way.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx::Error};
 
@@ -12,12 +12,19 @@ pub enum Trouble {
     Unreachable,
     /// PostgreSQL broke the transaction off, because it and another one waited for each other.
     Collided,
+    /// What is to be written has no room.
+    NoRoom,
 }
 
 /// PostgreSQL's `query_canceled`, which is how its `statement_timeout` reads.
 const QUERY_CANCELED: &str = "57014";
 /// SQLite's `SQLITE_INTERRUPT`, which is how a progress handler stops a statement.
 const INTERRUPTED: &str = "9";
+
+/// SQLite's `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`: there is no room for the index of its log.
+const FULL: [&str; 2] = ["13", "4874"];
+/// PostgreSQL's `disk_full`.
+const DISK_FULL: &str = "53100";
 
 /// The trouble behind an error of the database, if it is one.
 pub fn trouble(error: &DbErr) -> Option<Trouble> {
@@ -37,6 +44,7 @@ pub fn trouble(error: &DbErr) -> Option<Trouble> {
                 Some(Trouble::Unreachable)
             }
             Some("40001" | "40P01") => Some(Trouble::Collided),
+            Some(code) if code == DISK_FULL || FULL.contains(&code) => Some(Trouble::NoRoom),
             _ => None,
         },
         _ => None,

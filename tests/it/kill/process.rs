@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A killed server's workers must have followed it by then: even a dead process needs a processor to be gone.
 const FOLLOW: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(20);
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 /// The folder with `vitagraph` and `vitagraph-media`.
 pub fn programs() -> anyhow::Result<PathBuf> {
@@ -85,11 +86,16 @@ impl World {
     }
 
     fn program(&self) -> Command {
+        self.started_by(&self.home.join("vitagraph"))
+    }
+
+    /// A program that leads to the server, in the server's surroundings.
+    fn started_by(&self, program: &Path) -> Command {
         #[expect(
             clippy::disallowed_methods,
             reason = "what is killed must be a process of its own; the product starts none"
         )]
-        let mut command = Command::new(self.home.join("vitagraph"));
+        let mut command = Command::new(program);
         command.env("VITAGRAPH_DATA", self.home.join("data"));
         command.env("VITAGRAPH_PICTURES_AUTOMATIC", self.draws.to_string());
         command.env("VITAGRAPH_SCAN_WATCH", "false");
@@ -125,13 +131,34 @@ impl World {
 
     /// Starts a server.
     pub fn serve(&self) -> anyhow::Result<Life> {
+        let mut program = self.program();
+        program.args(SERVE);
+        self.begin(program)
+    }
+
+    /// Starts a server on a copy of the data directory, on a disk of its own with so many MiB.
+    pub fn serve_on_small_disk(&self, mib: u32) -> anyhow::Result<Life> {
+        const SCRIPT: &str = r#"mkdir -p "$1/disk" && mount -t tmpfs -o "size=$2m" none "$1/disk" \
+            && cp -a "$1/data/." "$1/disk" && home=$1 && shift 2 && exec "$home/vitagraph" "$@""#;
+        let mut program = self.started_by(Path::new("unshare"));
+        program.args(["--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh"]);
+        program.arg(&self.home).arg(mib.to_string()).args(SERVE);
+        program.env("VITAGRAPH_DATA", self.home.join("disk"));
+        self.begin(program)
+    }
+
+    /// The disk of a server that has one of its own.
+    pub fn small_disk(&self, life: &Life) -> anyhow::Result<PathBuf> {
+        let root = PathBuf::from(format!("/proc/{}/root", life.id()?));
+        Ok(root.join(self.home.join("disk").strip_prefix("/")?))
+    }
+
+    fn begin(&self, mut program: Command) -> anyhow::Result<Life> {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(self.home.join("log"))?;
-        let mut child = self
-            .program()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+        let mut child = program
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
