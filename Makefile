@@ -74,10 +74,12 @@ check: packages web
 bench: build
 	tests/bench/run
 
-# The crash harness at full size: fifty kills over a scan of two thousand files.
+# What breaks and what lasts, at full size: kills in scans, renditions and uploads, crowds of subscribers, half an hour of work.
 torture: test-packages
 	tests/kill/run
 	tests/kill/crowd
+	tests/kill/uploads
+	tests/kill/soak
 
 # Rewrites the checked-in SDL from the code.
 sdl:

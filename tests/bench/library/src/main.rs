@@ -8,6 +8,7 @@ mod lists;
 mod process;
 mod replay;
 mod rest;
+mod soak;
 mod writes;
 
 use std::{path::PathBuf, time::Duration};
@@ -70,6 +71,16 @@ enum What {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// People browse for long at a share of what the server can do: whether memory, open files and times stay as they are
+    Soak {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 30)]
+        minutes: u32,
+        /// Which share of what it can do
+        #[arg(long, default_value_t = 0.6)]
+        share: f64,
+    },
     /// A thousand ratings a second from sixteen clients while fifty read and a library is scanned
     Writes {
         #[command(flatten)]
@@ -127,6 +138,7 @@ async fn main() -> anyhow::Result<()> {
         What::Replay { server, seconds } => {
             replay::measure(&server.target(), server.pid, Duration::from_secs(seconds)).await
         }
+        What::Soak { server, minutes, share } => soak::measure(&server.target(), server.pid, minutes, share).await,
         What::Writes { server, scan, seconds } => {
             writes::measure(&server.target(), scan.as_deref(), Duration::from_secs(seconds)).await
         }

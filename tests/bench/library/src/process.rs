@@ -24,3 +24,8 @@ pub fn resident(pid: u32) -> anyhow::Result<(u64, u64)> {
     };
     Ok((value("VmRSS:")?, value("RssAnon:")?))
 }
+
+/// How many files a process has open.
+pub fn n_files(pid: u32) -> anyhow::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}

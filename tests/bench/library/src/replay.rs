@@ -12,7 +12,8 @@ use crate::{
     process, say,
 };
 
-const CLIENTS: u64 = 8;
+/// How many browse.
+pub const CLIENTS: u64 = 8;
 
 const ITEM: &str = "query($id: ID!) { node(id: $id) { ... on Media { id title description date rating isFavorite
     tags(first: 50) { nodes { id name } } people(first: 50) { nodes { id name } } studio { id name }
@@ -58,15 +59,7 @@ pub async fn measure(target: &Target, pid: u32, lasting: Duration) -> anyhow::Re
         memory.0, memory.1
     ));
     let begun = Instant::now();
-    let mut running = JoinSet::new();
-    for client in 0..CLIENTS {
-        let target = target.clone();
-        running.spawn(async move { browse(&target, client, begun, lasting).await });
-    }
-    let mut times = Times::default();
-    while let Some(done) = running.join_next().await {
-        times.0.extend(done??.0);
-    }
+    let times = Times(all_browse(target, lasting, None, |_| {}).await?);
     let n = times.0.len();
     say(&format!(
         "{n} requests of {CLIENTS} people in {:.0} s: {}",
@@ -110,55 +103,98 @@ async fn caches(target: &Target) -> anyhow::Result<Vec<(String, i64, i64)>> {
     Ok(caches.iter().map(cache).collect())
 }
 
-async fn browse(target: &Target, client: u64, begun: Instant, lasting: Duration) -> anyhow::Result<Times> {
-    let mut connection = target.connect().await?;
-    let mut times = Times::default();
-    let random = &mut Random(0x9e37_79b9 + client * 7_919);
-    while begun.elapsed() < lasting {
-        // The tags are what one chooses a filter from.
-        let tags = ask(target, &mut connection, &mut times, TAGS, json!({})).await?;
-        let mut variables = json!({ "first": 40 });
-        match random.below(10) {
-            0..5 => {}
-            5 | 6 => {
-                let tag = &tags["tags"]["nodes"][random.skewed(50) as usize]["id"];
-                variables["filter"] = json!({ "tags": { "anyOf": [tag] } });
-            }
-            7 => variables["search"] = json!(WORDS[random.skewed(WORDS.len() as u64) as usize]),
-            8 => variables["sort"] = json!([{ "field": "TITLE" }]),
-            _ => variables["sort"] = json!([{ "field": "RATING", "direction": "DESC" }]),
-        }
-        for _ in 0..1 + random.skewed(12) {
-            let page = ask(target, &mut connection, &mut times, MEDIA_PAGE, variables.clone()).await?;
-            let edges = page["media"]["edges"].as_array().cloned().unwrap_or_default();
-            for _ in 0..random.below(3) {
-                let Some(edge) = edges.get(random.below(edges.len() as u64) as usize) else {
-                    break;
-                };
-                let id = &edge["node"]["id"];
-                ask(target, &mut connection, &mut times, ITEM, json!({ "id": id })).await?;
-                if random.below(12) == 0 {
-                    let input = json!({ "input": { "id": id, "rating": random.below(101) } });
-                    ask(target, &mut connection, &mut times, RATE, input).await?;
-                }
-            }
-            if page["media"]["pageInfo"]["hasNextPage"] != true {
-                break;
-            }
-            variables["after"] = page["media"]["pageInfo"]["endCursor"].clone();
-        }
+/// Lets all browse for a while, as fast as they are answered or each by a beat; tells of each time, and gives all of them.
+pub async fn all_browse(
+    target: &Target,
+    lasting: Duration,
+    beat: Option<Duration>,
+    tell: impl Fn(Duration) + Clone + Send + 'static,
+) -> anyhow::Result<Vec<Duration>> {
+    let end = Instant::now() + lasting;
+    let mut running = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (target, tell) = (target.clone(), tell.clone());
+        running.spawn(async move {
+            let mut person = Person {
+                connection: target.connect().await?,
+                target,
+                times: Vec::new(),
+                // Not all at once.
+                next: beat.map(|beat| Instant::now() + beat * client as u32 / CLIENTS as u32),
+                beat: beat.unwrap_or_default(),
+                tell,
+            };
+            person.browse(client, end).await?;
+            anyhow::Ok(person.times)
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = running.join_next().await {
+        times.extend(done??);
     }
     Ok(times)
 }
 
-async fn ask(
-    target: &Target,
-    connection: &mut Connection,
-    times: &mut Times,
-    document: &str,
-    variables: Value,
-) -> anyhow::Result<Value> {
-    let (time, body) = connection.time(&target.graphql(document, &variables)).await?;
-    times.0.push(time);
-    data(&body)
+struct Person<T> {
+    target: Target,
+    connection: Connection,
+    times: Vec<Duration>,
+    /// When the next request is due, where there is a beat.
+    next: Option<Instant>,
+    beat: Duration,
+    tell: T,
+}
+
+impl<T: Fn(Duration)> Person<T> {
+    async fn browse(&mut self, client: u64, end: Instant) -> anyhow::Result<()> {
+        let random = &mut Random(0x9e37_79b9 + client * 7_919);
+        while Instant::now() < end {
+            // The tags are what one chooses a filter from.
+            let tags = self.ask(TAGS, json!({})).await?;
+            let mut variables = json!({ "first": 40 });
+            match random.below(10) {
+                0..5 => {}
+                5 | 6 => {
+                    let tag = &tags["tags"]["nodes"][random.skewed(50) as usize]["id"];
+                    variables["filter"] = json!({ "tags": { "anyOf": [tag] } });
+                }
+                7 => variables["search"] = json!(WORDS[random.skewed(WORDS.len() as u64) as usize]),
+                8 => variables["sort"] = json!([{ "field": "TITLE" }]),
+                _ => variables["sort"] = json!([{ "field": "RATING", "direction": "DESC" }]),
+            }
+            for _ in 0..1 + random.skewed(12) {
+                let page = self.ask(MEDIA_PAGE, variables.clone()).await?;
+                let edges = page["media"]["edges"].as_array().cloned().unwrap_or_default();
+                for _ in 0..random.below(3) {
+                    let Some(edge) = edges.get(random.below(edges.len() as u64) as usize) else {
+                        break;
+                    };
+                    let id = &edge["node"]["id"];
+                    self.ask(ITEM, json!({ "id": id })).await?;
+                    if random.below(12) == 0 {
+                        let input = json!({ "input": { "id": id, "rating": random.below(101) } });
+                        self.ask(RATE, input).await?;
+                    }
+                }
+                if page["media"]["pageInfo"]["hasNextPage"] != true {
+                    break;
+                }
+                variables["after"] = page["media"]["pageInfo"]["endCursor"].clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks when it is due; a request that had to wait for the one before is as late as its answer.
+    async fn ask(&mut self, document: &str, variables: Value) -> anyhow::Result<Value> {
+        let request = self.target.graphql(document, &variables);
+        let due = self.next.unwrap_or_else(Instant::now);
+        tokio::time::sleep_until(due.into()).await;
+        self.next = self.next.map(|next| next + self.beat);
+        let body = self.connection.send(&request).await?;
+        let time = due.elapsed();
+        self.times.push(time);
+        (self.tell)(time);
+        data(&body)
+    }
 }
