@@ -46,12 +46,12 @@ const SORTS: [MediaSortField; 6] = [
     MediaSortField::Random,
 ];
 
-/// Gives an item the tags, people and studio of another one, and hides a third.
+/// Gives an item the tags, people and studio of another one, hides a third, and removes a fourth.
 async fn edit(library: &Library, world: &World, n: u64) -> anyhow::Result<()> {
     let everything = json!({});
     let items: Vec<_> = world.find(&everything).collect();
     let item = |step: u64| items[(n * step) as usize % items.len()].row.id;
-    let (one, other, third) = (item(7), item(13), item(29));
+    let (one, other, third, fourth) = (item(7), item(13), item(29), item(37));
     let of = "query($id: ID!) { node(id: $id) { ... on Media { tags(first: 50) { nodes { id } } people(first: 50) { nodes { id } } studio { id } } } }";
     let of = library.data(of, json!({ "id": other.to_string() })).await?["node"].take();
     let ids = |nodes: &Json| -> Vec<Json> {
@@ -71,7 +71,11 @@ async fn edit(library: &Library, world: &World, n: u64) -> anyhow::Result<()> {
         third.0
     ))
     .await?;
-    tx.publish(kernel::events::MediaRemoved { media: vec![third] });
+    tx.execute_unprepared(&format!("delete from media where id = {}", fourth.0))
+        .await?;
+    tx.publish(kernel::events::MediaRemoved {
+        media: vec![third, fourth],
+    });
     tx.commit().await?;
     Ok(())
 }
