@@ -77,7 +77,8 @@ export function JobPill() {
       <div id={id} popover="auto" className={styles.tray} role="region" aria-label={t("jobs.active")} onToggle={(event) => setIsOpen(event.newState === "open")}>
         {isOpen && (
           <ul className={styles.list}>
-            {jobs.map(({ node }) => (
+            {/* More than were asked for come by events; all of them at once would take longer than a frame has. */}
+            {jobs.slice(0, shownAtMost).map(({ node }) => (
               <JobRow key={node.id} job={node} now={now} />
             ))}
           </ul>
