@@ -158,6 +158,19 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
       await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Add to a collection" }).click();
       await dialog();
     }],
+    ["library-drop", "/", async () => {
+      await page.locator("[data-media]").first().waitFor();
+      await page.evaluate(() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["film"], "film.mp4"));
+        document.body.dispatchEvent(new DragEvent("dragenter", { dataTransfer, bubbles: true }));
+      });
+    }],
+    ["account-menu", "/", press(/^Signed in as/, () => page.locator("[popover]:popover-open").waitFor())],
+    ["navigation", "/jobs", async () => {
+      const more = page.getByRole("button", { name: "More", exact: true });
+      if (await more.isVisible()) await more.click();
+    }],
     ["palette", "/", key("Control+Shift+P", dialog)],
     ["keyboard-help", "/", key("?", dialog)],
     ["video", `/media/${video.id}`],
@@ -184,17 +197,20 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["collections", "/collections"],
     ["collection", `/collections/${collection}`],
     ["collection-edit", `/collections/${collection}`, press("Edit", dialog)],
+    ["gallery-edit", `/galleries/${gallery}`, press("Edit", dialog)],
     ["galleries", "/galleries"],
     ["galleries-of-folders", "/galleries", press("Make of folders", dialog)],
     ["gallery", `/galleries/${gallery}`],
     ["markers", "/markers"],
     ["tags", "/tags"],
     ["tag-edit", "/tags", press("Edit Journeys", dialog)],
+    ["tag-new", "/tags", press("New tag", dialog)],
     ["people", "/people"],
     ["person-edit", "/people", press("Edit Ada Lovelace", dialog)],
     ["studios", "/studios"],
     ["studio-edit", "/studios", press("Edit Pier Pictures", dialog)],
     ["fields", "/fields"],
+    ["field-new", "/fields", press("New field", dialog)],
     ["field-edit", "/fields", press("Edit Medium", dialog)],
     ["name-rules", "/name-rules", async () => {
       await page.getByLabel("What the end of a path looks like").fill("{title}");
@@ -204,10 +220,16 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["auto-tag", "/auto-tag", press("What would change?", region("What would change"))],
     ["duplicates", "/duplicates"],
     ["upload", "/upload"],
+    ["upload-page", "/upload", async () => {
+      await page.getByText("Fetch the media of a web page").click();
+      await page.getByLabel("Address of the page").fill("https://films.example/the-sea");
+      await press("Fetch", () => page.getByRole("main").getByRole("alert").waitFor())();
+    }],
     ["capture", "/capture"],
     ["capture-new", "/capture", press("New source", dialog)],
     ["capture-delete", "/capture", press("Delete Harbor", dialog)],
     ["trash", "/trash"],
+    ["trash-empty", "/trash", press("Empty the trash", dialog)],
     ["history", "/history", async () => {
       await page.getByRole("button", { name: /^Details/ }).first().click();
       await page.getByRole("button", { name: /^Details/ }).nth(3).click();
@@ -215,7 +237,20 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     ["jobs", "/jobs"],
     ["libraries", "/libraries"],
     ["library-add", "/libraries", press("Add library", dialog)],
+    ["library-add-refused", "/libraries", async () => {
+      await press("Add library", dialog)();
+      await page.getByRole("dialog").getByLabel("Name").fill("Nowhere");
+      await page.getByRole("dialog").getByLabel("Folder on the server").fill("/nowhere/at/all");
+      await page.keyboard.press("Enter");
+      await page.locator("[aria-invalid]").waitFor();
+    }],
     ["library-edit", "/libraries", press("Edit Media", () => page.getByLabel("Folders on the server").waitFor())],
+    ["library-edit-refused", "/libraries", async () => {
+      await press("Edit Media")();
+      await page.getByLabel("Scan by itself").fill("at teatime");
+      await page.keyboard.press("Enter");
+      await page.locator("[aria-invalid]").waitFor();
+    }],
     ["library-delete", "/libraries", async () => {
       await press("Edit Media")();
       await page.getByText("Delete the library").first().click();

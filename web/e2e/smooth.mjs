@@ -78,11 +78,15 @@ function observe() {
     seen.frames.push(now - last);
     last = now;
     const blank = new Set();
+    // By the boxes of the cells, as asking the browser what is at each place would cost more than all else in a frame.
+    const list = document.querySelector("ul:has(> [data-index])")?.getBoundingClientRect() ?? new DOMRect();
+    const filled = [...document.querySelectorAll("[data-index]:not([data-placeholder], :has([data-placeholder]))")].map((cell) => cell.getBoundingClientRect());
+    const isIn = (box, x, y) => x >= box.left && x < box.right && y >= box.top && y < box.bottom;
     // Places on the screen rather than cells, as a cell that is missing is blank too; four points each, as some may be between cells.
     for (let x = 260; x < innerWidth - 80; x += 193) {
       for (let y = 140; y < innerHeight; y += 159) {
-        const hits = [0, 14].flatMap((right) => [0, 14].map((down) => document.elementFromPoint(x + right, y + down)));
-        if (!hits.every((hit) => hit?.matches("ul:has(> [data-index])") || hit?.closest("[data-placeholder]"))) continue;
+        const points = [0, 14].flatMap((right) => [0, 14].map((down) => [x + right, y + down]));
+        if (points.some((point) => !isIn(list, ...point) || filled.some((cell) => isIn(cell, ...point)))) continue;
         const place = `${x} ${Math.round((scrollY + y) / 160)}`;
         blank.add(place);
         if (!blankSince.has(place)) blankSince.set(place, now);

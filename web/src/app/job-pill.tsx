@@ -11,7 +11,7 @@ import { JobRow } from "@/components/job-row";
 import { useConnection } from "@/data/connection";
 import { graphql, readFragment } from "@/data/graphql";
 import { useIsVisible } from "@/data/visibility";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, quoted, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { etaText, fractionOf, isTerminal, percentText } from "@/lib/progress";
 import { ProgressBar } from "@/ui/progress-bar";
@@ -62,21 +62,23 @@ export function JobPill() {
   const first = jobs[0]?.job;
   if (!first) return null;
   const locale = currentLocale();
+  const title = quoted(first.title);
   const eta = etaText(first.progress, locale);
   return (
     <>
-      <button type="button" className={styles.pill} title={first.title} popoverTarget={id} data-job-pill="">
+      <button type="button" className={styles.pill} title={title} popoverTarget={id} data-job-pill="">
         <span className={styles.words}>
           <span>{t("jobs.pill", { count: jobs.length })}</span>
           <span>{percentText(first.progress, locale)}</span>
           {eta !== "" && <span className={styles.eta}>{t("jobs.left", { time: eta })}</span>}
         </span>
-        <ProgressBar label={t("jobs.progressOf", { title: first.title })} fraction={fractionOf(first.progress)} />
+        <ProgressBar label={t("jobs.progressOf", { title })} fraction={fractionOf(first.progress)} />
       </button>
       <div id={id} popover="auto" className={styles.tray} role="region" aria-label={t("jobs.active")} onToggle={(event) => setIsOpen(event.newState === "open")}>
         {isOpen && (
           <ul className={styles.list}>
-            {jobs.map(({ node }) => (
+            {/* More than were asked for come by events; all of them at once would take longer than a frame has. */}
+            {jobs.slice(0, shownAtMost).map(({ node }) => (
               <JobRow key={node.id} job={node} now={now} />
             ))}
           </ul>

@@ -1,13 +1,15 @@
 //! Routes of a list of features: matches the address, loads the page's chunk, starts every page at its top.
 
 import { type ComponentType, lazy, Suspense, useEffect } from "react";
-import { Route, Switch, useLocation } from "wouter";
+import { Link, Route, Switch, useLocation } from "wouter";
 import type { Feature, FeatureRoute, PageProps } from "@/components/feature";
 import { Loading } from "@/components/states";
-import { afterContent } from "@/lib/first-content";
+import { afterContent, reportContent } from "@/lib/first-content";
 import { whenIdle } from "@/lib/idle";
 import { t } from "@/lib/messages";
+import { paths } from "@/lib/paths";
 import { Empty } from "@/ui/empty";
+import { WarnIcon } from "@/ui/icons";
 import { ErrorBoundary } from "./error-boundary";
 
 interface MadeRoute {
@@ -61,13 +63,21 @@ export function Routes({ routes }: { readonly routes: readonly MadeRoute[] }) {
             </Route>
           ))}
           <Route>
-            <Empty title={t("app.notFound.title")}>
-              <p>{t("app.notFound.text")}</p>
-            </Empty>
+            <Nowhere />
           </Route>
         </Switch>
       </Suspense>
     </ErrorBoundary>
+  );
+}
+
+function Nowhere() {
+  useEffect(reportContent, []);
+  return (
+    <Empty title={t("app.notFound.title")} icon={<WarnIcon />}>
+      <p>{t("app.notFound.text")}</p>
+      <Link href={paths.library()}>{t("missing.back")}</Link>
+    </Empty>
   );
 }
 

@@ -39,9 +39,11 @@ interface EntityPickerProps {
   /** Makes a new one of a typed name; offered when given and nothing has that name. */
   readonly onCreate?: (name: string) => Promise<string | null>;
   readonly isSingle?: boolean;
+  /** Nothing beside it says what it is for. */
+  readonly isUnlabeled?: boolean;
 }
 
-export function EntityPicker({ kind, label, ids, onChange, onCreate, isSingle = false }: EntityPickerProps) {
+export function EntityPicker({ kind, label, ids, onChange, onCreate, isSingle = false, isUnlabeled = false }: EntityPickerProps) {
   const listId = useId();
   const [text, setText] = useState("");
   const [isOpen, setIsOpen] = useState(false);
@@ -102,7 +104,7 @@ export function EntityPicker({ kind, label, ids, onChange, onCreate, isSingle = 
           aria-controls={listId}
           aria-autocomplete="list"
           aria-activedescendant={isOpen && n > 0 ? `${listId}-${at}` : undefined}
-          placeholder={ids.length === 0 ? label : t("picker.hint")}
+          placeholder={isUnlabeled && ids.length === 0 ? label : t("picker.hint")}
           autoComplete="off"
           value={text}
           onFocus={() => setIsOpen(true)}

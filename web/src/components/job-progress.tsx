@@ -3,7 +3,7 @@
 import { useEffect } from "react";
 import { useQuery } from "urql";
 import { graphql } from "@/data/graphql";
-import { t } from "@/lib/messages";
+import { quoted, t } from "@/lib/messages";
 import { fractionOf, isTerminal } from "@/lib/progress";
 import { ProgressBar } from "@/ui/progress-bar";
 import { showToast } from "@/ui/toast";
@@ -29,9 +29,9 @@ export function JobProgress({ id, onOver }: JobProgressProps) {
   // What it made appears in a list, which is asked for again.
   useEffect(() => {
     if (status === undefined || !isTerminal(status)) return;
-    if (status === "FAILED") showToast({ text: t("edit.failed", { reason: reason ?? "" }), tone: "bad" });
+    if (status === "FAILED") showToast({ text: t("edit.failed", { reason: quoted(reason ?? "") }), tone: "bad" });
     onOver(status);
   }, [status, reason, onOver]);
   if (job === null) return null;
-  return <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />;
+  return <ProgressBar label={t("jobs.progressOf", { title: quoted(job.title) })} fraction={fractionOf(job.progress)} />;
 }

@@ -3,7 +3,7 @@
 import { memo } from "react";
 import { type FragmentOf, readFragment } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, type MessageKey, quoted, sentence, t } from "@/lib/messages";
 import { countText, etaText, fractionOf, isTerminal, percentText, rateText } from "@/lib/progress";
 import { classNames } from "@/ui/class-names";
 import { Notice } from "@/ui/notice";
@@ -12,6 +12,25 @@ import { JobActions } from "./job-actions";
 import { JobRowFragment } from "./job-fragment";
 import card from "./card-row.module.css";
 import styles from "./job-row.module.css";
+
+const units: Readonly<Record<string, MessageKey>> = {
+  edits: "unit.edits",
+  files: "unit.files",
+  folders: "unit.folders",
+  frames: "unit.frames",
+  items: "unit.items",
+  markers: "unit.markers",
+  pictures: "unit.pictures",
+  segments: "unit.segments",
+  things: "unit.things",
+  uploads: "unit.uploads",
+};
+
+/** What a job counts, for so many of them; a plugin may count what nobody here has heard of. */
+function unitText(unit: string, count: number): string {
+  const key = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  return key === undefined ? unit : t(key, { count });
+}
 
 /** How a state looks; the others are plain. */
 const looks: Partial<Record<string, string | undefined>> = { RUNNING: card.active, SUCCEEDED: card.good, FAILED: card.bad, PAUSED: card.warn };
@@ -26,13 +45,15 @@ interface JobRowProps {
 export const JobRow = memo(function JobRow(props: JobRowProps) {
   const job = readFragment(JobRowFragment, props.job);
   const locale = currentLocale();
+  const title = quoted(job.title);
+  const counted = countText(job.progress, locale, t("jobs.of"), unitText);
   const isOver = isTerminal(job.status);
   const eta = etaText(job.progress, locale);
   const figures = isOver
-    ? [countText(job.progress, locale, t("jobs.of"))]
+    ? [counted]
     : [
         percentText(job.progress, locale),
-        countText(job.progress, locale, t("jobs.of")),
+        counted,
         rateText(job.progress, locale),
         job.status === "RUNNING" && eta !== "" ? t("jobs.left", { time: eta }) : "",
       ];
@@ -44,11 +65,11 @@ export const JobRow = memo(function JobRow(props: JobRowProps) {
   return (
     <li className={card.row} data-job={job.id} data-status={job.status}>
       <div className={card.head}>
-        <h3 className={card.title}>{job.title}</h3>
+        <h3 className={card.title}>{title}</h3>
         <span className={classNames(card.state, looks[job.status])}>{t(`jobs.status.${job.status}`)}</span>
-        <JobActions id={job.id} title={job.title} status={job.status} />
+        <JobActions id={job.id} title={title} status={job.status} />
       </div>
-      {!isOver && <ProgressBar label={t("jobs.progressOf", { title: job.title })} fraction={fractionOf(job.progress)} />}
+      {!isOver && <ProgressBar label={t("jobs.progressOf", { title })} fraction={fractionOf(job.progress)} />}
       <p className={classNames(card.figures, styles.steady)}>
         {!isOver && job.progress?.step && <span className={styles.step}>{stepText(job.progress)}</span>}
         {figures.filter(Boolean).map((figure) => (
@@ -57,10 +78,10 @@ export const JobRow = memo(function JobRow(props: JobRowProps) {
         <span>{when}</span>
         {job.attempts > 1 && <span>{t("jobs.attempts", { count: job.attempts })}</span>}
       </p>
-      {!isOver && job.progress?.message && <p className={styles.message}>{job.progress.message}</p>}
+      {!isOver && job.progress?.message && <p className={styles.message}>{quoted(job.progress.message)}</p>}
       {job.error && (
         <Notice tone={job.status === "FAILED" ? "bad" : "warn"}>
-          {job.error.message} <span className={styles.code}>{job.error.code}</span>
+          {sentence(job.error.message)} <span className={styles.code}>{job.error.code}</span>
         </Notice>
       )}
     </li>

@@ -52,6 +52,7 @@ export function LibraryForm({ onDone }: LibraryFormProps) {
       <Field
         label={t("library.name")}
         name="library"
+        data-autofocus=""
         required
         maxLength={200}
         value={name}

@@ -1,8 +1,10 @@
 //! The states every page shares: loading, failed, denied, missing.
 
+import { useEffect } from "react";
 import { CombinedError } from "urql";
 import { Link } from "wouter";
 import { problemOf } from "@/data/errors";
+import { reportContent } from "@/lib/first-content";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
@@ -29,6 +31,7 @@ interface FailedProps {
 
 /** What failed, with its code, and a way to try again; a refusal and a missing item say so instead. */
 export function Failed({ error, onRetry }: FailedProps) {
+  useEffect(reportContent, []);
   const problem = problemOf(error instanceof CombinedError ? error : new CombinedError({ networkError: new Error(String(error)) }));
   if (problem.kind === "denied") return <Denied />;
   if (problem.kind === "missing") return <Missing />;
@@ -57,6 +60,7 @@ export function Denied() {
 }
 
 export function Missing() {
+  useEffect(reportContent, []);
   return (
     <Empty title={t("missing.title")} icon={<WarnIcon />}>
       <p>{t("missing.text")}</p>

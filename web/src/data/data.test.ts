@@ -17,13 +17,13 @@ describe("errors", () => {
   });
 
   it("keep code, words and fields of the server", () => {
-    const fields = [{ path: ["input", "paths", 0], message: "no such folder" }];
+    const fields = [{ path: ["input", "paths", 0], message: "no folder `/nowhere`" }];
     const error = new CombinedError({ graphQLErrors: [{ message: "invalid input", extensions: { code: "INVALID", fields } }] });
     expect(problemOf(error)).toEqual({
       kind: "other",
       code: "INVALID",
-      message: "invalid input",
-      fields: [{ path: "input.paths.0", message: "no such folder" }],
+      message: "Invalid input",
+      fields: [{ path: "input.paths.0", message: "No folder “/nowhere”" }],
     });
   });
 

@@ -1,6 +1,7 @@
 //! What went wrong, in one shape: code, words, and the field that is to blame.
 
 import type { CombinedError } from "urql";
+import { sentence } from "@/lib/messages";
 
 /** An error as pages show it. */
 export interface Problem {
@@ -19,7 +20,7 @@ export function problemOf(error: CombinedError): Problem {
     return { kind: "network", code: typeof status === "number" ? `HTTP_${status}` : null, message: null, fields: [] };
   }
   const code = typeof first.extensions.code === "string" ? first.extensions.code : null;
-  return { kind: kindOf(code), code, message: first.message, fields: fieldsOf(first.extensions.fields) };
+  return { kind: kindOf(code), code, message: sentence(first.message), fields: fieldsOf(first.extensions.fields) };
 }
 
 /** Sorts a code into what the page should do about it. Plugins prefix their codes, so the end of the code counts. */
@@ -36,6 +37,6 @@ function fieldsOf(value: unknown): Problem["fields"] {
   return value.flatMap((entry: unknown) => {
     if (typeof entry !== "object" || entry === null || !("path" in entry) || !("message" in entry)) return [];
     const path = Array.isArray(entry.path) ? entry.path.join(".") : String(entry.path);
-    return [{ path, message: String(entry.message) }];
+    return [{ path, message: sentence(String(entry.message)) }];
   });
 }

@@ -1,6 +1,7 @@
 //! Who is signed in. One small store in front of the `/auth` endpoints, so that every page sees the same answer.
 
 import { useSyncExternalStore } from "react";
+import { sentence } from "@/lib/messages";
 import { fetchSession } from "./start";
 
 /** What `GET /auth/state` answers. */
@@ -119,7 +120,7 @@ export async function ask(path: string, body: Readonly<Record<string, string>>):
   const error = isRecord(json) && isRecord(json.error) ? json.error : {};
   const code = typeof error.code === "string" ? error.code : `HTTP_${response.status}`;
   const message = typeof error.message === "string" ? error.message : `the server answered ${response.status}`;
-  throw new AuthError(code, message);
+  throw new AuthError(code, sentence(message));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

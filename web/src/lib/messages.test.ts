@@ -5,7 +5,7 @@ import germanPages from "../locales/de-pages.json";
 import german from "../locales/de.json";
 import englishPages from "../locales/en-pages.json";
 import english from "../locales/en.json";
-import { fill } from "./messages";
+import { fill, quoted, sentence } from "./messages";
 
 const placeholders = (entry: unknown) => [...new Set(JSON.stringify(entry).match(/\{\w+\}/g))].toSorted();
 
@@ -19,6 +19,20 @@ describe("fill", () => {
   it("keeps a placeholder without a value and takes values literally", () => {
     expect(fill("{a} and {b}", { a: "$& {b}" }, "en")).toBe("$& {b} and {b}");
   });
+});
+
+describe("texts of the server", () => {
+  it("have quotation marks around names", () => {
+    expect(quoted("cut `A short piece` of `Night Train`")).toBe("cut “A short piece” of “Night Train”");
+    expect(quoted("a lone ` stays")).toBe("a lone ` stays");
+  });
+
+  it.each([
+    ["no library `lib_01h`", "No library “lib_01h”"],
+    ["`/nowhere` does not exist on the server", "“/nowhere” does not exist on the server"],
+    ["x264 gave up", "x264 gave up"],
+    ["", ""],
+  ])("begin like a sentence, unless with a name: %s", (text, expected) => expect(sentence(text)).toBe(expected));
 });
 
 describe("languages", () => {

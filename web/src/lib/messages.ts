@@ -78,6 +78,16 @@ export function t(key: MessageKey, values: Values = {}): string {
   return fill(chosen[key] ?? firstEnglish[key] ?? englishOfPages[key] ?? key, values, locale);
 }
 
+/** A text of the server's, whose names stand between backticks, with the language's own quotation marks around them. */
+export function quoted(text: string): string {
+  return text.replace(/`([^`]+)`/g, (_, name: string) => t("app.quoted", { name }));
+}
+
+/** The same where it stands alone, which the server's texts, made to go on after a colon, do not begin like. */
+export function sentence(text: string): string {
+  return quoted(text).replace(/^[a-z](?=[a-z ’'])/, (letter) => letter.toUpperCase());
+}
+
 /** Fills one entry; apart from `t` so that plural rules can be tested for any language. */
 export function fill(entry: Entry, values: Values, language: string): string {
   const text = typeof entry === "string" ? entry : entry[pluralForm(values.count, language)];

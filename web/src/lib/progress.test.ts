@@ -23,10 +23,16 @@ describe("fraction and percent", () => {
 
 describe("texts", () => {
   it("counts with and without a total", () => {
-    expect(countText({ done: 1204, total: 5000, unit: "FILES" }, "en", "of")).toBe("1,204 of 5,000 files");
-    expect(countText({ done: 7, unit: "files" }, "en", "of")).toBe("7 files");
-    expect(countText({ total: 7 }, "en", "of")).toBe("");
-    expect(countText({ done: 0, total: 0, unit: "files" }, "en", "of")).toBe("");
+    const unitOf = (unit: string, count: number) => (count === 1 ? unit.slice(0, -1) : unit);
+    const text = (facts: Parameters<typeof countText>[0]) => countText(facts, "en", "of", unitOf);
+    expect(text({ done: 1204, total: 5000, unit: "FILES" })).toBe("1,204 of 5,000 files");
+    expect(text({ done: 7, unit: "files" })).toBe("7 files");
+    expect(text({ done: 1, total: 1, unit: "files" })).toBe("1 file");
+    expect(text({ done: 1, total: 3 })).toBe("1 of 3");
+    expect(text({ done: 1_500_000, total: 30_000_000, unit: "bytes" })).toBe("1.5 MB of 30 MB");
+    expect(text({ total: 7 })).toBe("");
+    expect(text({ done: 0, unit: "segments" })).toBe("");
+    expect(text({ done: 0, total: 0, unit: "files" })).toBe("");
   });
 
   it.each([
@@ -47,6 +53,8 @@ describe("texts", () => {
     [0, ""],
     [null, ""],
   ])("a rate of %s reads %j", (ratePerSecond, text) => expect(rateText({ ratePerSecond }, "en")).toBe(text));
+
+  it("says a rate of bytes in larger units", () => expect(rateText({ ratePerSecond: 2_400_000, unit: "bytes" }, "en")).toBe("2.4 MB/s"));
 });
 
 describe("actions", () => {

@@ -1,6 +1,6 @@
 //! What a job's progress says in words and figures. Pure, so that pill, list and page cannot disagree.
 
-import { formatCount, type Locale } from "./format";
+import { formatBytes, formatCount, type Locale } from "./format";
 
 /** The part of a job's progress that the texts need. */
 export interface ProgressFacts {
@@ -54,18 +54,23 @@ export function percentText(progress: ProgressFacts | null | undefined, locale: 
   return new Intl.NumberFormat(locale, { style: "percent" }).format(Math.floor(fraction * 100) / 100);
 }
 
-/** `1,204 of 5,000 files`; `1,204 files` without a total; empty without a count, or when there was nothing to count. */
-export function countText(progress: ProgressFacts | null | undefined, locale: Locale, of: string): string {
-  if (progress?.done == null || progress.total === 0) return "";
-  const unit = progress.unit ? ` ${progress.unit.toLowerCase()}` : "";
-  const done = formatCount(progress.done, locale);
-  return progress.total == null ? `${done}${unit}` : `${done} ${of} ${formatCount(progress.total, locale)}${unit}`;
+/** `1,204 of 5,000 files`; `1,204 files` without a total, or once all are done; empty without a count, or when there was nothing to count. */
+export function countText(progress: ProgressFacts | null | undefined, locale: Locale, of: string, unitOf: (unit: string, count: number) => string): string {
+  const { done, total } = progress ?? {};
+  if (done == null || total === 0 || (done === 0 && total == null)) return "";
+  const unit = progress?.unit?.toLowerCase() ?? "";
+  const isBytes = unit === "bytes";
+  const figure = (count: number) => (isBytes ? formatBytes(count, locale) : formatCount(count, locale));
+  const all = total ?? done;
+  const figures = all === done ? figure(done) : `${figure(done)} ${of} ${figure(all)}`;
+  return unit === "" || isBytes ? figures : `${figures} ${unitOf(unit, all)}`;
 }
 
 /** `38/s`, with one digit under ten, empty when nothing moves. */
 export function rateText(progress: ProgressFacts | null | undefined, locale: Locale): string {
   const rate = progress?.ratePerSecond;
   if (rate == null || !Number.isFinite(rate) || rate <= 0) return "";
+  if (progress?.unit?.toLowerCase() === "bytes") return `${formatBytes(rate, locale)}/s`;
   return `${new Intl.NumberFormat(locale, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(rate)}/s`;
 }
 

@@ -31,11 +31,19 @@ export function Field({ label, hint, error, ...input }: FieldProps) {
   );
 }
 
-/** What stands over a field that names itself, such as a picker. */
-export function FieldName({ children }: { readonly children: ReactNode }) {
+interface NamedFieldProps {
+  readonly name: string;
+  readonly children: ReactNode;
+}
+
+/** A name over what tells it to screen readers by itself, such as a picker. */
+export function NamedField({ name, children }: NamedFieldProps) {
   return (
-    <span className={styles.label} aria-hidden>
+    <div className={styles.field}>
+      <span className={styles.label} aria-hidden>
+        {name}
+      </span>
       {children}
-    </span>
+    </div>
   );
 }

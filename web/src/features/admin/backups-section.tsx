@@ -8,6 +8,7 @@ import { graphql } from "@/data/graphql";
 import { formatBytes, formatDateTime } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { Dialog } from "@/ui/dialog";
 import { Notice } from "@/ui/notice";
 import { showToast } from "@/ui/toast";
@@ -65,15 +66,15 @@ export function BackupsSection() {
       {backups.length === 0 ? (
         <p className={styles.note}>{t("backups.none")}</p>
       ) : (
-        <Table label={t("admin.backups")} head={[t("admin.when"), t("admin.reason"), t("backups.size"), t("backups.name"), ""]} numbers={[2]}>
+        <Table label={t("admin.backups")} head={[t("admin.when"), t("admin.reason"), t("backups.size"), t("backups.name"), ""]} numbers={[2]} minor={[1, 3]}>
           {backups.map((backup) => {
             const when = formatDateTime(backup.createdAt, locale);
             return (
               <tr key={backup.name}>
                 <td className={styles.exact}>{when}</td>
-                <td className={styles.exact}>{t(`backups.reason.${backup.reason}`)}</td>
+                <td className={classNames(styles.exact, styles.minor)}>{t(`backups.reason.${backup.reason}`)}</td>
                 <td className={styles.number}>{formatBytes(backup.size, locale)}</td>
-                <td className={styles.long}>{backup.name}</td>
+                <td className={classNames(styles.long, styles.minor)}>{backup.name}</td>
                 <td>
                   <span className={styles.buttons}>
                     <a href={backup.downloadUrl} download={backup.name} aria-label={t("backups.fetchOf", { when })}>

@@ -5,7 +5,7 @@ import { useNow } from "@/components/clock";
 import { Failed, Loading } from "@/components/states";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, quoted, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import styles from "./admin-page.module.css";
 import { Table } from "./table";
@@ -71,7 +71,7 @@ function Codecs({ title, ...props }: CodecsProps) {
             <td>{codec.codec}</td>
             <td>{codec.device}</td>
             <td className={codec.isWorking ? styles.good : styles.bad}>
-              {codec.isWorking ? t("admin.works") : (codec.reason ?? t("admin.worksNot"))}
+              {codec.isWorking ? t("admin.works") : (codec.reason === null ? t("admin.worksNot") : quoted(codec.reason))}
               {codec.isUsed && ` · ${t("admin.isUsed")}`}
               {codec.failure !== null && <span className={styles.bad}> {t("admin.failedLast", { when: formatAgo(codec.failedAt, now, currentLocale()), reason: codec.failure })}</span>}
             </td>

@@ -66,7 +66,7 @@ interface GrantsProps {
 }
 
 function Window({ isViewer, value, onChange, ...place }: WindowPlace & GrantsProps) {
-  const [{ data, error }, refetch] = useQuery({ query: GrantableLibraries, variables: { after: place.after } });
+  const [{ data, error }, refetch] = useQuery({ query: GrantableLibraries, variables: { after: place.after }, requestPolicy: "cache-and-network" });
   const grant = (id: string, level: Level | null) => {
     const next = new Map(value);
     if (level === null) next.delete(id);

@@ -9,6 +9,7 @@ import { browserName } from "@/lib/browser-name";
 import { formatAgo, formatDateTime } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { showToast } from "@/ui/toast";
 import styles from "./admin-page.module.css";
 import { Table } from "./table";
@@ -63,13 +64,13 @@ export function SessionsSection() {
         </label>
         <span className={styles.note}>{t("admin.sessionCount", { count: totalCount })}</span>
       </p>
-      <Table label={t("admin.sessions")} head={[t("admin.account"), t("admin.browser"), t("admin.address"), t("sessions.title"), t("admin.lastUsed"), ""]}>
+      <Table label={t("admin.sessions")} head={[t("admin.account"), t("admin.browser"), t("admin.address"), t("sessions.title"), t("admin.lastUsed"), ""]} minor={[2, 3]}>
         {nodes.map((session) => (
           <tr key={session.id}>
             <td>{session.user.name}</td>
             <td className={styles.exact} title={session.userAgent ?? undefined}>{session.userAgent === null ? t("sessions.unknown") : browserName(session.userAgent)}</td>
-            <td className={styles.exact}>{session.address ?? t("sessions.here")}</td>
-            <td className={styles.exact}>{formatDateTime(session.createdAt, locale)}</td>
+            <td className={classNames(styles.exact, styles.minor)}>{session.address ?? t("sessions.here")}</td>
+            <td className={classNames(styles.exact, styles.minor)}>{formatDateTime(session.createdAt, locale)}</td>
             <td className={styles.exact}>{formatAgo(session.lastUsedAt, now, locale)}</td>
             <td>
               {session.isCurrent ? (

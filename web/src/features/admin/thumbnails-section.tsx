@@ -6,7 +6,7 @@ import { useNow } from "@/components/clock";
 import { Failed, Loading, problemText } from "@/components/states";
 import { graphql } from "@/data/graphql";
 import { formatAgo, formatCount } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, sentence, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
@@ -55,7 +55,7 @@ export function ThumbnailsSection() {
             <tr key={`${failure.path} ${failure.at}`}>
               <td>{failure.media ? <Link href={paths.media(failure.media.id)}>{failure.path}</Link> : failure.path}</td>
               <td>
-                {failure.message} <span className={styles.note}>{failure.code}</span>
+                {sentence(failure.message)} <span className={styles.note}>{failure.code}</span>
               </td>
               <td>{formatAgo(failure.at, now, locale)}</td>
             </tr>

@@ -10,6 +10,7 @@ import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
+import { SelectField } from "@/ui/select-field";
 import { showToast } from "@/ui/toast";
 import styles from "./admin-page.module.css";
 import { grantsInput, grantsOf, LibraryAccess, type LibraryGrants } from "./library-access";
@@ -53,12 +54,9 @@ export function NewUser({ onDone, onClose }: NewUserProps) {
         value={draft.password}
         onChange={(event) => set({ password: event.target.value })}
       />
-      <label className={styles.choice}>
-        {t("admin.role")}
-        <select value={draft.role} onChange={(event) => set({ role: roleOf(event.target.value, draft.role) })}>
-          <RoleOptions />
-        </select>
-      </label>
+      <SelectField label={t("admin.role")} name="role" value={draft.role} onChange={(event) => set({ role: roleOf(event.target.value, draft.role) })}>
+        <RoleOptions />
+      </SelectField>
       <LibraryAccess isAdmin={draft.role === "ADMIN"} isViewer={draft.role === "VIEWER"} value={draft.grants} onChange={(grants) => set({ grants })} />
     </UserForm>
   );
@@ -119,7 +117,7 @@ export function EditUser({ user, isOwn, onClose }: EditUserProps) {
             value={draft.password}
             onChange={(event) => set({ password: event.target.value })}
           />
-          <p className={styles.choice}>
+          <p className={styles.aside}>
             <Button onClick={() => void removeFactor()}>{t("access.removeFactor")}</Button>
             <span className={styles.note}>{t("access.factorHint")}</span>
           </p>

@@ -7,6 +7,7 @@ import { graphql, type VariablesOf } from "@/data/graphql";
 import { formatDateTime } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { PlusIcon } from "@/ui/icons";
 import { showToast } from "@/ui/toast";
 import styles from "./admin-page.module.css";
@@ -43,7 +44,7 @@ export function UsersSection() {
           {t("admin.newUser")}
         </Button>
       </p>
-      <Table label={t("admin.users")} head={[t("organize.name"), t("admin.role"), t("access.title"), t("media.added"), ""]}>
+      <Table label={t("admin.users")} head={[t("organize.name"), t("admin.role"), t("access.title"), t("media.added"), ""]} minor={[3]}>
         {users.map((user) => {
           const isOwn = user.id === data.viewer?.id;
           return (
@@ -53,6 +54,7 @@ export function UsersSection() {
                   {user.name}
                 </button>{" "}
                 {isOwn && <span className={styles.note}>({t("admin.you")})</span>}
+                {user.isDisabled && <span className={styles.bad}>({t("admin.locked")})</span>}
               </td>
               <td>
                 <select
@@ -67,7 +69,7 @@ export function UsersSection() {
               <td title={user.libraryAccess?.map(({ library }) => library?.name ?? "").join("\n")}>
                 {user.libraryAccess === null ? t("access.allShort") : t("access.count", { count: user.libraryAccess.length })}
               </td>
-              <td className={styles.exact}>{formatDateTime(user.createdAt, locale)}</td>
+              <td className={classNames(styles.exact, styles.minor)}>{formatDateTime(user.createdAt, locale)}</td>
               <td>
                 {!isOwn && (
                   <span className={styles.buttons}>

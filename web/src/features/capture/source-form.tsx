@@ -8,7 +8,7 @@ import { problemOf } from "@/data/errors";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field, FieldName } from "@/ui/field";
+import { Field, NamedField } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import styles from "./capture-page.module.css";
 import { CreateSource, FewLibraries, type Source, UpdateSource } from "./documents";
@@ -76,7 +76,7 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
   return (
     <Dialog title={source?.name ?? t("capture.new")} closeLabel={t("dialog.close")} onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
-        <Field label={t("organize.name")} name="name" required maxLength={200} value={draft.name} error={errorOf("name")} onChange={(event) => set({ name: event.target.value })} />
+        <Field label={t("organize.name")} name="name" required maxLength={200} data-autofocus={source === null ? "" : undefined} value={draft.name} error={errorOf("name")} onChange={(event) => set({ name: event.target.value })} />
         <Field
           label={t("capture.url")}
           hint={t(source === null ? "capture.urlHint" : "capture.urlKept")}
@@ -88,8 +88,9 @@ export function SourceForm({ source, onChanged, onClose }: SourceFormProps) {
           value={draft.url}
           onChange={(event) => set({ url: event.target.value })}
         />
-        <FieldName>{t("field.library")}</FieldName>
-        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={(ids) => set({ libraryIds: [...ids] })} isSingle />
+        <NamedField name={t("field.library")}>
+          <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={(ids) => set({ libraryIds: [...ids] })} isSingle />
+        </NamedField>
         {isWithout && libraryId === undefined && <Notice tone="bad">{t("capture.noLibrary")}</Notice>}
         <Field label={t("capture.schedule")} hint={t("capture.scheduleHint")} error={errorOf("schedule")} name="schedule" value={draft.schedule} onChange={(event) => set({ schedule: event.target.value })} />
         <div className={styles.pair}>

@@ -10,6 +10,7 @@ import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field } from "@/ui/field";
 import { Notice } from "@/ui/notice";
+import { TextArea } from "@/ui/text-area";
 import styles from "./collections-page.module.css";
 
 const UpdateCollection = graphql(`
@@ -29,10 +30,14 @@ export function CollectionDialog({ id, name, description, onClose }: CollectionD
   const client = useClient();
   const [draft, setDraft] = useState({ name, description: description ?? "" });
   const [error, setError] = useState<CombinedError | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (isBusy) return;
+    setIsBusy(true);
     const input = { id, name: draft.name.trim(), description: draft.description.trim() || null };
     const result = await client.mutation(UpdateCollection, { input }).toPromise();
+    setIsBusy(false);
     setError(result.error ?? null);
     if (result.error) return;
     onClose();
@@ -42,9 +47,9 @@ export function CollectionDialog({ id, name, description, onClose }: CollectionD
     <Dialog title={t("organize.edit", { name })} closeLabel={t("dialog.close")} onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
         <Field label={t("organize.name")} name="name" required maxLength={200} value={draft.name} onChange={(event) => setDraft({ ...draft, name: event.target.value })} />
-        <Field label={t("media.description")} name="description" value={draft.description} onChange={(event) => setDraft({ ...draft, description: event.target.value })} />
+        <TextArea label={t("media.description")} name="description" rows={3} value={draft.description} onChange={(event) => setDraft({ ...draft, description: event.target.value })} />
         {error !== null && <Notice tone="bad">{problemText(error)}</Notice>}
-        <Button type="submit" look="primary">
+        <Button type="submit" look="primary" isBusy={isBusy}>
           {t("edit.save")}
         </Button>
       </form>

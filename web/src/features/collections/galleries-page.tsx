@@ -21,7 +21,7 @@ import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
 import { Dialog } from "@/ui/dialog";
 import { Empty } from "@/ui/empty";
-import { Field, FieldName } from "@/ui/field";
+import { Field, NamedField } from "@/ui/field";
 import { FolderIcon, ImageIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
 import styles from "./collections-page.module.css";
@@ -121,8 +121,9 @@ function FolderDialog({ onClose }: { readonly onClose: () => void }) {
     <Dialog title={t("galleries.ofFolders")} closeLabel={t("dialog.close")} onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
         <p>{t("galleries.ofFoldersHint")}</p>
-        <FieldName>{t("field.library")}</FieldName>
-        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle />
+        <NamedField name={t("field.library")}>
+          <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle />
+        </NamedField>
         <Field
           label={t("galleries.least")}
           name="least"

@@ -21,9 +21,11 @@ import { classNames } from "@/ui/class-names";
 import { Empty } from "@/ui/empty";
 import { CloseIcon, CollectionIcon, TrashIcon } from "@/ui/icons";
 import { BackIcon, NextIcon, ShareIcon } from "@/ui/more-icons";
+import { Notice } from "@/ui/notice";
 import { showToast } from "@/ui/toast";
 import { CollectionDialog } from "./collection-dialog";
 import styles from "./collections-page.module.css";
+import { neighborAfterMove } from "./order";
 import { useOrderedItems } from "./use-ordered-items";
 
 const MoveItems = graphql(`mutation MoveItems($input: MoveInCollectionInput!) { moveInCollection(input: $input) { collection { id } gallery { id } undoToken } }`);
@@ -56,11 +58,10 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
   const isOrdered = canEdit && !("isSmart" in found && found.isSmart);
   const failed = (problem: CombinedError) => showToast({ text: t("edit.failed", { reason: problemText(problem) }), tone: "bad" });
 
-  /** Puts an item right before the one that is at a place now. */
   const move = async (from: number, to: number) => {
     const media = items[from]?.media;
-    if (!media || from === to || to < 0 || to > items.length) return;
-    const afterId = items[to > from ? to : to - 1]?.media.id ?? null;
+    const afterId = neighborAfterMove(items.map((item) => item.media.id), from, to);
+    if (!media || afterId === undefined) return;
     const { error: problem, data: done } = await client.mutation(MoveItems, { input: { id, mediaIds: [media.id], afterId } }).toPromise();
     if (problem) return failed(problem);
     void again();
@@ -96,7 +97,7 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
       </PageHead>
       {isEditing && <CollectionDialog id={id} name={found.name} description={found.description} onClose={() => setIsEditing(false)} />}
       {isSharing && <ShareDialog title={found.name} target={{ collectionId: id }} onClose={() => setIsSharing(false)} />}
-      {found.description && <p>{found.description}</p>}
+      {found.description && <p className={styles.about}>{found.description}</p>}
       {items.length === 0 && <Empty title={t("collections.empty")} icon={<CollectionIcon />} />}
       <ol className={styles.items}>
         {items.map(({ media }, index) => (
@@ -138,6 +139,7 @@ export function ItemsPage({ kind, id }: ItemsPageProps) {
           </li>
         ))}
       </ol>
+      {error && <Notice tone="bad">{problemText(error)}</Notice>}
       <More onMore={more} />
     </>
   );

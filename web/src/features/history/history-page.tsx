@@ -14,7 +14,7 @@ import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql, type ResultOf, type VariablesOf } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { formatAgo, formatDateTime } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, sentence, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
 import { Empty } from "@/ui/empty";
@@ -134,18 +134,20 @@ function EditRow({ edit, action, place, onUndone }: EditRowProps) {
     <li className={card.row} data-edit={edit.action}>
       <div className={card.head}>
         <h2 className={card.title}>
-          {inWords(edit.action)}
+          {sentence(inWords(edit.action))}
           {edit.undoesId !== null && ` · ${t("history.isUndo")}`}
         </h2>
         {edit.isUndone && <span className={card.state}>{t("edit.undone")}</span>}
-        <Button aria-expanded={isOpen} aria-label={t("history.detailsOf", { action: inWords(edit.action) })} onClick={() => setIsOpen(!isOpen)}>
-          {t("history.details")}
-        </Button>
-        {!edit.isUndone && (
-          <Button icon={<RestoreIcon />} aria-label={t("history.undoOf", { action: inWords(edit.action) })} onClick={() => void takeBackEdit(client, edit.id, onUndone)}>
-            {t("edit.undo")}
+        <span className={styles.actions}>
+          <Button aria-expanded={isOpen} aria-label={t("history.detailsOf", { action: inWords(edit.action) })} onClick={() => setIsOpen(!isOpen)}>
+            {t("history.details")}
           </Button>
-        )}
+          {!edit.isUndone && (
+            <Button icon={<RestoreIcon />} aria-label={t("history.undoOf", { action: inWords(edit.action) })} onClick={() => void takeBackEdit(client, edit.id, onUndone)}>
+              {t("edit.undo")}
+            </Button>
+          )}
+        </span>
       </div>
       <p className={card.figures}>
         <span>{edit.actor}</span>

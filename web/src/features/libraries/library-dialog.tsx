@@ -6,13 +6,15 @@ import { StartScan } from "@/components/library-form";
 import { Failed, Loading, Missing, problemText } from "@/components/states";
 import { problemOf } from "@/data/errors";
 import { graphql, type ResultOf } from "@/data/graphql";
-import { formatCount, formatDateTime } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { formatDateTime } from "@/lib/format";
+import { currentLocale, quoted, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field } from "@/ui/field";
 import { TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
+import { SelectField } from "@/ui/select-field";
+import { TextArea } from "@/ui/text-area";
 import { showToast } from "@/ui/toast";
 import styles from "./library-dialog.module.css";
 
@@ -74,7 +76,7 @@ function LibrarySettingsForm({ library, settings, onChanged, onClose }: Settings
   const client = useClient();
   const locale = currentLocale();
   const planned = settings.scanSchedules.find(({ libraryId }) => libraryId === library.id);
-  const watchers = settings.libraryWatchers.filter(({ libraryId }) => libraryId === library.id);
+  const watched = watchedAlike(settings.libraryWatchers.filter(({ libraryId }) => libraryId === library.id));
   const [draft, setDraft] = useState(() => ({
     name: library.name,
     paths: library.paths.join("\n"),
@@ -91,13 +93,14 @@ function LibrarySettingsForm({ library, settings, onChanged, onClose }: Settings
     const paths = draft.paths.split("\n").map((path) => path.trim()).filter(Boolean);
     const isMoved = paths.join("\n") !== library.paths.join("\n");
     const input = { id: library.id, name: draft.name.trim(), kind: draft.kind, includeHidden: draft.includeHidden, ...(isMoved ? { paths } : {}) };
-    const updated = await client.mutation(UpdateLibrary, { input }).toPromise();
-    if (updated.error) return updated.error;
+    // The schedule goes first: sent again after a refusal, it says the same, while new folders are new, and scanned, only once.
     const schedule = draft.schedule.trim();
     if (schedule !== (planned?.schedule ?? "")) {
       const scheduled = await client.mutation(SetScanSchedule, { input: { libraryId: library.id, schedule: schedule === "" ? null : schedule } }).toPromise();
       if (scheduled.error) return scheduled.error;
     }
+    const updated = await client.mutation(UpdateLibrary, { input }).toPromise();
+    if (updated.error) return updated.error;
     // What belongs to it now is found by a scan.
     if (!isMoved && draft.includeHidden === library.includeHidden) return undefined;
     return (await client.mutation(StartScan, { input: { libraryId: library.id } }).toPromise()).error;
@@ -118,32 +121,25 @@ function LibrarySettingsForm({ library, settings, onChanged, onClose }: Settings
     <form className={styles.form} onSubmit={(event) => void submit(event)}>
       {library.offlineReason !== null && <Notice tone="warn">{library.offlineReason}</Notice>}
       <Field label={t("library.name")} name="library" required maxLength={200} error={errorOf("name")} value={draft.name} onChange={(event) => set({ name: event.target.value })} />
-      <label className={styles.lines}>
-        {t("libraries.paths")}
-        <textarea
-          required
-          rows={Math.max(2, draft.paths.split("\n").length)}
-          spellCheck={false}
-          autoCapitalize="none"
-          aria-describedby="library-paths-note"
-          aria-invalid={errorOf("paths") !== undefined || undefined}
-          value={draft.paths}
-          onChange={(event) => set({ paths: event.target.value })}
-        />
-      </label>
-      <p id="library-paths-note" className={errorOf("paths") === undefined ? styles.note : styles.fault}>
-        {errorOf("paths") ?? t("libraries.pathsHint")}
-      </p>
-      <label className={styles.row}>
-        {t("libraries.kind")}
-        <select value={draft.kind} onChange={(event) => set({ kind: kinds.find((kind) => kind === event.target.value) ?? draft.kind })}>
-          {kinds.map((kind) => (
-            <option key={kind} value={kind}>
-              {t(`libraries.kind.${kind}`)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextArea
+        label={t("libraries.paths")}
+        name="paths"
+        required
+        rows={Math.max(2, draft.paths.split("\n").length)}
+        spellCheck={false}
+        autoCapitalize="none"
+        hint={t("libraries.pathsHint")}
+        error={errorOf("paths")}
+        value={draft.paths}
+        onChange={(event) => set({ paths: event.target.value })}
+      />
+      <SelectField label={t("libraries.kind")} name="kind" value={draft.kind} onChange={(event) => set({ kind: kinds.find((kind) => kind === event.target.value) ?? draft.kind })}>
+        {kinds.map((kind) => (
+          <option key={kind} value={kind}>
+            {t(`libraries.kind.${kind}`)}
+          </option>
+        ))}
+      </SelectField>
       <label className={styles.check}>
         <input type="checkbox" checked={draft.includeHidden} onChange={(event) => set({ includeHidden: event.target.checked })} />
         {t("libraries.includeHidden")}
@@ -158,10 +154,10 @@ function LibrarySettingsForm({ library, settings, onChanged, onClose }: Settings
         value={draft.schedule}
         onChange={(event) => set({ schedule: event.target.value })}
       />
-      {watchers.map((watcher) => (
-        <p key={watcher.pathId} className={styles.note}>
-          {t(`libraries.watch.${watcher.mode}`, { folders: formatCount(watcher.nFolders, locale) })}
-          {watcher.reason !== null && ` (${watcher.reason})`}
+      {watched.map(({ mode, reason, count }) => (
+        <p key={`${mode} ${reason}`} className={styles.note}>
+          {t(`libraries.watch.${mode}`, { count })}
+          {reason !== null && ` (${quoted(reason)})`}
         </p>
       ))}
       {error !== null && fields.length === 0 && <Notice tone="bad">{problemText(error)}</Notice>}
@@ -170,6 +166,18 @@ function LibrarySettingsForm({ library, settings, onChanged, onClose }: Settings
       </Button>
     </form>
   );
+}
+
+type Watcher = Settings["libraryWatchers"][number];
+
+/** The watchers of all folders of a library, those with the same to say as one. */
+function watchedAlike(watchers: readonly Watcher[]): readonly (Pick<Watcher, "mode" | "reason"> & { readonly count: number })[] {
+  const alike = new Map<string, Pick<Watcher, "mode" | "reason"> & { readonly count: number }>();
+  for (const { mode, reason, nFolders } of watchers) {
+    const key = `${mode} ${reason}`;
+    alike.set(key, { mode, reason, count: nFolders + (alike.get(key)?.count ?? 0) });
+  }
+  return [...alike.values()];
 }
 
 /** What is known of the items goes for good, so the name is typed to make sure. */

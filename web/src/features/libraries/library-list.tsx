@@ -46,25 +46,27 @@ export function LibraryList() {
   const [isAdding, setIsAdding] = useState(false);
   const [{ data, error }, retry] = useQuery({ query: Libraries });
   if (error && !data) return <Failed error={error} onRetry={() => retry({ requestPolicy: "network-only" })} />;
+  const isEmpty = data?.libraries.nodes.length === 0;
+  const add = isAdmin && (
+    <Button look={isEmpty ? "primary" : "plain"} icon={<PlusIcon />} onClick={() => setIsAdding(true)}>
+      {t("library.add")}
+    </Button>
+  );
   return (
     <section aria-label={t("library.libraries")} className={styles.libraries} aria-busy={!data}>
-      {data?.libraries.nodes.length === 0 && (
+      {isEmpty ? (
         <Empty title={t("library.empty.title")} icon={<FolderIcon />}>
           <p>{t(isAdmin ? "library.empty.admin" : "library.empty.viewer")}</p>
+          {add}
         </Empty>
+      ) : (
+        <ul className={styles.list}>
+          {data?.libraries.nodes.map((library) => (
+            <LibraryCard key={library.id} library={library} />
+          ))}
+          {add && <li className={styles.add}>{add}</li>}
+        </ul>
       )}
-      <ul className={styles.list}>
-        {data?.libraries.nodes.map((library) => (
-          <LibraryCard key={library.id} library={library} />
-        ))}
-        {isAdmin && (
-          <li className={styles.add}>
-            <Button icon={<PlusIcon />} onClick={() => setIsAdding(true)}>
-              {t("library.add")}
-            </Button>
-          </li>
-        )}
-      </ul>
       {isAdding && (
         <Dialog title={t("library.add")} closeLabel={t("dialog.close")} onClose={() => setIsAdding(false)}>
           <LibraryForm onDone={() => setIsAdding(false)} />

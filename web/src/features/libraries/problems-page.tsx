@@ -10,7 +10,7 @@ import { usePageTitle } from "@/components/page-title";
 import { Failed, Loading, Missing } from "@/components/states";
 import { graphql } from "@/data/graphql";
 import { formatAgo } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, sentence, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Empty } from "@/ui/empty";
 import { BackIcon } from "@/ui/more-icons";
@@ -60,7 +60,7 @@ export function Page({ params }: PageProps) {
             {nodes.map((failure) => (
               <li key={failure.id} className={styles.failure}>
                 <p className={styles.path}>{failure.path}</p>
-                <p>{failure.reason}</p>
+                <p>{sentence(failure.reason)}</p>
                 <p className={styles.note}>
                   <code>{failure.code}</code> · {formatAgo(failure.lastAt, now, currentLocale())}
                 </p>

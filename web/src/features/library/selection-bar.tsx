@@ -124,7 +124,7 @@ export function SelectionBar({ list, total, onChanged }: SelectionBarProps) {
         </Button>
       )}
       {canEdit && (
-        <>
+        <div className={styles.actions}>
           <Button isBusy={isBusy} icon={<HeartIcon />} onClick={() => void apply({ isFavorite: true })}>
             {t("edit.favorite")}
           </Button>
@@ -144,7 +144,7 @@ export function SelectionBar({ list, total, onChanged }: SelectionBarProps) {
               </Button>
             </>
           )}
-        </>
+        </div>
       )}
       <Suspense>
         {dialog === "edit" && <BulkDialog count={count} targets={targets()} onApply={(change) => void apply(change)} onClose={() => setDialog("none")} />}

@@ -66,7 +66,7 @@ export function Page() {
       <PageHead title={t("nav.markers")}>
         <ListSearch label={t("markers.search")} value={search.text} onChange={(text) => go({ text })} />
         <span className={styles.picker}>
-          <EntityPicker kind="tags" label={t("markers.tag")} ids={search.tagId === "" ? [] : [search.tagId]} onChange={(ids) => go({ tagId: ids[0] ?? "" })} isSingle />
+          <EntityPicker kind="tags" label={t("markers.tag")} ids={search.tagId === "" ? [] : [search.tagId]} onChange={(ids) => go({ tagId: ids[0] ?? "" })} isSingle isUnlabeled />
         </span>
       </PageHead>
       <Windows key={`${search.text} ${search.tagId}`}>{(place) => <Window search={search} {...place} />}</Windows>

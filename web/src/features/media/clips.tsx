@@ -9,7 +9,7 @@ import { problemText } from "@/components/states";
 import { graphql, readFragment } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { formatDuration } from "@/lib/format";
-import { t } from "@/lib/messages";
+import { quoted, t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { formatTimecode } from "@/lib/playing";
 import { Button } from "@/ui/button";
@@ -90,7 +90,7 @@ export function Clips({ mediaId, range, onRange, onSeek }: ClipsProps) {
             </button>
             {clip.media ? <Link href={paths.media(clip.media.id)}>{clip.title}</Link> : <span>{clip.title}</span>}
             <span className={styles.note}>
-              {[t(`clips.status.${clip.status}`), clip.madeMode !== null && clip.madeMode !== clip.mode ? t(`clips.mode.${clip.madeMode}`) : "", clip.error?.message ?? clip.reason]
+              {[t(`clips.status.${clip.status}`), clip.madeMode !== null && clip.madeMode !== clip.mode ? t(`clips.mode.${clip.madeMode}`) : "", quoted(clip.error?.message ?? clip.reason ?? "")]
                 .filter(Boolean)
                 .join(" · ")}
             </span>

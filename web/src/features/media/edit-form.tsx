@@ -10,7 +10,8 @@ import { problemText } from "@/components/states";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
-import { Field, FieldName } from "@/ui/field";
+import { Field, NamedField } from "@/ui/field";
+import { TextArea } from "@/ui/text-area";
 import { showToast } from "@/ui/toast";
 import styles from "./edit-form.module.css";
 import { MediaInfoFragment } from "./media-info";
@@ -75,23 +76,23 @@ export function EditForm({ onDone, ...props }: EditFormProps) {
     <form ref={form} className={styles.form} onSubmit={(event) => void submit(event)}>
       <Field label={t("field.title")} name="title" required maxLength={500} value={draft.title} onChange={(event) => set({ title: event.target.value })} />
       <Field label={t("media.date")} name="date" type="date" value={draft.date} onChange={(event) => set({ date: event.target.value })} />
-      <label className={styles.area}>
-        {t("media.description")}
-        <textarea rows={3} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-      </label>
-      <FieldName>{t("media.tags")}</FieldName>
-      <EntityPicker kind="tags" label={t("media.tags")} ids={draft.tagIds} onChange={(ids) => set({ tagIds: [...ids] })} onCreate={createTag} />
-      <FieldName>{t("media.people")}</FieldName>
-      <EntityPicker kind="people" label={t("media.people")} ids={draft.personIds} onChange={(ids) => set({ personIds: [...ids] })} onCreate={createPerson} />
-      <FieldName>{t("media.studio")}</FieldName>
-      <EntityPicker
-        kind="studio"
-        label={t("media.studio")}
-        ids={draft.studioId === null ? [] : [draft.studioId]}
-        onChange={(ids) => set({ studioId: ids[0] ?? null })}
-        onCreate={createStudio}
-        isSingle
-      />
+      <TextArea label={t("media.description")} name="description" rows={3} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
+      <NamedField name={t("media.tags")}>
+        <EntityPicker kind="tags" label={t("media.tags")} ids={draft.tagIds} onChange={(ids) => set({ tagIds: [...ids] })} onCreate={createTag} />
+      </NamedField>
+      <NamedField name={t("media.people")}>
+        <EntityPicker kind="people" label={t("media.people")} ids={draft.personIds} onChange={(ids) => set({ personIds: [...ids] })} onCreate={createPerson} />
+      </NamedField>
+      <NamedField name={t("media.studio")}>
+        <EntityPicker
+          kind="studio"
+          label={t("media.studio")}
+          ids={draft.studioId === null ? [] : [draft.studioId]}
+          onChange={(ids) => set({ studioId: ids[0] ?? null })}
+          onCreate={createStudio}
+          isSingle
+        />
+      </NamedField>
       <CustomInputs fields={fields} draft={draft.custom} onChange={(custom) => set({ custom })} />
       <div className={styles.foot}>
         <Button onClick={onDone}>{t("edit.cancel")}</Button>

@@ -9,7 +9,7 @@ import { graphql, type ResultOf } from "@/data/graphql";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field, FieldName } from "@/ui/field";
+import { Field, NamedField } from "@/ui/field";
 import { Notice } from "@/ui/notice";
 import styles from "./markers.module.css";
 
@@ -51,10 +51,14 @@ function MarkerForm({ marker, onChanged, onClose }: Pick<MarkerDialogProps, "onC
   }));
   const set = (change: Partial<typeof draft>) => setDraft({ ...draft, ...change });
   const [error, setError] = useState<CombinedError | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (isBusy) return;
+    setIsBusy(true);
     const times = { start: Number(draft.start), end: draft.end === "" ? null : Number(draft.end) };
     const { data, error: problem } = await client.mutation(UpdateMarker, { input: { id: marker.id, title: draft.title.trim(), ...times, tagIds: draft.tagIds } }).toPromise();
+    setIsBusy(false);
     setError(problem ?? null);
     if (problem) return;
     onClose();
@@ -69,6 +73,7 @@ function MarkerForm({ marker, onChanged, onClose }: Pick<MarkerDialogProps, "onC
       min={0}
       step="any"
       required={name === "start"}
+      hint={name === "end" ? t("markers.endHint") : undefined}
       value={draft[name]}
       onChange={(event) => set({ [name]: event.target.value })}
     />
@@ -76,12 +81,15 @@ function MarkerForm({ marker, onChanged, onClose }: Pick<MarkerDialogProps, "onC
   return (
     <form className={styles.fields} onSubmit={(event) => void submit(event)}>
       <Field label={t("markers.name")} name="title" required maxLength={200} value={draft.title} onChange={(event) => set({ title: event.target.value })} />
-      {moment("start")}
-      {moment("end")}
-      <FieldName>{t("nav.tags")}</FieldName>
-      <EntityPicker kind="tags" label={t("nav.tags")} ids={draft.tagIds} onChange={(tagIds) => set({ tagIds: [...tagIds] })} />
+      <div className={styles.pair}>
+        {moment("start")}
+        {moment("end")}
+      </div>
+      <NamedField name={t("nav.tags")}>
+        <EntityPicker kind="tags" label={t("nav.tags")} ids={draft.tagIds} onChange={(tagIds) => set({ tagIds: [...tagIds] })} />
+      </NamedField>
       {error !== null && <Notice tone="bad">{problemText(error)}</Notice>}
-      <Button type="submit" look="primary">
+      <Button type="submit" look="primary" isBusy={isBusy}>
         {t("edit.save")}
       </Button>
     </form>

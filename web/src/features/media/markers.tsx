@@ -11,7 +11,7 @@ import { t } from "@/lib/messages";
 import { formatTimecode } from "@/lib/playing";
 import { Button } from "@/ui/button";
 import { CloseIcon } from "@/ui/icons";
-import { GearIcon } from "@/ui/more-icons";
+import { EditIcon } from "@/ui/more-icons";
 import row from "@/ui/row-button.module.css";
 import { showToast } from "@/ui/toast";
 import { MarkerDialog } from "./marker-dialog";
@@ -62,7 +62,7 @@ export function Markers({ mediaId, range, time, onClose, onSeek, onChanged, ...p
               </span>
               {marker.title}
             </button>
-            {canEdit && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: marker.title })} onClick={() => setEditedId(marker.id)} />}
+            {canEdit && <Button look="quiet" icon={<EditIcon />} aria-label={t("organize.edit", { name: marker.title })} onClick={() => setEditedId(marker.id)} />}
             {canEdit && <Button look="quiet" icon={<CloseIcon />} aria-label={t("markers.delete", { title: marker.title })} onClick={() => void remove(marker.id)} />}
           </li>
         ))}

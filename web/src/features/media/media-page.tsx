@@ -3,7 +3,7 @@
 import "@/lib/page-messages";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useClient, useQuery } from "urql";
-import { Link, useLocation, useSearch } from "wouter";
+import { useLocation, useSearch } from "wouter";
 import type { PageProps } from "@/components/feature";
 import { kindText } from "@/components/kind-icon";
 import { usePageTitle } from "@/components/page-title";
@@ -261,9 +261,6 @@ function MediaPage({ id }: { readonly id: string }) {
         </div>
       </div>
       <Similar id={media.id} />
-      <p className={styles.foot}>
-        <Link href={paths.duplicates()}>{t("nav.duplicates")}</Link>
-      </p>
     </article>
   );
 }

@@ -8,7 +8,7 @@ import { problemText } from "@/components/states";
 import { graphql, readFragment } from "@/data/graphql";
 import { useCanEdit } from "@/data/session";
 import { formatBytes, formatResolution } from "@/lib/format";
-import { currentLocale, t } from "@/lib/messages";
+import { currentLocale, quoted, t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { TrashIcon } from "@/ui/icons";
 import { showToast } from "@/ui/toast";
@@ -96,7 +96,7 @@ export function Renditions({ mediaId, onMade }: RenditionsProps) {
           <li key={id} className={styles.row}>
             {url === null ? <span>{label}</span> : <a href={url}>{label}</a>}
             <span className={styles.note}>
-              {[t(`renditions.status.${status}`), formatResolution(width, height), formatBytes(size, locale), error?.message].filter(Boolean).join(" · ")}
+              {[t(`renditions.status.${status}`), formatResolution(width, height), formatBytes(size, locale), quoted(error?.message ?? "")].filter(Boolean).join(" · ")}
             </span>
             {canEdit && <Button look="quiet" icon={<TrashIcon />} aria-label={t("renditions.delete", { label })} onClick={() => void remove(id, label)} />}
           </li>

@@ -37,6 +37,9 @@ export function Similar({ id }: { readonly id: string }) {
           </li>
         ))}
       </ul>
+      <Link className={styles.more} href={paths.duplicates()}>
+        {t("nav.duplicates")}
+      </Link>
     </section>
   );
 }

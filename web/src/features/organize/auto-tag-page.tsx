@@ -39,7 +39,7 @@ export function Page() {
       <PageHead title={t("nav.autoTag")} />
       <p className={styles.note}>{t("autoTag.note")}</p>
       <div className={styles.choose}>
-        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle />
+        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle isUnlabeled />
         <RuleChecks
           names={[
             { name: "tags", label: t("nav.tags") },

@@ -9,8 +9,9 @@ import { formatLibrarySearch, wholeLibrary } from "@/lib/library-search";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { Button } from "@/ui/button";
+import { classNames } from "@/ui/class-names";
 import { Empty } from "@/ui/empty";
-import { GearIcon } from "@/ui/more-icons";
+import { EditIcon } from "@/ui/more-icons";
 import styles from "./named-list.module.css";
 
 /** A named thing as the card shows it. */
@@ -41,7 +42,7 @@ export function Cards({ things, field, emptyText, onEdit }: CardsProps) {
     <ul className={cards.cards}>
       {things.map((thing) => (
         <li key={thing.id} className={styles.thing}>
-          <Link className={styles.card} href={libraryOf(field, thing.id)}>
+          <Link className={classNames(styles.card, onEdit !== null && styles.editable)} href={libraryOf(field, thing.id)}>
             <span className={styles.covers}>
               {[0, 1, 2].map((index) => {
                 const media = thing.media.nodes[index];
@@ -60,7 +61,7 @@ export function Cards({ things, field, emptyText, onEdit }: CardsProps) {
           </Link>
           {onEdit !== null && (
             <span className={styles.edit}>
-              <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: thing.name })} onClick={() => onEdit(thing.id)} />
+              <Button look="quiet" icon={<EditIcon />} aria-label={t("organize.edit", { name: thing.name })} onClick={() => onEdit(thing.id)} />
             </span>
           )}
         </li>

@@ -18,6 +18,8 @@ import { Field } from "@/ui/field";
 import { PlusIcon, TableIcon, TrashIcon } from "@/ui/icons";
 import { EditIcon } from "@/ui/more-icons";
 import { Notice } from "@/ui/notice";
+import { SelectField } from "@/ui/select-field";
+import { TextArea } from "@/ui/text-area";
 import { showToast } from "@/ui/toast";
 import styles from "./named-list.module.css";
 
@@ -118,24 +120,18 @@ function FieldDialog({ field, onChanged, onClose }: FieldDialogProps) {
   return (
     <Dialog title={field?.name ?? t("fields.new")} closeLabel={t("dialog.close")} onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
-        <Field label={t("organize.name")} name="name" required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+        <Field label={t("organize.name")} name="name" required maxLength={200} data-autofocus={field === null ? "" : undefined} value={name} onChange={(event) => setName(event.target.value)} />
         <Field label={t("media.description")} name="description" maxLength={1000} value={description} onChange={(event) => setDescription(event.target.value)} />
-        <label className={styles.form}>
-          {t("fields.kind")}
-          {/* What a field holds cannot change once items have values of it. */}
-          <select className={styles.order} value={kind} disabled={field !== null} onChange={(event) => setKind(kinds.find((known) => known === event.target.value) ?? kind)}>
-            {kinds.map((known) => (
-              <option key={known} value={known}>
-                {t(`fields.kind.${known}`)}
-              </option>
-            ))}
-          </select>
-        </label>
+        {/* What a field holds cannot change once items have values of it. */}
+        <SelectField label={t("fields.kind")} name="kind" value={kind} disabled={field !== null} onChange={(event) => setKind(kinds.find((known) => known === event.target.value) ?? kind)}>
+          {kinds.map((known) => (
+            <option key={known} value={known}>
+              {t(`fields.kind.${known}`)}
+            </option>
+          ))}
+        </SelectField>
         {kind === "CHOICE" && (
-          <label className={styles.form}>
-            {t("fields.choices")}
-            <textarea rows={5} required value={choices} onChange={(event) => setChoices(event.target.value)} />
-          </label>
+          <TextArea label={t("fields.choices")} name="choices" rows={5} required value={choices} onChange={(event) => setChoices(event.target.value)} />
         )}
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
         <Button type="submit" look="primary">

@@ -56,7 +56,7 @@ export function Page() {
         onChange={(event) => setPattern(event.target.value)}
       />
       <div className={styles.choose}>
-        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle />
+        <EntityPicker kind="library" label={t("field.library")} ids={libraryIds} onChange={setLibraryIds} isSingle isUnlabeled />
         <RuleChecks
           names={[
             { name: "createMissing", label: t("nameRules.createMissing") },

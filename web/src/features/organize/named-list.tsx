@@ -86,7 +86,7 @@ function NameForm({ onCreate, onDone }: { readonly onCreate: NamedPageProps["onC
   };
   return (
     <form className={styles.form} onSubmit={(event) => void submit(event)}>
-      <Field label={t("organize.name")} name="name" required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      <Field label={t("organize.name")} name="name" required maxLength={200} data-autofocus="" value={name} onChange={(event) => setName(event.target.value)} />
       {error !== null && <Notice tone="bad">{error}</Notice>}
       <Button type="submit" look="primary" isBusy={isBusy}>
         {t("edit.save")}

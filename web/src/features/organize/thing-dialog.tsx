@@ -9,7 +9,7 @@ import { offerUndo } from "@/components/undo";
 import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field, FieldName } from "@/ui/field";
+import { Field, NamedField } from "@/ui/field";
 import { TrashIcon } from "@/ui/icons";
 import { Notice } from "@/ui/notice";
 import styles from "./named-list.module.css";
@@ -71,10 +71,9 @@ export function ThingDialog({ kind, thing, onChanged, onClose }: ThingDialogProp
           <Field label={t("tags.color")} name="color" type="color" value={draft.color || noColor} onChange={(event) => set({ color: event.target.value })} />
         )}
         {kind !== "people" && (
-          <>
-            <FieldName>{above}</FieldName>
+          <NamedField name={above}>
             <EntityPicker kind={kind} label={above} ids={draft.parentIds} onChange={(parentIds) => set({ parentIds })} isSingle={kind === "studio"} />
-          </>
+          </NamedField>
         )}
         {error !== null && <Notice tone="bad">{problemText(error)}</Notice>}
         <Button type="submit" look="primary">
@@ -82,8 +81,9 @@ export function ThingDialog({ kind, thing, onChanged, onClose }: ThingDialogProp
         </Button>
       </form>
       <div className={styles.further}>
-        <FieldName>{t("organize.mergeInto")}</FieldName>
-        <EntityPicker kind={kind} label={t("organize.mergeInto")} ids={draft.mergeInto} onChange={(mergeInto) => set({ mergeInto })} isSingle />
+        <NamedField name={t("organize.mergeInto")}>
+          <EntityPicker kind={kind} label={t("organize.mergeInto")} ids={draft.mergeInto} onChange={(mergeInto) => set({ mergeInto })} isSingle />
+        </NamedField>
         <Button aria-disabled={draft.mergeInto.length === 0} onClick={() => void merge()}>
           {t("organize.merge")}
         </Button>

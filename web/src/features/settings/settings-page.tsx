@@ -141,7 +141,7 @@ interface TokenSectionProps {
   readonly tokens: readonly {
     readonly id: string;
     readonly name: string;
-    readonly scopes: readonly string[];
+    readonly scopes: readonly ("ADMIN" | "EDIT" | "VIEW")[];
     readonly createdAt: string;
     readonly lastUsedAt: string | null;
     readonly expiresAt: string | null;
@@ -176,7 +176,7 @@ function TokenSection({ tokens, permissions, onChanged }: TokenSectionProps) {
           <li key={token.id} className={styles.token}>
             <strong>{token.name}</strong>
             <span className={styles.note}>
-              {token.scopes.join(", ")} · {formatDateTime(token.createdAt, locale)}
+              {token.scopes.map((known) => t(`permission.${known}`)).join(", ")} · {formatDateTime(token.createdAt, locale)}
               {token.lastUsedAt !== null && ` · ${t("settings.lastUsed", { when: formatDateTime(token.lastUsedAt, locale) })}`}
             </span>
             <Button

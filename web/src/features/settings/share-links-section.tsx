@@ -3,6 +3,7 @@
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { Failed, problemText } from "@/components/states";
+import { problemOf } from "@/data/errors";
 import { graphql } from "@/data/graphql";
 import { formatDateTime } from "@/lib/format";
 import { currentLocale, t } from "@/lib/messages";
@@ -26,7 +27,8 @@ export function ShareLinksSection() {
   const [{ data, error }, refetch] = useQuery({ query: ShareLinks, requestPolicy: "cache-and-network" });
   const again = () => refetch({ requestPolicy: "network-only" });
   const links = data?.shareLinks.nodes ?? [];
-  if (links.length === 0 && !error) return null;
+  // Who may change nothing has none, and is not told so in a place of its own.
+  if (links.length === 0 && (!error || problemOf(error).kind === "denied")) return null;
   const revoke = async (id: string) => {
     const { error: problem } = await client.mutation(RevokeShareLink, { input: { id } }).toPromise();
     if (problem) showToast({ text: problemText(problem), tone: "bad" });
