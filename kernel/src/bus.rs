@@ -1,9 +1,15 @@
 //! Hints between nodes. A hint may be lost, repeated or reordered: the row is the truth, polling is the floor.
 
-use entities::id::{JobId, SessionId};
+mod postgres;
+
+use entities::id::JobId;
 use futures_util::{StreamExt, stream::BoxStream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
+
+pub use self::postgres::PostgresBus;
 
 /// Carries hints between nodes, or between the parts of one.
 pub trait Bus: Send + Sync + 'static {
@@ -12,10 +18,15 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Every hint of every node, this one's too; a gap after a reconnect or when this listener was slow.
     fn listen(&self) -> BoxStream<'static, Heard>;
+
+    /// Whether other processes hear it.
+    fn leads_elsewhere(&self) -> bool {
+        false
+    }
 }
 
 /// Ids and numbers, never content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Hint {
     /// Jobs of a queue became ready; they are due at this time in UTC milliseconds.
@@ -27,8 +38,15 @@ pub enum Hint {
     },
     /// A running job should be canceled or paused: its row says which.
     JobFlagged(JobId),
-    /// A session ended before its time.
-    SessionRevoked(SessionId),
+    /// A fact, for caches and whoever else listens: see [`relay`](crate::relay).
+    Told {
+        /// Its name.
+        fact: String,
+        /// Its fields.
+        body: Value,
+    },
+    /// A process has written something that kept answers may be of.
+    Written,
 }
 
 /// What a listener receives.

@@ -1,4 +1,5 @@
-//! The facts that cross plugins, told in this process after the commit that made them true.
+//! The facts that cross plugins, told in this process after the commit that made them true; [`relay`](crate::relay) tells
+//! others of them.
 //!
 //! A fact is a hint for caches, subscriptions and hooks. What must not be missed is a job in the same transaction.
 
@@ -12,10 +13,11 @@ use std::{
 
 use entities::id::{LibraryId, MediaId, PersonId, SessionId, StudioId, TagId, UserId};
 use futures_util::{Stream, StreamExt};
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use crate::changes::ChangeKind;
+use crate::{changes::ChangeKind, relay::Common};
 
 /// Something that happened and that others may want to know.
 pub trait Fact: Debug + Send + Sync + 'static {
@@ -26,10 +28,10 @@ pub trait Fact: Debug + Send + Sync + 'static {
 }
 
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident $(logged as $kind:ident)? { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })+) => {
+    ($($(#[$doc:meta])* $name:ident $(logged as $kind:ident)? $(: $trait:ident)? { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })+) => {
         $(
             $(#[$doc])*
-            #[derive(Debug, Clone)]
+            #[derive(Debug, Clone, Serialize, Deserialize)]
             pub struct $name {
                 $($(#[$field_doc])* pub $field: $type,)*
             }
@@ -38,25 +40,28 @@ macro_rules! facts {
                     Some((ChangeKind::$kind, &self.media))
                 })?
             }
+            $(impl $trait for $name {
+                const NAME: &'static str = stringify!($name);
+            })?
         )+
     };
 }
 
 facts! {
     /// Items that are new in a library.
-    MediaAdded logged as Added {
+    MediaAdded logged as Added: Common {
         /// The library.
         library: LibraryId,
         /// The new items.
         media: Vec<MediaId>,
     }
     /// Items, their files, streams or edges changed.
-    MediaChanged logged as Changed {
+    MediaChanged logged as Changed: Common {
         /// The changed items.
         media: Vec<MediaId>,
     }
     /// Items whose last file is gone, or that a user removed.
-    MediaRemoved logged as Removed {
+    MediaRemoved logged as Removed: Common {
         /// The items.
         media: Vec<MediaId>,
     }
@@ -73,32 +78,32 @@ facts! {
         folder: PathBuf,
     }
     /// A library's row, paths or counters changed.
-    LibraryChanged {
+    LibraryChanged: Common {
         /// The library.
         library: LibraryId,
     }
     /// Tags were renamed, merged, or their counters changed.
-    TagChanged {
+    TagChanged: Common {
         /// The tags.
         tags: Vec<TagId>,
     }
     /// People changed.
-    PersonChanged {
+    PersonChanged: Common {
         /// The people.
         people: Vec<PersonId>,
     }
     /// Studios changed.
-    StudioChanged {
+    StudioChanged: Common {
         /// The studios.
         studios: Vec<StudioId>,
     }
     /// An account's name, role or state changed.
-    UserChanged {
+    UserChanged: Common {
         /// The account.
         user: UserId,
     }
     /// A session ended before its time.
-    SessionRevoked {
+    SessionRevoked: Common {
         /// The session.
         session: SessionId,
     }

@@ -19,6 +19,7 @@ pub mod library_file;
 pub mod objects;
 pub mod parts;
 pub mod plugin;
+pub mod relay;
 pub mod seal;
 pub mod setting;
 pub mod shelf;

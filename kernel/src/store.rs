@@ -250,9 +250,20 @@ impl Store {
 
     /// A number that is another one once anything was written that an answer may be of; rows that only say who works
     /// on what do not count. What was read at a number and is kept under it is as fresh as when it was read, for as long
-    /// as the number stays: it moves before a writer hears that its commit is done. Other processes do not move it.
+    /// as the number stays: it moves before a writer hears that its commit is done. What other processes write moves it once
+    /// it is heard of.
     pub fn epoch(&self) -> u64 {
         self.inner.epoch.now()
+    }
+
+    /// A number that is another one once this process has written anything that moves [`Store::epoch`].
+    pub fn written(&self) -> u64 {
+        self.inner.epoch.own()
+    }
+
+    /// Another process has written something.
+    pub fn others_have_written(&self) {
+        self.inner.epoch.hear_of_others();
     }
 
     /// What has been executed so far, in this process.

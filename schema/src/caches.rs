@@ -27,14 +27,16 @@ use kernel::{
     error::Failure,
     events::{LibraryChanged, MediaAdded, MediaChanged, MediaRemoved, PersonChanged, StudioChanged, TagChanged},
     plugin::Kernel,
+    relay::Relay,
 };
 use sea_orm::{DatabaseConnection, DbErr};
 
 pub use self::answers::Answers;
 use self::joined::Sources;
 use crate::{
-    collection::items::ItemPages,
-    edit::types::ChangePages,
+    collection::{items::ItemPages, rules::CollectionChanged},
+    edit::{facts::MarkersChanged, types::ChangePages},
+    field::rules::FieldChanged,
     kit::{
         access::Access,
         libraries::Libraries,
@@ -258,6 +260,14 @@ pub fn request_data(kernel: &Kernel, shared: &SharedCaches, access: Access) -> D
     data.insert(access);
     data.insert(Arc::new(Loaders::new(kernel, shared, sees)));
     data
+}
+
+/// Has other processes hear of the facts that drop rows from caches.
+pub fn carry(relay: &mut Relay) {
+    relay.carry::<MediaUserChanged>();
+    relay.carry::<CollectionChanged>();
+    relay.carry::<MarkersChanged>();
+    relay.carry::<FieldChanged>();
 }
 
 /// Makes the caches, once per process, and lets facts invalidate them.

@@ -28,7 +28,7 @@ pub mod user;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
-pub use crate::caches::{SharedCaches, context, request_data};
+pub use crate::caches::{SharedCaches, carry, context, request_data};
 
 /// What can be read.
 #[derive(MergedObject, Default)]

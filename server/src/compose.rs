@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use axum::Router;
 use kernel::{
-    bus::LocalBus,
+    bus::{Bus, LocalBus, PostgresBus},
     cache::Caches,
     clock::Clock,
     config::Config,
@@ -14,6 +14,7 @@ use kernel::{
     jobs::{JobTable, Jobs},
     parts::Parts,
     plugin::{Hooks, Kernel, Plugin},
+    relay::Relay,
     seal::Sealer,
     signing::Signer,
     store::Store,
@@ -61,6 +62,7 @@ const SLOW_OPERATION: Duration = Duration::from_secs(1);
 pub struct Base {
     /// The handles.
     pub kernel: Kernel,
+    bus: Arc<dyn Bus>,
     /// The plugins.
     pub plugins: Plugins,
     /// The settings that hold, with what was decided in the app.
@@ -115,10 +117,11 @@ impl Base {
             migrate::check(&store, &[]).await?;
         }
         let held = setting_book::with_stored(&settings.config, &store).await?;
+        let bus = bus(settings, workers).await?;
         let mut jobs = settings.jobs.clone();
         jobs.owns_database = settings.is_embedded() && lock.is_some();
         let kernel = Kernel {
-            jobs: Jobs::new(store.clone(), Arc::new(LocalBus::default()), jobs),
+            jobs: Jobs::new(store.clone(), Arc::clone(&bus), jobs),
             signer: Signer::open(&store).await.context("reading the key that signs URLs")?,
             store,
             clock,
@@ -167,11 +170,24 @@ impl Base {
         }
         Ok(Self {
             kernel,
+            bus,
             plugins,
             held,
             lock,
         })
     }
+}
+
+/// What leads to other processes on the same database, for a server on PostgreSQL. A command tells nobody: what it writes is
+/// seen once caches have forgotten the rows.
+async fn bus(settings: &Settings, workers: Workers) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(match (&settings.database, workers) {
+        (Some(url), Workers::Run) => {
+            let bus = PostgresBus::connect(url).await;
+            Arc::new(bus.context("joining the other servers on the database")?)
+        }
+        _ => Arc::new(LocalBus::default()),
+    })
 }
 
 /// A running server: jobs and services run from [`Server::boot`] to [`Server::shutdown`].
@@ -201,6 +217,7 @@ impl Server {
         let base = Base::open_with(&settings, Workers::Run).await?;
         let Base {
             kernel,
+            bus,
             plugins,
             held,
             lock,
@@ -249,6 +266,11 @@ impl Server {
         for service in started {
             tracing::debug!(service = service.name(), "starting a service");
             services.spawn(service.start(stop.clone()));
+        }
+        if bus.leads_elsewhere() {
+            let mut relay = Relay::new(&kernel.events, bus);
+            schema::carry(&mut relay);
+            services.spawn(relay.run(kernel.store.clone(), kernel.caches.clone(), stop.clone()));
         }
         let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));

@@ -5,14 +5,14 @@ mod fields;
 mod holds;
 mod trees;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, ensure};
 use async_graphql::{InputType, Value as Input};
 use entities::user::Role;
 use kernel::store::Durability;
 use schema::{
-    kit::{access::Viewer, page::PageArgs},
+    kit::{access::Viewer, libraries::Libraries, page::PageArgs},
     media::{
         facets::{self, Facet},
         inputs::{MediaFilter, MediaSort, MediaSortField, SortDirection},
@@ -51,7 +51,7 @@ async fn edit(library: &Library, world: &World, n: u64) -> anyhow::Result<()> {
     let everything = json!({});
     let items: Vec<_> = world.find(&everything).collect();
     let item = |step: u64| items[(n * step) as usize % items.len()].row.id;
-    let (one, other, third, fourth) = (item(7), item(13), item(29), item(37));
+    let (one, other, third, fourth, fifth) = (item(7), item(13), item(29), item(37), item(41));
     let of = "query($id: ID!) { node(id: $id) { ... on Media { tags(first: 50) { nodes { id } } people(first: 50) { nodes { id } } studio { id } } } }";
     let of = library.data(of, json!({ "id": other.to_string() })).await?["node"].take();
     let ids = |nodes: &Json| -> Vec<Json> {
@@ -64,6 +64,8 @@ async fn edit(library: &Library, world: &World, n: u64) -> anyhow::Result<()> {
     };
     let input = json!({ "id": one.to_string(), "tagIds": ids(&of["tags"]), "personIds": ids(&of["people"]), "studioId": of["studio"]["id"] });
     let document = "mutation($input: UpdateMediaInput!) { updateMedia(input: $input) { media { id } } }";
+    library.data(document, json!({ "input": input })).await?;
+    let input = json!({ "id": fifth.to_string(), "rating": n % 101, "isFavorite": n.is_multiple_of(2) });
     library.data(document, json!({ "input": input })).await?;
     let tx = library.kernel.store.begin(Durability::Normal).await?;
     tx.execute_unprepared(&format!(
@@ -228,6 +230,11 @@ on_both! {
             check(&library, &world, &tree, n).await.with_context(|| format!("tree {n} of seed {seed}: {tree}"))?;
             ensure!(census.is_there(), "the census was given up at tree {n}");
         }
+        // It knew what the viewer did, or the database was asked all the time.
+        let filter = Input::from_json(json!({ "rating": { "gte": 50 }, "isFavorite": { "eq": true } }))?;
+        let filter = MediaFilter::parse(Some(filter)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let found = census.find(library.viewer, Some(&filter), &HashMap::new(), &Libraries::All).await?;
+        ensure!(found.is_some_and(|found| found.is_exact), "the census does not know what the viewer did");
     }
 
     async fn every_criterion_is_tried(backend: Backend) {

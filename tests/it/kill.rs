@@ -4,7 +4,10 @@
 //! `VITAGRAPH_KILL_BIN` names the folder of the programs; `tests/kill/run` does it in full size.
 
 mod contended;
+mod disk;
 mod full;
+mod nodes;
+mod power;
 pub mod process;
 pub mod random;
 mod renditions;

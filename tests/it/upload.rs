@@ -5,8 +5,8 @@ mod fetched;
 mod foreign;
 mod front;
 mod points;
-mod restart;
-mod tus;
+pub mod restart;
+pub mod tus;
 
 use std::{path::Path, time::Duration};
 
@@ -66,7 +66,7 @@ async fn ended(client: &Client, url: &str) -> anyhow::Result<Value> {
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub fn hash(bytes: &[u8]) -> String {
     HEXLOWER.encode(blake3::hash(bytes).as_bytes())
 }
 
@@ -81,7 +81,7 @@ fn checksum(algorithm: &str, bytes: &[u8]) -> String {
 }
 
 /// All files below a folder that a scan may see.
-fn visible(root: &Path) -> anyhow::Result<Vec<String>> {
+pub fn visible(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {

@@ -175,7 +175,7 @@ impl Runner {
                     self.jobs.inner.flagged.notify_one();
                 }
             }
-            Heard::Hint(Hint::SessionRevoked(_)) => {}
+            Heard::Hint(_) => {}
             Heard::Gap => {
                 work.hungry.fill(true);
                 self.jobs.inner.flagged.notify_one();

@@ -19,24 +19,40 @@ const BOOKKEEPING: [&str; 10] = [
 /// Grows with every write. A statement counts when it has run, and its transaction once more when it has committed and
 /// told its facts: whoever read in between may have seen the old rows.
 #[derive(Debug, Default)]
-pub(super) struct Epoch(AtomicU64);
+pub(super) struct Epoch {
+    now: AtomicU64,
+    /// How often that was because of another process.
+    by_others: AtomicU64,
+}
 
 impl Epoch {
     pub fn now(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.now.load(Ordering::SeqCst)
+    }
+
+    /// How often this process has written.
+    pub fn own(&self) -> u64 {
+        let by_others = self.by_others.load(Ordering::SeqCst);
+        self.now().wrapping_sub(by_others)
+    }
+
+    /// Counts what another process has written.
+    pub fn hear_of_others(&self) {
+        self.now.fetch_add(1, Ordering::SeqCst);
+        self.by_others.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Counts a statement that has run.
     pub fn hear(&self, sql: &str) {
         if writes(sql) {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            self.now.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// Counts the end of a transaction, if anybody has written since it began or it has facts to tell.
     pub fn end(&self, began_at: u64, has_facts: bool) {
         if has_facts || self.now() != began_at {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            self.now.fetch_add(1, Ordering::SeqCst);
         }
     }
 }

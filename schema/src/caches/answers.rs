@@ -59,8 +59,11 @@ impl Answers {
             PersonChanged,
             StudioChanged
         );
-        let own = Arc::clone(&epochs);
+        let census = Census::new(kernel.store.reader().clone());
+        let (own, heard) = (Arc::clone(&epochs), census.clone());
         events.on::<MediaUserChanged>(move |fact| {
+            // Before the epoch moves: whoever asks under the new one finds it known.
+            heard.hear_own(fact.user, &fact.media);
             own.of(fact.user).fetch_add(1, Ordering::SeqCst);
         });
         let caches = &kernel.caches;
@@ -69,7 +72,7 @@ impl Answers {
             totals: caches.answers("media.totals", 4 * MIB, |_| 8),
             facets: caches.answers("media.facets", 8 * MIB, Counts::weigh),
             found: caches.answers("media.found", 32 * MIB, |found| found.as_ref().map_or(8, Found::weigh)),
-            census: Census::new(kernel.store.reader().clone()),
+            census,
             epochs,
         }
     }

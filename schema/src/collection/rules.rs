@@ -10,9 +10,11 @@ use kernel::{
     error::{Failure, code},
     events::Fact,
     plugin::Kernel,
+    relay::Common,
     sql,
 };
 use sea_orm::TryGetable;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -37,13 +39,17 @@ pub const MAX_ITEMS: usize = 1_000;
 const MAX_SIZE: usize = 200_000;
 
 /// Collections were made, changed, filled or deleted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CollectionChanged {
     /// Which.
     pub collections: Vec<CollectionId>,
 }
 
 impl Fact for CollectionChanged {}
+
+impl Common for CollectionChanged {
+    const NAME: &'static str = "CollectionChanged";
+}
 
 /// A collection to be made.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use kernel::{
     error::{Failure, code},
     events::Fact,
     plugin::Kernel,
+    relay::Common,
     sql,
     store::Tx,
 };
@@ -156,13 +157,17 @@ pub struct FieldEdit {
 }
 
 /// A field was defined, changed or deleted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FieldChanged {
     /// The field.
     pub field: CustomFieldId,
 }
 
 impl Fact for FieldChanged {}
+
+impl Common for FieldChanged {
+    const NAME: &'static str = "FieldChanged";
+}
 
 fn kept_choices(kind: FieldKind, choices: &[String]) -> Result<Option<String>, Failure> {
     match (kind, choices.len()) {

@@ -6,6 +6,7 @@
 //! does not know what a filter asks for, the database answers as before.
 
 mod count;
+mod own;
 mod read;
 mod table;
 mod test;
@@ -19,15 +20,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use entities::id::{MediaId, UserId};
 use kernel::{changes, error::Failure, sql};
 use sea_orm::{DatabaseConnection, DbErr};
 
-use self::{table::Table, test::Plan};
+use self::{own::Owns, table::Table, test::Plan};
 use crate::{
     kit::libraries::Libraries,
     media::{
         facets::{Counts, Facet},
-        filter::Descendants,
+        filter::{self, Descendants},
         inputs::MediaFilter,
     },
 };
@@ -81,6 +83,7 @@ struct Held {
 #[derive(Clone)]
 pub struct Census {
     db: DatabaseConnection,
+    owns: Owns,
     inner: Arc<Inner>,
 }
 
@@ -97,9 +100,15 @@ impl Census {
     /// None yet.
     pub fn new(db: DatabaseConnection) -> Self {
         Self {
+            owns: Owns::new(db.clone()),
             db,
             inner: Arc::default(),
         }
+    }
+
+    /// Hears that an account rated or viewed items.
+    pub fn hear_own(&self, user: UserId, media: &[MediaId]) {
+        self.owns.hear(user, media);
     }
 
     /// Hears how long a statement took that a census would have spared; makes one in the background where that is worth it.
@@ -174,7 +183,7 @@ impl Census {
     }
 
     fn forget_when_unused(&self, number: u64) {
-        let inner = Arc::downgrade(&self.inner);
+        let (inner, owns) = (Arc::downgrade(&self.inner), self.owns.clone());
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(UNUSED / 4).await;
@@ -186,6 +195,7 @@ impl Census {
                 let used_at = *inner.used_at.lock().unwrap_or_else(PoisonError::into_inner);
                 if used_at.is_none_or(|used_at| used_at.elapsed() > UNUSED) {
                     *held = None;
+                    owns.clear();
                     return;
                 }
             }
@@ -238,12 +248,13 @@ impl Census {
         Ok(held.is_some())
     }
 
-    /// The items of a filter, and perhaps more; absent where there is no census.
+    /// The items of a viewer's filter, and perhaps more; absent where there is no census.
     ///
     /// # Errors
     /// An id is none, or the database fails.
     pub async fn find(
         &self,
+        viewer: UserId,
         filter: Option<&MediaFilter>,
         descendants: &Descendants,
         sees: &Libraries,
@@ -251,11 +262,18 @@ impl Census {
         if !self.is_current().await? {
             return Ok(None);
         }
+        let own = match filter.is_some_and(filter::mentions_viewer) {
+            true => self.owns.of(viewer).await?,
+            false => None,
+        };
         let (census, filter) = (self.clone(), filter.cloned());
         let (descendants, sees) = (descendants.clone(), sees.clone());
         let find = move || {
+            let own = own
+                .as_ref()
+                .map(|own| own.read().unwrap_or_else(PoisonError::into_inner));
             census.read(|held| {
-                let plan = Plan::new(&held.table, filter.as_ref(), &descendants, &sees)?;
+                let plan = Plan::new(&held.table, own.as_deref(), filter.as_ref(), &descendants, &sees)?;
                 Ok(Found {
                     census: held.number,
                     positions: plan.find(&held.table),

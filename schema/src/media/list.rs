@@ -100,7 +100,9 @@ impl List {
     }
 
     async fn find(&self, db: &DatabaseConnection, census: &Census) -> Result<Option<Found>, Failure> {
-        let found = census.find(self.filter.as_ref(), &self.descendants, &self.sees).await?;
+        let found = census
+            .find(self.viewer, self.filter.as_ref(), &self.descendants, &self.sees)
+            .await?;
         let Some(mut found) = found else { return Ok(None) };
         if found.is_exact && self.terms.is_empty() {
             return Ok(Some(found));

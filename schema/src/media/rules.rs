@@ -14,6 +14,7 @@ use kernel::{
     error::{Failure, code},
     events::Fact,
     plugin::Kernel,
+    relay::Common,
     sql,
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// One account's state of some items changed: its rating, its views, where it stopped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MediaUserChanged {
     /// The account.
     pub user: UserId,
@@ -40,6 +41,10 @@ pub struct MediaUserChanged {
 }
 
 impl Fact for MediaUserChanged {}
+
+impl Common for MediaUserChanged {
+    const NAME: &'static str = "MediaUserChanged";
+}
 
 /// `title_origin` of a title that a person gave.
 const BY_A_PERSON: i32 = 3;

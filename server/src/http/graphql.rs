@@ -62,7 +62,15 @@ pub async fn serve(State(edge): State<Edge>, request: Request) -> Response {
     };
     let mut call = match read {
         Ok(call) => call,
-        Err(Refused { status, failure }) => return refuse(status, &failure, &id, shape),
+        Err(Refused { status, failure }) => {
+            let mut response = refuse(status, &failure, &id, shape);
+            if status == StatusCode::PAYLOAD_TOO_LARGE {
+                // The rest of the body is not read, so that nothing can follow on this connection; the client must know.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            return response;
+        }
     };
     let access = match admit(&edge, &headers).await {
         Ok(access) => access,

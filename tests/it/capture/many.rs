@@ -63,11 +63,13 @@ on_both! {
         };
         let (passed, used) = (begun.elapsed(), processor_time(process)? - before);
         let (mut n_bytes, sent) = (0, seconds() * RATE);
+        let jobs = "{ jobs(first: 10) { nodes { kind status attempts error { code message } } } }";
+        let jobs = outside.ask(jobs, json!({})).await?;
         for capture in &seen {
             let first = &files(capture)[0];
             ensure!(
                 first["frameCount"] == sent && first["isInterrupted"] == false,
-                "{sent} were sent: {capture:#}"
+                "{sent} were sent: {capture:#}\n{jobs:#}"
             );
             n_bytes += first["size"].as_i64().unwrap_or(0);
         }

@@ -50,6 +50,7 @@ pub fn programs() -> anyhow::Result<PathBuf> {
 /// A data directory with an administrator and a library.
 pub struct World {
     home: PathBuf,
+    data: PathBuf,
     database: Option<String>,
     token: String,
     draws: bool,
@@ -57,6 +58,11 @@ pub struct World {
 
 impl World {
     pub async fn make(home: &Path, backend: Backend, media: &Path) -> anyhow::Result<Self> {
+        Self::make_with(home, home.join("data"), backend, media).await
+    }
+
+    /// The same with a data directory elsewhere.
+    pub async fn make_with(home: &Path, data: PathBuf, backend: Backend, media: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(home)?;
         // Programs of its own tell this world's processes from all others.
         for name in ["vitagraph", "vitagraph-media"] {
@@ -67,6 +73,7 @@ impl World {
         }
         let mut world = Self {
             home: home.to_owned(),
+            data,
             database: backend.create().await?,
             token: String::new(),
             draws: false,
@@ -96,7 +103,7 @@ impl World {
             reason = "what is killed must be a process of its own; the product starts none"
         )]
         let mut command = Command::new(program);
-        command.env("VITAGRAPH_DATA", self.home.join("data"));
+        command.env("VITAGRAPH_DATA", &self.data);
         command.env("VITAGRAPH_PICTURES_AUTOMATIC", self.draws.to_string());
         command.env("VITAGRAPH_SCAN_WATCH", "false");
         // Other tests want the processor too, and what runs only when nothing else does would never end beside them.
@@ -183,7 +190,7 @@ impl World {
 
     /// A connection of its own to the database.
     pub async fn connect(&self) -> anyhow::Result<DatabaseConnection> {
-        let file = || format!("sqlite://{}?mode=rw", self.home.join("data/vitagraph.db").display());
+        let file = || format!("sqlite://{}?mode=rw", self.data.join("vitagraph.db").display());
         let mut options = ConnectOptions::new(self.database.clone().unwrap_or_else(file));
         options.max_connections(1).sqlx_logging(false);
         let db = Database::connect(options).await?;
@@ -215,7 +222,7 @@ impl World {
     /// How many files are below a folder of the data directory.
     pub fn n_files(&self, folder: &str) -> anyhow::Result<usize> {
         let mut n = 0;
-        for shard in fs::read_dir(self.home.join("data").join(folder))? {
+        for shard in fs::read_dir(self.data.join(folder))? {
             n += fs::read_dir(shard?.path())?.count();
         }
         Ok(n)
@@ -275,8 +282,8 @@ impl World {
     }
 
     /// The data directory.
-    pub fn data(&self) -> PathBuf {
-        self.home.join("data")
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Processes whose command line names this world's media worker.
@@ -475,6 +482,11 @@ impl Life {
         }
         world.forget_nodes().await?;
         world.pass_time().await
+    }
+
+    /// The same beside others that go on, and without anybody who tells the database.
+    pub async fn crash(self) -> anyhow::Result<()> {
+        self.reap(rustix::process::Signal::KILL).await
     }
 
     /// Ends the server as a service manager would.

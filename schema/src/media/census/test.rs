@@ -7,7 +7,10 @@ use async_graphql::ID;
 use entities::id::{IdError, LibraryId, MediaId, PersonId, StudioId, TagId, TypedId};
 use kernel::error::Failure;
 
-use super::table::{Dictionary, Item, Links, NONE, Table};
+use super::{
+    own::Own,
+    table::{Dictionary, Item, Links, NONE, Table},
+};
 use crate::{
     kit::{
         criterion::{BytesCriterion, DateTimeCriterion, IntCriterion, SecondsCriterion, TextCriterion},
@@ -49,6 +52,9 @@ enum Test<'a> {
     IsMissing(bool),
     /// Positions, in order.
     Is(Vec<u32>),
+    Rating(&'a IntCriterion, &'a Own),
+    IsFavorite(bool, &'a Own),
+    ViewCount(&'a IntCriterion, &'a Own),
 }
 
 /// Which numbers of a dictionary are wanted, and whether none at all is.
@@ -105,18 +111,20 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of a filter.
+    /// The plan of a filter; `own` is what the viewer did, if that is known.
     ///
     /// # Errors
     /// An id is none.
     pub fn new(
         table: &Table,
+        own: Option<&'a Own>,
         filter: Option<&'a MediaFilter>,
         descendants: &Descendants,
         sees: &Libraries,
     ) -> Result<Self, Failure> {
         let mut planner = Planner {
             table,
+            own,
             descendants,
             is_exact: true,
         };
@@ -147,14 +155,15 @@ impl<'a> Plan<'a> {
     }
 }
 
-struct Planner<'t> {
+struct Planner<'t, 'a> {
     table: &'t Table,
+    own: Option<&'a Own>,
     descendants: &'t Descendants,
     is_exact: bool,
 }
 
-impl Planner<'_> {
-    fn tree<'a>(&mut self, filter: &'a MediaFilter) -> Result<Test<'a>, Failure> {
+impl<'a> Planner<'_, 'a> {
+    fn tree(&mut self, filter: &'a MediaFilter) -> Result<Test<'a>, Failure> {
         let mut all = Vec::new();
         for inner in filter.and.iter().flatten() {
             all.push(self.tree(inner)?);
@@ -177,7 +186,7 @@ impl Planner<'_> {
         Ok(Test::All(all))
     }
 
-    fn links<'a>(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) -> Result<(), Failure> {
+    fn links(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) -> Result<(), Failure> {
         let table = self.table;
         if let Some(ids) = &filter.ids {
             let ids = parse_many::<MediaId>(ids, "filter.ids")?;
@@ -204,7 +213,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn values<'a>(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
+    fn values(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
         let table = self.table;
         if let Some(kind) = &filter.kind {
             let kinds = [MediaKind::Video, MediaKind::Audio, MediaKind::Image];
@@ -253,12 +262,27 @@ impl Planner<'_> {
         }
         all.extend(filter::wanted(&filter.has_subtitles).map(Test::HasSubtitles));
         all.extend(filter::wanted(&filter.is_missing).map(Test::IsMissing));
-        self.is_exact &= filter.rating.is_none()
-            && filter.is_favorite.is_none()
-            && filter.view_count.is_none()
-            && filter.path.is_none()
-            && filter.title.is_none()
-            && filter.custom_fields.is_none();
+        self.deeds(all, filter);
+        self.is_exact &= filter.path.is_none() && filter.title.is_none() && filter.custom_fields.is_none();
+    }
+
+    /// What the viewer did.
+    fn deeds(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
+        let is_favorite = filter::wanted(&filter.is_favorite);
+        let Some(own) = self.own else {
+            self.is_exact &= filter.rating.is_none() && is_favorite.is_none() && filter.view_count.is_none();
+            return;
+        };
+        let numbers: [(_, fn(_, _) -> Test<'a>); 2] =
+            [(&filter.rating, Test::Rating), (&filter.view_count, Test::ViewCount)];
+        for (criterion, test) in numbers {
+            match criterion {
+                Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push(test(criterion, own)),
+                Some(_) => self.is_exact = false,
+                None => {}
+            }
+        }
+        all.extend(is_favorite.map(|wanted| Test::IsFavorite(wanted, own)));
     }
 }
 
@@ -314,5 +338,11 @@ fn holds(test: &Test<'_>, table: &Table, at: u32, item: &Item) -> bool {
         Test::HasSubtitles(wanted) => item.has_subtitles == *wanted,
         Test::IsMissing(wanted) => item.is_missing == *wanted,
         Test::Is(positions) => positions.binary_search(&at).is_ok(),
+        Test::Rating(criterion, own) => criterion.holds(own.of(table.ids[at as usize]).rating.as_ref()),
+        Test::IsFavorite(wanted, own) => own.of(table.ids[at as usize]).is_favorite == *wanted,
+        Test::ViewCount(criterion, own) => {
+            let n_views = own.of(table.ids[at as usize]).n_views;
+            criterion.holds(Some(&i32::try_from(n_views).unwrap_or(i32::MAX)))
+        }
     }
 }

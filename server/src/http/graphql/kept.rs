@@ -2,8 +2,8 @@
 //!
 //! An answer is kept under the number of writes before it was read ([`kernel::store::Store::epoch`]), for one account in
 //! one role with the libraries it has, and only if all of its fields are known to come from the database alone: whoever
-//! adds a type or a field adds it here, too, or its answers are not kept. What other processes write is seen after
-//! [`LIFE`] at the latest.
+//! adds a type or a field adds it here, too, or its answers are not kept. What other processes write is seen once
+//! they have told of it, and after [`LIFE`] at the latest.
 
 use std::time::Duration;
 
