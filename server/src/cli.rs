@@ -27,11 +27,8 @@ use crate::{
     compose::Base,
     settings::{Flags, Settings},
     telemetry,
+    writing::STACK,
 };
-
-/// Of each thread. Futures nest for each member of the schema's roots, and those of a program that was not optimized are
-/// large; only what is used takes memory.
-const STACK: usize = 8 << 20;
 
 /// A GraphQL media server for large collections of video, audio and images
 #[derive(Debug, Parser)]

@@ -51,6 +51,7 @@ use crate::{
     quarantine::QuarantineTable,
     setting_book::{self, Book},
     settings::Settings,
+    writing::Writing,
 };
 
 /// How long services and connections may take to end.
@@ -207,6 +208,7 @@ pub struct Server {
     stop: CancellationToken,
     runner: JoinHandle<()>,
     services: TaskTracker,
+    writing: Writing,
     lock: Option<DataLock>,
 }
 
@@ -228,6 +230,7 @@ impl Server {
         let working = plugins.working();
         let hardware = Arc::new(HardwareTrials::new(kernel.clone(), Arc::clone(&engine)));
         let book = Arc::new(Book::new(kernel.clone(), settings.config.clone(), held));
+        let writing = Writing::start().context("starting the threads that write")?;
         let is_traced = settings.log.otlp_endpoint.is_some();
         let schemas = compose_schemas(&kernel, &shared, &plugins, is_traced, (hardware, book));
         let operations = Operations::of(&kernel);
@@ -248,6 +251,7 @@ impl Server {
             gauges: Gauges::default(),
             operations: Arc::clone(&operations),
             slow_operation: settings.log.slow_operation.unwrap_or(SLOW_OPERATION),
+            writing: writing.handle().clone(),
             tracker: TaskTracker::new(),
             stop: stop.clone(),
         });
@@ -263,6 +267,7 @@ impl Server {
             started.extend(Arc::clone(plugin).services());
         }
         started.extend(hooks.into_services(&kernel));
+        let on_writing = writing.handle().enter();
         for service in started {
             tracing::debug!(service = service.name(), "starting a service");
             services.spawn(service.start(stop.clone()));
@@ -276,6 +281,7 @@ impl Server {
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));
         services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
+        drop(on_writing);
         Ok(Self {
             kernel,
             schema: schemas.answers,
@@ -286,6 +292,7 @@ impl Server {
             stop,
             runner,
             services,
+            writing,
             lock,
         })
     }
@@ -328,7 +335,7 @@ impl Server {
             .close()
             .await
             .context("closing the database")?;
-        drop(self.lock);
+        drop((self.writing, self.lock));
         Ok(())
     }
 }

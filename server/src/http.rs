@@ -38,6 +38,7 @@ use schema::{
     kit::access::Access,
     system::{operations::Operations, traffic::Traffic},
 };
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -94,6 +95,8 @@ pub struct EdgeInner {
     pub operations: Arc<Operations>,
     /// Operations that take longer are logged.
     pub slow_operation: Duration,
+    /// Where mutations run.
+    pub writing: Handle,
     /// Owns the tasks of long-lived connections.
     pub tracker: TaskTracker,
     /// Canceled when the server ends.

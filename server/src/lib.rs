@@ -20,3 +20,4 @@ pub mod reference;
 pub mod setting_book;
 pub mod settings;
 pub mod telemetry;
+pub mod writing;

@@ -19,6 +19,7 @@ use schema::{
     kit::{access::Access, turn},
     system::operations::{self, Ended},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{
@@ -232,9 +233,18 @@ pub async fn execute(edge: &Edge, mut prepared: Prepared) -> Response {
     let span = tracing::info_span!("graphql.operation", kind, name, otel.name = format!("{kind} {name}"));
     let work = Work::within();
     let begun = std::time::Instant::now();
-    let run = turn::drive(edge.schemas.answers.execute(request)).instrument(span.clone());
-    let run = Arc::clone(&work).run(run);
+    let shared = edge.clone();
+    let run = async move { turn::drive(shared.schemas.answers.execute(request)).await };
+    let run = Arc::clone(&work).run(run.instrument(span.clone()));
     let run = AssertUnwindSafe(run).catch_unwind();
+    let run = async {
+        if prepared.kind != OperationType::Mutation {
+            return run.await;
+        }
+        // Given up with the request, as a query is.
+        let run = AbortOnDropHandle::new(edge.writing.spawn(run));
+        run.await.unwrap_or_else(|error| Err(Box::new(error.to_string())))
+    };
     let mut response = match tokio::time::timeout(PATIENCE, run).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
