@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use kernel::objects::ObjectKey;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
-use tests::{client::Client, database::Backend, on_both};
+use tests::{client::Client, on_both};
 
 use super::{disk::Disk, number, process::World, random::Random, tree};
 use crate::upload::{
