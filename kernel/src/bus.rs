@@ -19,9 +19,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Every hint of every node, this one's too; a gap after a reconnect or when this listener was slow.
     fn listen(&self) -> BoxStream<'static, Heard>;
 
-    /// Whether other processes hear it.
-    fn leads_elsewhere(&self) -> bool {
-        false
+    /// The hints of other processes alone; none where there is no way to any.
+    fn others(&self) -> Option<BoxStream<'static, Heard>> {
+        None
     }
 }
 

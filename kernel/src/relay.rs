@@ -3,7 +3,7 @@
 
 use std::{cell::Cell, collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
@@ -86,9 +86,14 @@ impl Relay {
         self.known.insert(F::NAME, tell);
     }
 
-    /// Works until it is stopped. `bus` brings what this process itself tells, too, which is known here already.
-    pub async fn run(self, store: Store, caches: Caches, stop: CancellationToken) {
-        let mut heard = self.bus.listen();
+    /// Works until it is stopped; `others` are the hints of the other processes.
+    pub async fn run(
+        self,
+        mut others: BoxStream<'static, Heard>,
+        store: Store,
+        caches: Caches,
+        stop: CancellationToken,
+    ) {
         let mut period = interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = store.written();
@@ -102,7 +107,7 @@ impl Relay {
                         self.bus.publish(Hint::Written);
                     }
                 }
-                heard = heard.next() => match heard {
+                heard = others.next() => match heard {
                     Some(heard) => self.heed(heard, &store, &caches),
                     None => return,
                 }

@@ -272,10 +272,10 @@ impl Server {
             tracing::debug!(service = service.name(), "starting a service");
             services.spawn(service.start(stop.clone()));
         }
-        if bus.leads_elsewhere() {
+        if let Some(others) = bus.others() {
             let mut relay = Relay::new(&kernel.events, bus);
             schema::carry(&mut relay);
-            services.spawn(relay.run(kernel.store.clone(), kernel.caches.clone(), stop.clone()));
+            services.spawn(relay.run(others, kernel.store.clone(), kernel.caches.clone(), stop.clone()));
         }
         let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use entities::id::NodeId;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use sea_orm::sqlx::{
     self, PgPool,
     postgres::{PgListener, PgPoolOptions},
@@ -39,7 +42,8 @@ struct Envelope {
 /// The bus. Hints for this process itself do not go by the database.
 pub struct PostgresBus {
     from: NodeId,
-    sender: broadcast::Sender<Heard>,
+    own: broadcast::Sender<Heard>,
+    others: broadcast::Sender<Heard>,
     outbox: mpsc::UnboundedSender<String>,
     _tasks: JoinSet<()>,
 }
@@ -59,14 +63,15 @@ impl PostgresBus {
             .connect(url)
             .await?;
         let listener = listener(&pool).await?;
-        let sender = broadcast::channel(CAPACITY).0;
+        let others = broadcast::channel(CAPACITY).0;
         let (outbox, queue) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(hear(pool.clone(), listener, from, sender.clone()));
+        tasks.spawn(hear(pool.clone(), listener, from, others.clone()));
         tasks.spawn(tell(pool, queue));
         Ok(Self {
             from,
-            sender,
+            own: broadcast::channel(CAPACITY).0,
+            others,
             outbox,
             _tasks: tasks,
         })
@@ -84,19 +89,22 @@ impl Bus for PostgresBus {
             text = envelope(None);
         }
         // An error only says that nobody is listening now, or that the server ends.
-        let _ = self.sender.send(Heard::Hint(hint));
+        let _ = self.own.send(Heard::Hint(hint));
         let _ = self.outbox.send(text);
     }
 
     fn listen(&self) -> BoxStream<'static, Heard> {
-        BroadcastStream::new(self.sender.subscribe())
-            .map(|heard| heard.unwrap_or(Heard::Gap))
-            .boxed()
+        stream::select(heard(&self.own), heard(&self.others)).boxed()
     }
 
-    fn leads_elsewhere(&self) -> bool {
-        true
+    fn others(&self) -> Option<BoxStream<'static, Heard>> {
+        Some(heard(&self.others))
     }
+}
+
+fn heard(sender: &broadcast::Sender<Heard>) -> BoxStream<'static, Heard> {
+    let heard = BroadcastStream::new(sender.subscribe());
+    heard.map(|heard| heard.unwrap_or(Heard::Gap)).boxed()
 }
 
 async fn listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
