@@ -9,7 +9,7 @@ import { actionFor, takesText } from "@/lib/keys";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { classNames } from "@/ui/class-names";
-import { MoreIcon, SearchIcon } from "@/ui/icons";
+import { LogoIcon, MoreIcon, SearchIcon } from "@/ui/icons";
 import { Toasts } from "@/ui/toast";
 import { useHasContent } from "@/ui/use-has-content";
 import { features } from "./features";
@@ -68,7 +68,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       </a>
       <header className={styles.header}>
         <Link href={paths.library()} className={styles.logo}>
-          <img src="/icon.svg" alt="" width="28" height="28" />
+          <LogoIcon />
           <span>{t("app.name")}</span>
         </Link>
         <Suspense>{hasContent && canEdit && <Uploads />}</Suspense>
