@@ -11,6 +11,7 @@ import { t } from "@/lib/messages";
 import { Button } from "@/ui/button";
 import { classNames } from "@/ui/class-names";
 import { BookmarkIcon, ChartIcon, FilterIcon, GridIcon, SearchIcon, SortIcon, TableIcon, WallIcon } from "@/ui/icons";
+import { useHasContent } from "@/ui/use-has-content";
 import styles from "./library-bar.module.css";
 import type { Go } from "./library-page";
 
@@ -100,9 +101,10 @@ export function LibraryBar({ search, tiles, look, onGo }: LibraryBarProps) {
   );
 }
 
-/** How many there are. The first number in words makes the browser load how numbers are written, which what it counts need not wait for. */
+/** How many there are, once what it counts is there: the first number in words makes the browser load how numbers are written. */
 function Total({ tiles, isNarrowed: isPart }: { readonly tiles: WindowList<TileItem>; readonly isNarrowed: boolean }) {
-  const shown = useDeferredValue(useWindowList(tiles).total, null);
+  const { total } = useWindowList(tiles);
+  const shown = useDeferredValue(useHasContent() ? total : null, null);
   return (
     <p className={styles.total} role="status">
       {shown === null ? "" : t(isPart ? "library.matches" : "library.total", { count: shown })}
