@@ -3,8 +3,6 @@
 import { startTransition, StrictMode } from "react";
 import { prepareClient } from "@/data/client";
 import { refreshSession } from "@/data/session";
-import { afterContent } from "@/lib/first-content";
-import { formatCount } from "@/lib/format";
 import { chooseLocale, chosenLanguage } from "@/lib/messages";
 import "@/ui/tokens.css";
 import { App } from "./app";
@@ -33,6 +31,4 @@ const app = (
 );
 // As a transition it is rendered a few milliseconds at a time.
 startTransition(() => createRoot(root).render(app));
-// The browser loads how numbers are written with the first one, which is enough for a task of its own.
-afterContent(() => void formatCount(0, locale));
 prefetchWhenIdle(features);
