@@ -17,6 +17,8 @@ const layerOrder: Plugin = {
   },
 };
 
+const scrapLength = 1024;
+
 /**
  * What index.html needs is fetched at once and with less haste than the styles, but run by public/start.js piece by piece, each in a task of its
  * own: as one task it would keep the page from answering for as long as all of them take.
@@ -28,16 +30,18 @@ const runInPieces: Plugin = {
     handler(html, { bundle }) {
       if (bundle === undefined) return html;
       const pieces = new Set<string>();
+      // Not worth a task; it runs with the first one that imports it, and is fetched last, as a browser has few connections to begin with.
+      const scraps = new Set<string>();
       // What a piece imports runs before it.
       const add = (file: string) => {
         const chunk = bundle[file];
         if (chunk?.type !== "chunk" || pieces.has(file)) return;
         for (const needed of chunk.imports) add(needed);
-        pieces.add(file);
+        (chunk.code.length < scrapLength ? scraps : pieces).add(file);
       };
       const script = /\s*<script type="module"[^>]*src="\/([^"]+)"><\/script>/g;
       for (const [, file = ""] of html.matchAll(script)) add(file);
-      const links = [...pieces].map((file) => `    <link rel="modulepreload" fetchpriority="low" href="/${file}">\n`);
+      const links = [...pieces, ...scraps].map((file) => `    <link rel="modulepreload" fetchpriority="low" href="/${file}">\n`);
       return html.replace(script, "").replace(/\s*<link rel="modulepreload"[^>]*>/g, "").replace("  </head>", `${links.join("")}  </head>`);
     },
   },

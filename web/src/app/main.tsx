@@ -1,6 +1,7 @@
 //! Starts the app: language, session, first render.
 
 import { startTransition, StrictMode } from "react";
+import { prepareClient } from "@/data/client";
 import { refreshSession } from "@/data/session";
 import { chooseLocale, chosenLanguage } from "@/lib/messages";
 import "@/ui/tokens.css";
@@ -11,8 +12,12 @@ import { createRoot } from "./react-root";
 import { prefetchWhenIdle } from "./routes";
 
 history.scrollRestoration = "manual";
-// Until both are known the frame of index.html stands.
-const [locale] = await Promise.all([chooseLocale([chosenLanguage() ?? [], navigator.languages].flat()), refreshSession()]);
+const clientReady = new Promise<void>((resolve) => {
+  // While the answers are on their way, and not in the same task as this script.
+  setTimeout(() => resolve(prepareClient()));
+});
+// Until all are there the frame of index.html stands.
+const [locale] = await Promise.all([chooseLocale([chosenLanguage() ?? [], navigator.languages].flat()), refreshSession(), clientReady]);
 document.documentElement.lang = locale;
 
 const root = document.getElementById("root");

@@ -9,7 +9,7 @@ import { actionFor, takesText } from "@/lib/keys";
 import { t } from "@/lib/messages";
 import { paths } from "@/lib/paths";
 import { classNames } from "@/ui/class-names";
-import { MoreIcon, SearchIcon } from "@/ui/icons";
+import { LogoIcon, MoreIcon, SearchIcon } from "@/ui/icons";
 import { Toasts } from "@/ui/toast";
 import { useHasContent } from "@/ui/use-has-content";
 import { features } from "./features";
@@ -35,8 +35,6 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const [overlay, setOverlay] = useState<Overlay>(null);
   const [isMoreOpen, setIsMoreOpen] = useState(false);
   const [location] = useLocation();
-  const hasContent = useHasContent();
-  const canEdit = useCanEdit();
   // Going somewhere closes the phone's menu.
   const [seen, setSeen] = useState(location);
   if (seen !== location) {
@@ -66,21 +64,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       <a className={styles.skip} href="#content">
         {t("app.skip")}
       </a>
-      <header className={styles.header}>
-        <Link href={paths.library()} className={styles.logo}>
-          <img src="/icon.svg" alt="" width="28" height="28" />
-          <span>{t("app.name")}</span>
-        </Link>
-        <Suspense>{hasContent && canEdit && <Uploads />}</Suspense>
-        <Suspense>{hasContent && <JobPill />}</Suspense>
-        <button type="button" className={styles.palette} onClick={() => setOverlay("palette")} aria-keyshortcuts="Control+Shift+P">
-          <SearchIcon />
-          <span>{t("nav.palette")}</span>
-        </button>
-        <Suspense fallback={<span className={styles.account} />}>
-          {hasContent ? <AccountMenu onHelp={() => setOverlay("help")} /> : <span className={styles.account} />}
-        </Suspense>
-      </header>
+      <Header onOverlay={setOverlay} />
       <nav className={classNames(styles.nav, isMoreOpen && styles.open)} aria-label={t("nav.main")}>
         {nav.map((entry) => (
           <NavLink key={entry.path} entry={entry} />
@@ -101,6 +85,34 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       </Suspense>
     </div>
   );
+}
+
+function Header({ onOverlay }: { readonly onOverlay: (overlay: Overlay) => void }) {
+  const canEdit = useCanEdit();
+  return (
+    <header className={styles.header}>
+      <Link href={paths.library()} className={styles.logo}>
+        <LogoIcon />
+        <span>{t("app.name")}</span>
+      </Link>
+      <AfterContent>{canEdit && <Uploads />}</AfterContent>
+      <AfterContent>
+        <JobPill />
+      </AfterContent>
+      <button type="button" className={styles.palette} onClick={() => onOverlay("palette")} aria-keyshortcuts="Control+Shift+P">
+        <SearchIcon />
+        <span>{t("nav.palette")}</span>
+      </button>
+      <AfterContent fallback={<span className={styles.account} />}>
+        <AccountMenu onHelp={() => onOverlay("help")} />
+      </AfterContent>
+    </header>
+  );
+}
+
+/** Loads what only decorates the frame once the page's content is there. Each such part waits for itself, and so gets a task of its own. */
+function AfterContent({ children, fallback = null }: { readonly children: ReactNode; readonly fallback?: ReactNode }) {
+  return useHasContent() ? <Suspense fallback={fallback}>{children}</Suspense> : fallback;
 }
 
 function NavLink({ entry: { path, label, icon: Icon, isMain } }: { readonly entry: NavEntry }) {

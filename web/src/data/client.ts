@@ -7,8 +7,21 @@ import { refreshSession } from "./session";
 import { startedFetch } from "./start";
 import type { Sink, SubscriptionRequest } from "./transport";
 
+let prepared: Client | null = null;
+
+/** Makes the first client before somebody needs it, as that takes a task's time. */
+export function prepareClient(): void {
+  prepared = freshClient();
+}
+
 /** A fresh client with an empty cache; one is made for each signed-in account. */
 export function makeClient(): Client {
+  const client = prepared ?? freshClient();
+  prepared = null;
+  return client;
+}
+
+function freshClient(): Client {
   return new Client({
     url: "/graphql",
     preferGetMethod: false,

@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useReducer, useSyncExternalStore } from "react";
 import type { Client } from "urql";
+import { hasContent } from "@/lib/first-content";
 import type { WindowList } from "./window-list";
 
 /** Lists that one may come back to. */
@@ -28,13 +29,18 @@ export function useWindowList<Item>(list: WindowList<Item>): WindowList<Item> {
   useSyncExternalStore(list.subscribe, list.version);
   const [, render] = useReducer((turn: number) => turn + 1, 0);
   useLayoutEffect(() => {
-    if (list.total !== null) return;
+    // Before the first page's content nothing is cached.
+    if (list.total !== null || !hasContent()) return;
     list.want(0, list.size);
-    render();
+    if (list.total !== null) render();
   }, [list]);
   // Letting go of the list ends what it watches; a second mount, as in strict mode, starts it again.
   useEffect(() => {
-    if (list.total === null) list.want(0, list.size);
+    if (list.total !== null) return;
+    if (hasContent()) return list.want(0, list.size);
+    // The first question of all runs code that never ran, as mounting the page did: each gets a task of its own.
+    const timer = setTimeout(() => list.want(0, list.size));
+    return () => clearTimeout(timer);
   }, [list]);
   return list;
 }

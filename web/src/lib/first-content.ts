@@ -9,14 +9,24 @@ let isThere = false;
 let patience: ReturnType<typeof setTimeout> | undefined;
 const listeners = new Set<() => void>();
 
-/** Called by pages once what they are about is rendered; what waited for it gets a task of its own. */
+/** Called by pages once what they are about is rendered; once it can be seen, each of those who waited for it gets a task of its own. */
 export function reportContent(): void {
   if (isReported) return;
   isReported = true;
-  setTimeout(() => {
-    isThere = true;
-    for (const listener of listeners) listener();
-  });
+  // The first frame shows it, the second one begins when that is done.
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(begin)));
+}
+
+function begin(): void {
+  isThere = true;
+  tell([...listeners]);
+}
+
+function tell([listener, ...others]: readonly (() => void)[]): void {
+  if (listener === undefined) return;
+  // It may have gone while it waited for its turn.
+  if (listeners.has(listener)) listener();
+  setTimeout(() => tell(others));
 }
 
 /** Whether it is there. */

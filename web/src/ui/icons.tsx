@@ -22,6 +22,15 @@ export function Icon({ children }: { readonly children: ReactNode }) {
   );
 }
 
+/** The drawing of icon.svg in the frame, which index.html has as well. */
+export const LogoIcon = () => (
+  <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false">
+    <rect width="32" height="32" rx="8" fill="#2a2f8f" />
+    <path d="M8 9l7 15L25 8" fill="none" stroke="#fff" strokeWidth="3.5" strokeLinecap="round" strokeLinejoin="round" />
+    <circle cx="25" cy="8" r="3" fill="#7fe3c4" />
+  </svg>
+);
+
 export const UploadIcon = () => (
   <Icon>
     <path d="M12 16V4m0 0L7.5 8.5M12 4l4.5 4.5" />

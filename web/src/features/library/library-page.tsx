@@ -83,7 +83,8 @@ interface LibraryProps {
 function Library(props: LibraryProps) {
   const { total, error } = useWindowList(props.tiles);
   useEffect(() => {
-    if (total !== null || error !== null) reportContent();
+    // What there is reports itself once it is drawn.
+    if (total === 0 || error !== null) reportContent();
   }, [total, error]);
   if (error !== null && total === null) return <Failed error={error} onRetry={() => void props.tiles.refresh()} />;
   return <LibraryBody {...props} />;

@@ -5,6 +5,7 @@ import type { ListArguments, TileItem } from "@/components/media-lists";
 import { MediaTile, TilePlaceholder } from "@/components/media-tile";
 import { isSelected, isSelecting, useSelection } from "@/components/selection";
 import type { WindowList } from "@/data/window-list";
+import { reportContent } from "@/lib/first-content";
 import { t } from "@/lib/messages";
 import type { GridShape } from "@/ui/grid/layout";
 import { type GridHandle, type GridPlace, VirtualGrid } from "@/ui/grid/virtual-grid";
@@ -65,6 +66,7 @@ export function MediaGrid({ list, tiles, address, shape, place, onVisible, look 
         initialPlace={place}
         keyOf={(index) => tiles.item(index)?.id ?? `place-${index}`}
         onKey={onKey}
+        onFilled={reportContent}
         onView={({ first, end, isFast }, fraction, layout) => {
           cellWidth.current = layout.cellWidth;
           onVisible(first, end);

@@ -11,6 +11,7 @@ import { isSelected, useSelection } from "@/components/selection";
 import { type FragmentOf, graphql, readFragment } from "@/data/graphql";
 import { ListCache, useWindowList } from "@/data/list-cache";
 import { WindowList } from "@/data/window-list";
+import { reportContent } from "@/lib/first-content";
 import { formatBytes, formatDuration, formatResolution } from "@/lib/format";
 import { type LibrarySearch, type Order, orderOf } from "@/lib/library-search";
 import { currentLocale, t } from "@/lib/messages";
@@ -100,6 +101,7 @@ export function MediaTable({ list, tiles, address, shape, place, onVisible, sear
         key={rows.total === null ? "guess" : "known"}
         keyOf={(index) => rows.item(index)?.id ?? `place-${index}`}
         onKey={onKey}
+        onFilled={rows.total === null ? undefined : reportContent}
         onView={({ first, end, isFast }, fraction) => {
           onVisible(first, end);
           if (scrubber.current) scrubber.current.value = String(Math.round(fraction * count));

@@ -50,6 +50,10 @@ describe("scrolling five million items", () => {
   const top = { physical: 0, virtual: 0 };
 
   it("stays below what browsers cut off", () => expect(extent.box).toBe(tallestBox));
+  it("begins where its box begins, however far down the page that is", () => {
+    expect(scrolled(top, -200, extent)).toEqual({ physical: -200, virtual: -200 });
+    expect(scrolled(scrolled(top, -200, extent), 40, extent)).toEqual({ physical: 40, virtual: 40 });
+  });
   it("shows the last item at the end", () => {
     const end = scrolled(top, extent.box - extent.view, extent);
     expect(itemsIn(layout, 5_000_000, end.virtual, extent.view, 0).end).toBe(5_000_000);

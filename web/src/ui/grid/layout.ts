@@ -102,9 +102,10 @@ export function extentOf(total: number, view: number): ScrollExtent {
  * dragging the scroll bar, counts in proportion.
  */
 export function scrolled(place: ScrollPlace, physical: number, extent: ScrollExtent): ScrollPlace {
-  if (extent.box >= extent.total) return { physical, virtual: physical };
+  // Above the box, as at the page's top, nothing has been scrolled by that could count in proportion.
+  if (extent.box >= extent.total || physical <= 0) return { physical, virtual: physical };
   const step = physical - place.physical;
-  const isJump = Math.abs(step) > extent.view * 3 || physical <= 0 || physical >= extent.box - extent.view;
+  const isJump = Math.abs(step) > extent.view * 3 || physical >= extent.box - extent.view;
   const virtual = isJump ? proportional(physical, extent) : place.virtual + step;
   return { physical, virtual: clamp(virtual, 0, extent.total - extent.view) };
 }

@@ -1,7 +1,7 @@
 //! A list of any length as a grid in the page: only what is in view exists. One tab stop, arrow keys move the focus, and the place is kept
 //! when the window or the size of the cells changes.
 
-import { type KeyboardEvent, type ReactNode, type Ref, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { type GridLayout, type GridShape, layoutGrid, nextIndex, tallestBox } from "./layout";
 import { type OnView, useGridScroll } from "./use-grid-scroll";
 import styles from "./virtual-grid.module.css";
@@ -34,6 +34,8 @@ interface VirtualGridProps {
   readonly renderCell: (index: number, isHeld: boolean, isTabStop: boolean) => ReactNode;
   /** Told what will be in view right before it is rendered. */
   readonly onView: OnView;
+  /** Told whenever all that is to be in view exists. */
+  readonly onFilled?: (() => void) | undefined;
   /** Keys that mean nothing to the grid itself. */
   readonly onKey: (event: KeyboardEvent, index: number, layout: GridLayout) => void;
   readonly ref?: Ref<GridHandle>;
@@ -99,6 +101,12 @@ export function VirtualGrid(props: VirtualGridProps) {
   }));
 
   const { first, end } = scroll.ready;
+  const isFilled = end > 0 && first <= scroll.first && end >= scroll.end;
+  const { onFilled } = props;
+  // Whoever asks is outside the grid.
+  useEffect(() => {
+    if (isFilled) onFilled?.();
+  }, [isFilled, onFilled]);
   const indexes = Array.from({ length: Math.max(0, end - first) }, (_, offset) => first + offset);
   // The focused cell stays, or the focus would fall to the page's start.
   if (tabStop < count && (tabStop < first || tabStop >= end)) indexes.push(tabStop);
