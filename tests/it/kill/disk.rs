@@ -400,7 +400,8 @@ impl Disk {
             dirty,
             ..
         } = &mut *state;
-        (journal.clear(), dirty.clear());
+        journal.clear();
+        dirty.clear();
         *platter = seen.clone();
     }
 
