@@ -35,6 +35,22 @@ thread_local! {
     static IS_FROM_ELSEWHERE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Marks this thread until it is dropped, also by a panic of a listener.
+struct FromElsewhere;
+
+impl FromElsewhere {
+    fn mark() -> Self {
+        IS_FROM_ELSEWHERE.set(true);
+        Self
+    }
+}
+
+impl Drop for FromElsewhere {
+    fn drop(&mut self) {
+        IS_FROM_ELSEWHERE.set(false);
+    }
+}
+
 type Tell = Box<dyn Fn(&Events, Value) -> Result<(), serde_json::Error> + Send + Sync>;
 
 /// Carries facts between this process and others.
@@ -78,9 +94,8 @@ impl Relay {
         });
         let tell: Tell = Box::new(|events, body| {
             let fact: F = serde_json::from_value(body)?;
-            IS_FROM_ELSEWHERE.set(true);
+            let _marked = FromElsewhere::mark();
             events.publish(fact);
-            IS_FROM_ELSEWHERE.set(false);
             Ok(())
         });
         self.known.insert(F::NAME, tell);
