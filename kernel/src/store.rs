@@ -204,7 +204,7 @@ impl Store {
                 after: Mutex::default(),
                 changes: Mutex::default(),
                 epoch: Arc::clone(&inner.epoch),
-                began_at: inner.epoch.now(),
+                began_at: inner.epoch.own(),
                 has_facts: AtomicBool::new(false),
             });
         }
@@ -241,7 +241,7 @@ impl Store {
                     after: Mutex::default(),
                     changes: Mutex::default(),
                     epoch: Arc::clone(&inner.epoch),
-                    began_at: inner.epoch.now(),
+                    began_at: inner.epoch.own(),
                     has_facts: AtomicBool::new(false),
                 });
             }

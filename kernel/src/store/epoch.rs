@@ -20,39 +20,36 @@ const BOOKKEEPING: [&str; 10] = [
 /// told its facts: whoever read in between may have seen the old rows.
 #[derive(Debug, Default)]
 pub(super) struct Epoch {
-    now: AtomicU64,
-    /// How often that was because of another process.
-    by_others: AtomicU64,
+    own: AtomicU64,
+    others: AtomicU64,
 }
 
 impl Epoch {
     pub fn now(&self) -> u64 {
-        self.now.load(Ordering::SeqCst)
+        self.own() + self.others.load(Ordering::SeqCst)
     }
 
-    /// How often this process has written.
+    /// What of it this process has written.
     pub fn own(&self) -> u64 {
-        let by_others = self.by_others.load(Ordering::SeqCst);
-        self.now().wrapping_sub(by_others)
+        self.own.load(Ordering::SeqCst)
     }
 
     /// Counts what another process has written.
     pub fn hear_of_others(&self) {
-        self.now.fetch_add(1, Ordering::SeqCst);
-        self.by_others.fetch_add(1, Ordering::SeqCst);
+        self.others.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Counts a statement that has run.
     pub fn hear(&self, sql: &str) {
         if writes(sql) {
-            self.now.fetch_add(1, Ordering::SeqCst);
+            self.own.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// Counts the end of a transaction, if anybody has written since it began or it has facts to tell.
+    /// Counts the end of a transaction, if this process has written since it began, or it has facts to tell.
     pub fn end(&self, began_at: u64, has_facts: bool) {
-        if has_facts || self.now() != began_at {
-            self.now.fetch_add(1, Ordering::SeqCst);
+        if has_facts || self.own() != began_at {
+            self.own.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
@@ -145,7 +142,7 @@ mod tests {
     #[test]
     fn a_commit_counts_once_more_if_somebody_wrote() {
         let epoch = Epoch::default();
-        let began_at = epoch.now();
+        let began_at = epoch.own();
         epoch.hear("update job set a = 1");
         epoch.end(began_at, false);
         assert_eq!(epoch.now(), 0);
@@ -153,7 +150,12 @@ mod tests {
         assert_eq!(epoch.now(), 1);
         epoch.end(began_at, false);
         assert_eq!(epoch.now(), 2);
-        epoch.end(epoch.now(), true);
+        epoch.end(epoch.own(), true);
         assert_eq!(epoch.now(), 3);
+        // What another process wrote is no reason for this one to tell that it did.
+        let began_at = epoch.own();
+        epoch.hear_of_others();
+        epoch.end(began_at, false);
+        assert_eq!((epoch.now(), epoch.own()), (4, 3));
     }
 }
