@@ -146,7 +146,9 @@ async fn listen_on(listener: &mut PgListener) -> Result<Option<String>, sqlx::Er
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(heard) => return Ok(heard?.map(|told| told.payload().to_owned())),
             // Whether anybody is there at all; the listener would remember a channel once more.
-            Err(_) => drop(sqlx::query("select 1").execute(&mut *listener).await?),
+            Err(_) => {
+                sqlx::query("select 1").execute(&mut *listener).await?;
+            }
         }
     }
 }
