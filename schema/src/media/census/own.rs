@@ -83,7 +83,8 @@ struct Held {
     n_news: u64,
     read_at: Instant,
     used_at: Instant,
-    is_being_read: bool,
+    /// The reading of all that is under way: another one's outcome is of another time.
+    reading: Option<Arc<()>>,
 }
 
 /// What some accounts did. Clones are handles to the same.
@@ -114,7 +115,7 @@ impl Owns {
         if let Some(held) = self.lock().get_mut(&user) {
             held.n_news += 1;
             let news = media.iter().map(|id| (id.0, held.n_news));
-            if held.is_being_read {
+            if held.reading.is_some() {
                 held.meanwhile.extend(news.clone());
             }
             held.stale.extend(news);
@@ -136,17 +137,15 @@ impl Owns {
             let mut all = self.lock();
             let Some(held) = all.get_mut(&user) else {
                 make_room(&mut all);
-                all.insert(user, Held::new());
-                drop(all);
-                self.read(user);
+                let held = all.entry(user).or_insert_with(Held::new);
+                self.read(user, held);
                 return Ok(None);
             };
             held.used_at = Instant::now();
             let Some(own) = held.own.clone() else { return Ok(None) };
             let is_much = held.stale.len() > MOST_STALE;
-            if (is_much || held.read_at.elapsed() > LIFE) && !std::mem::replace(&mut held.is_being_read, true) {
-                held.meanwhile.clear();
-                self.read(user);
+            if (is_much || held.read_at.elapsed() > LIFE) && held.reading.is_none() {
+                self.read(user, held);
             }
             if is_much {
                 return Ok(None);
@@ -176,20 +175,25 @@ impl Owns {
     }
 
     /// Reads all that an account did.
-    fn read(&self, user: UserId) {
-        let owns = self.clone();
+    fn read(&self, user: UserId, held: &mut Held) {
+        let (owns, reading) = (self.clone(), Arc::new(()));
+        held.meanwhile.clear();
+        held.reading = Some(Arc::clone(&reading));
         tokio::spawn(async move {
             let read = all(&owns.db, user).await;
             let mut all = owns.lock();
-            match (read, all.get_mut(&user)) {
-                (Ok(own), Some(held)) => {
+            let is_it = |held: &&mut Held| held.reading.as_ref().is_some_and(|other| Arc::ptr_eq(other, &reading));
+            let Some(held) = all.get_mut(&user).filter(is_it) else {
+                return;
+            };
+            match read {
+                Ok(own) => {
                     held.own = Some(Arc::new(RwLock::new(own)));
                     held.stale = std::mem::take(&mut held.meanwhile);
                     held.read_at = Instant::now();
-                    held.is_being_read = false;
+                    held.reading = None;
                 }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+                Err(error) => {
                     all.remove(&user);
                     tracing::warn!(%error, "what an account did could not be read; filters by it ask the database");
                 }
@@ -208,7 +212,7 @@ impl Held {
             n_news: 0,
             read_at: now,
             used_at: now,
-            is_being_read: true,
+            reading: None,
         }
     }
 }
