@@ -86,7 +86,7 @@ fn claim(known: &str, limit: &str) -> String {
         "with picked as materialized (select id from job where state = 1 and queue = $4 and lane = $5 \
                 and run_at <= :now and {known} {limit} order by priority desc, run_at, id limit $6 :skip_locked) \
             update job set state = 2, attempt = attempt + 1, lease_owner = $2, lease_until = :now + $3, \
-                started_at = :now, updated_at = :now \
+                started_at = :now, updated_at = :later \
             where id in (select id from picked) returning *"
     )
 }

@@ -25,7 +25,7 @@ impl Jobs {
             "update job set cancel_requested = (state = 2), state = case when state = 2 then 2 else 5 end, \
                 error_code = case when state = 2 then error_code else '{}' end, \
                 error_message = case when state = 2 then error_message else 'the job was canceled' end, \
-                finished_at = case when state = 2 then null else :now end, updated_at = :now \
+                finished_at = case when state = 2 then null else :now end, updated_at = :later \
             where id = $2 and state in (0, 1, 2, 6) returning *",
             code::JOB_CANCELED.name
         );
@@ -47,7 +47,7 @@ impl Jobs {
     /// When it does not exist, has ended or already rests, or the database fails.
     pub async fn pause(&self, id: JobId) -> Result<JobView, JobError> {
         let sql = "update job set pause_requested = (state = 2), state = case when state = 2 then 2 else 6 end, \
-                updated_at = :now \
+                updated_at = :later \
             where id = $2 and state in (0, 1, 2) and not pause_requested returning *";
         again(|| async {
             let tx = self.inner.store.begin(Durability::Full).await?;
@@ -66,7 +66,7 @@ impl Jobs {
     /// When it does not exist or does not rest, or the database fails.
     pub async fn resume(&self, id: JobId) -> Result<JobView, JobError> {
         // One that was asked to pause and has not yet noticed becomes ready when it does.
-        let sql = "update job set pause_requested = false, updated_at = :now, \
+        let sql = "update job set pause_requested = false, updated_at = :later, \
                 state = case when state = 2 then 2 when n_open_needs > 0 then 0 else 1 end \
             where id = $2 and (state = 6 or (state = 2 and pause_requested)) returning *";
         again(|| async {
@@ -98,7 +98,7 @@ impl Jobs {
         let sql = format!(
             "update job set state = case when {open} > 0 then 0 else 1 end, n_open_needs = {open}, run_at = :now, \
                 max_attempts = attempt + $3, \
-                error_code = null, error_message = null, finished_at = null, updated_at = :now \
+                error_code = null, error_message = null, finished_at = null, updated_at = :later \
             where id = $2 and state in (4, 5) and not exists (select 1 from job other \
                 where other.single_key = job.single_key and other.state in (0, 1, 2, 6)) returning *"
         );

@@ -124,7 +124,16 @@ impl Running {
 
     /// The row as this process last saw it; live views are made from it.
     pub fn rebase(&self, view: &JobView) {
-        self.lock().view = view.clone();
+        let mut state = self.lock();
+        if state.view.updated_at <= view.updated_at {
+            state.view = view.clone();
+        }
+    }
+
+    /// The row was written again: what live views say is newer than that.
+    pub fn rewritten(&self, updated_at: i64) {
+        let mut state = self.lock();
+        state.view.updated_at = state.view.updated_at.max(updated_at);
     }
 
     /// The row with this progress, or nothing once the work has ended.
@@ -246,9 +255,9 @@ impl<S: Step> JobCx<S> {
     pub async fn save_in<T: Serialize>(&self, tx: &Tx, state: &T) -> anyhow::Result<()> {
         let text = serde_json::to_string(state)?;
         let running = &self.running;
-        let sql = "update job set checkpoint = $2, updated_at = :now, \
+        let sql = "update job set checkpoint = $2, updated_at = :later, \
                 max_attempts = case when max_attempts < $3 then $3 else max_attempts end \
-            where id = $4 and state = 2 and lease_owner = $5 and attempt = $6";
+            where id = $4 and state = 2 and lease_owner = $5 and attempt = $6 returning updated_at";
         // What was saved is progress, so this attempt is the first of a new budget.
         let budget = running.attempt + running.max_attempts as i32 - 1;
         let values = [
@@ -258,11 +267,13 @@ impl<S: Step> JobCx<S> {
             running.owner.0.into(),
             running.attempt.into(),
         ];
-        let written = tx.execute_raw(statement(&self.jobs.inner.store, sql, values)).await?;
-        if written.rows_affected() == 0 {
+        let Some(written) = tx.query_one_raw(statement(&self.jobs.inner.store, sql, values)).await? else {
             running.interrupt(Interrupted::LeaseLost);
             return Err(Interrupted::LeaseLost.into());
-        }
+        };
+        let updated_at = written.try_get("", "updated_at")?;
+        let rewritten = Arc::clone(running);
+        tx.after_commit(move || rewritten.rewritten(updated_at));
         running.meter.touch();
         let mut state = running.lock();
         state.checkpoint = Some(text);

@@ -313,7 +313,7 @@ impl Jobs {
         let present = job::Model::from_query_result(&row, "")?;
         let has_begun = !matches!(present.state, JobStatus::Waiting | JobStatus::Ready | JobStatus::Paused);
         if !has_begun && present.priority < new.priority.level() {
-            let sql = "update job set priority = $2, updated_at = :now where id = $3 and priority < $2 returning *";
+            let sql = "update job set priority = $2, updated_at = :later where id = $3 and priority < $2 returning *";
             let values = [new.priority.level().into(), present.id.0.into()];
             if let Some(row) = tx.query_one_raw(statement(store, sql, values)).await? {
                 self.announce(tx, job::Model::from_query_result(&row, "")?);

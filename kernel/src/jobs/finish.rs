@@ -99,7 +99,7 @@ impl Jobs {
                 cancel_requested = false, pause_requested = false, progress = coalesce($9, progress), \
                 error_code = case when ({state}) = 5 then '{canceled}' else $5 end, \
                 error_message = case when ({state}) = 5 then 'the job was canceled' else $6 end, \
-                updated_at = :now, finished_at = case when ({state}) in (3, 4, 5) then :now end \
+                updated_at = :later, finished_at = case when ({state}) in (3, 4, 5) then :now end \
             where id = $2 and state = 2 and lease_owner = $3 and attempt = $4 returning *",
             canceled = code::JOB_CANCELED.name,
         );
@@ -203,7 +203,7 @@ impl Jobs {
             .iter()
             .map(|edge| edge.try_get::<i64>("", "job_id"))
             .collect::<Result<Vec<_>, _>>()?;
-        let sql = "update job set n_open_needs = n_open_needs - 1, updated_at = :now, \
+        let sql = "update job set n_open_needs = n_open_needs - 1, updated_at = :later, \
                 state = case when state = 0 and n_open_needs = 1 then 1 else state end \
             where id in :list(2) returning *";
         for row in tx.query_all_raw(statement(store, sql, [list(dependents)])).await? {
@@ -217,7 +217,7 @@ impl Jobs {
             "the job `{}` ({}), which this one needs, did not succeed",
             job.id, job.title
         );
-        let sql = "update job set state = 5, error_code = $2, error_message = $3, updated_at = :now, \
+        let sql = "update job set state = 5, error_code = $2, error_message = $3, updated_at = :later, \
                 finished_at = :now \
             where id in (select job_id from job_need where needs_job_id = $4 and is_open) and state in (0, 6) \
             returning *";

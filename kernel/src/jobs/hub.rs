@@ -45,10 +45,29 @@ pub(super) struct Polled {
     pub cursor: Option<i64>,
 }
 
+/// When a watched job's row was last read for those who begin to watch it. Whoever holds it reads for all of them.
+pub(super) type FirstLook = Arc<tokio::sync::Mutex<Option<Instant>>>;
+
+#[derive(Debug)]
+struct Place {
+    sender: watch::Sender<Seen>,
+    first_look: FirstLook,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            sender: watch::channel(Seen::Unknown).0,
+            first_look: FirstLook::default(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Hub {
     changes: broadcast::Sender<Arc<JobView>>,
-    watched: Mutex<HashMap<JobId, watch::Sender<Seen>>>,
+    watched: Mutex<HashMap<JobId, Place>>,
+    /// By job, the `updated_at` that those who watch all were told last.
     told: Mutex<HashMap<JobId, i64>>,
     /// Whoever holds it reads the rows for all watchers.
     pub polled: tokio::sync::Mutex<Polled>,
@@ -66,44 +85,42 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Tells both kinds of readers about a changed row.
+    /// Tells both kinds of readers about a row, unless they know it already or better: of two transactions, the later
+    /// may be told first.
     pub fn tell(&self, view: JobView) {
         let view = Arc::new(view);
         self.offer(&view);
-        self.tell_all(&view);
+        self.tell_all_after(&view, view.updated_at - 1);
     }
 
-    /// Tells those who watch all, unless they know this row already or better.
-    pub fn tell_row(&self, view: JobView) {
-        let view = Arc::new(view);
-        self.offer(&view);
-        let known = lock(&self.told)
-            .get(&view.id)
-            .is_some_and(|updated_at| *updated_at >= view.updated_at);
-        if !known {
-            self.tell_all(&view);
-        }
+    /// Tells those who watch all of progress since the row was written.
+    pub fn tell_progress(&self, view: &Arc<JobView>) {
+        self.tell_all_after(view, view.updated_at);
     }
 
-    /// Tells those who watch all.
-    pub fn tell_all(&self, view: &Arc<JobView>) {
+    /// Tells those who watch all, unless they were told of something after this time.
+    fn tell_all_after(&self, view: &Arc<JobView>, time: i64) {
         if self.changes.receiver_count() == 0 {
             return;
         }
         let mut told = lock(&self.told);
+        if told.get(&view.id).is_some_and(|told_at| *told_at > time) {
+            return;
+        }
         if told.len() >= TOLD_MAX {
             told.clear();
         }
         told.insert(view.id, view.updated_at);
-        drop(told);
-        // An error only says that the last reader has gone.
+        // Under the lock, so that what comes later is sent later. An error only says that the last reader has gone.
         let _ = self.changes.send(Arc::clone(view));
     }
 
     /// Tells those who watch this job, unless they know something newer.
     pub fn offer(&self, view: &Arc<JobView>) {
         let mut watched = lock(&self.watched);
-        let Some(sender) = watched.get(&view.id) else { return };
+        let Some(Place { sender, .. }) = watched.get(&view.id) else {
+            return;
+        };
         sender.send_if_modified(|seen| {
             let is_newer = match seen {
                 Seen::Unknown | Seen::Gone => true,
@@ -122,17 +139,16 @@ impl Hub {
 
     /// Tells those who watch this job that its row is gone.
     pub fn gone(&self, id: JobId) {
-        if let Some(sender) = lock(&self.watched).remove(&id) {
-            sender.send_replace(Seen::Gone);
+        if let Some(place) = lock(&self.watched).remove(&id) {
+            place.sender.send_replace(Seen::Gone);
         }
     }
 
     /// Watches a job; unknown until somebody offers a view.
-    pub fn watch(&self, id: JobId) -> watch::Receiver<Seen> {
-        lock(&self.watched)
-            .entry(id)
-            .or_insert_with(|| watch::channel(Seen::Unknown).0)
-            .subscribe()
+    pub fn watch(&self, id: JobId) -> (watch::Receiver<Seen>, FirstLook) {
+        let mut watched = lock(&self.watched);
+        let place = watched.entry(id).or_default();
+        (place.sender.subscribe(), Arc::clone(&place.first_look))
     }
 
     /// Forgets a job when this was its last watcher.
@@ -140,8 +156,8 @@ impl Hub {
         let mut watched = lock(&self.watched);
         let ours = watched
             .get(&id)
-            .filter(|sender| receiver.same_channel(&sender.subscribe()));
-        if ours.is_some_and(|sender| sender.receiver_count() <= 1) {
+            .filter(|place| receiver.same_channel(&place.sender.subscribe()));
+        if ours.is_some_and(|place| place.sender.receiver_count() <= 1) {
             watched.remove(&id);
         }
     }
@@ -161,7 +177,7 @@ impl Hub {
     }
 }
 
-/// Rows only grow newer; within a row's life, nothing comes after its terminal state but a new `updated_at`.
+/// Each change of a row has a later `updated_at`. Of one, only the progress grows, and nothing follows a terminal state.
 fn is_newer(offered: &JobView, present: &JobView) -> bool {
     if offered.updated_at != present.updated_at {
         return offered.updated_at > present.updated_at;

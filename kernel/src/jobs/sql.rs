@@ -4,13 +4,15 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use crate::store::Store;
 
-/// A statement whose text may say `:now`, `:skip_locked`, `:share`, `:lock` and `:list(n)`.
+/// A statement whose text may say `:now`, `:later`, `:skip_locked`, `:share`, `:lock` and `:list(n)`.
 ///
 /// `:now` is the database's time on PostgreSQL, never the node's, and the kernel's on SQLite. It takes `$1`, so a text
-/// with `:now` numbers its own values from `$2`. `:list(n)` reads the JSON list in `$n`.
+/// with `:now` numbers its own values from `$2`. `:later` is `:now` for a row's `updated_at`, and later than the one
+/// it has even when clocks went back or two changes share a millisecond: watchers order the states of a row by it.
+/// `:list(n)` reads the JSON list in `$n`.
 pub(super) fn statement<const N: usize>(store: &Store, text: &str, values: [Value; N]) -> Statement {
     let backend = store.backend();
-    let timed = text.contains(":now");
+    let timed = text.contains(":now") || text.contains(":later");
     let time = if backend == DbBackend::Sqlite {
         store.clock().now_ms()
     } else {
@@ -28,6 +30,7 @@ pub(super) fn dialect(backend: DbBackend, text: &str) -> String {
     } else {
         "((extract(epoch from statement_timestamp()) * 1000)::bigint + $1)"
     };
+    let greatest = if sqlite { "max" } else { "greatest" };
     // SQLite has one writer, so whoever writes has locked everything.
     let (skip_locked, share, lock) = if sqlite {
         ("", "", "")
@@ -35,6 +38,7 @@ pub(super) fn dialect(backend: DbBackend, text: &str) -> String {
         ("for update skip locked", "for share", "for update")
     };
     let mut text = text
+        .replace(":later", &format!("{greatest}(:now, updated_at + 1)"))
         .replace(":now", now)
         .replace(":skip_locked", skip_locked)
         .replace(":share", share)

@@ -98,7 +98,7 @@ impl Jobs {
             };
             self.inner.hub.offer(&view);
             if running.is_untold(sample.changed, settings.tell_all) {
-                self.inner.hub.tell_all(&view);
+                self.inner.hub.tell_progress(&view);
             }
         }
         if due.is_empty() {
@@ -109,13 +109,15 @@ impl Jobs {
         for (running, progress) in &due {
             // A row that somebody holds is left for the next tick: waiting for it would keep the others of this
             // transaction waiting too, and those who wait for each other end in a deadlock.
-            let sql = "update job set progress = $2, updated_at = :now where id in (select id from job \
-                where id = $3 and state = 2 and lease_owner = $4 and attempt = $5 :skip_locked)";
+            let sql = "update job set progress = $2, updated_at = :later where id in (select id from job \
+                where id = $3 and state = 2 and lease_owner = $4 and attempt = $5 :skip_locked) returning updated_at";
             let text = serde_json::to_string(progress).unwrap_or_else(|_| "{}".to_owned());
             let values = [text.into(), running.id.0.into(), node.0.into(), running.attempt.into()];
-            let written = tx.execute_raw(statement(store, sql, values)).await?;
-            if written.rows_affected() > 0 {
+            if let Some(written) = tx.query_one_raw(statement(store, sql, values)).await? {
+                let updated_at = written.try_get("", "updated_at")?;
                 running.meter.written();
+                let running = Arc::clone(running);
+                tx.after_commit(move || running.rewritten(updated_at));
             }
         }
         tx.commit().await

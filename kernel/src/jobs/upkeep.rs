@@ -89,7 +89,7 @@ impl Jobs {
             return Ok(());
         }
         let sql = format!(
-            "update job set priority = 100, updated_at = :now where id in ({starving} :skip_locked) and state = 1"
+            "update job set priority = 100, updated_at = :later where id in ({starving} :skip_locked) and state = 1"
         );
         let tx = store.begin(Durability::Normal).await?;
         tx.execute_raw(statement(store, &sql, [wait.into(), STARVING.into()]))

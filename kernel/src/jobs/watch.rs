@@ -49,8 +49,9 @@ impl Jobs {
         }))
     }
 
-    /// Changes of all jobs from now on: every change of state, and progress up to four times a second and job. A
-    /// reader that was too slow sees the present state of what changed meanwhile.
+    /// Changes of all jobs from now on: changes of state, in their order for each job, and progress up to four times a
+    /// second and job. A state that a newer one has overtaken on its way is left out, and a reader that was too slow
+    /// sees the present state of what changed meanwhile.
     pub fn watch_all(&self) -> impl Stream<Item = JobView> + Send + use<> {
         let changes = self.inner.hub.changes();
         let seen_at = self.inner.store.clock().now_ms();
@@ -108,7 +109,7 @@ impl Jobs {
             let rows = self.changed_since(since - OVERLAP_MS).await?;
             polled.cursor = Some(rows.iter().map(|row| row.updated_at).max().unwrap_or(since).max(since));
             for row in rows.into_iter().filter(|row| self.running(row.id).is_none()) {
-                hub.tell_row(self.view(row));
+                hub.tell(self.view(row));
             }
         }
         Ok(())
@@ -167,23 +168,32 @@ struct Watch {
 impl Watch {
     async fn begin(jobs: Jobs, id: JobId) -> Result<(Box<Self>, JobView), JobError> {
         // First the place, then the row: a change between the two is not missed.
-        let receiver = jobs.inner.hub.watch(id);
+        let (receiver, first_look) = jobs.inner.hub.watch(id);
         let mut watch = Box::new(Self {
             jobs,
             id,
             receiver,
             sent_at: Instant::now(),
         });
-        if let Some(view) = watch.jobs.get(id).await? {
-            watch.jobs.inner.hub.offer(&Arc::new(view.clone()));
-            // Somebody may have offered a newer one meanwhile.
-            let view = match &*watch.receiver.borrow_and_update() {
-                Seen::View(newest) => (**newest).clone(),
-                Seen::Unknown | Seen::Gone => view,
-            };
-            return Ok((watch, view));
+        let fresh = watch.jobs.inner.settings.watch_poll;
+        // A crowd that comes for one job reads its row once.
+        let mut looked_at = first_look.lock().await;
+        if looked_at.is_none_or(|at| at.elapsed() >= fresh) || watch.present().is_none() {
+            let view = watch.jobs.get(id).await?.ok_or(JobError::NotFound { id })?;
+            watch.jobs.inner.hub.offer(&Arc::new(view));
+            *looked_at = Some(Instant::now());
         }
-        Err(JobError::NotFound { id })
+        drop(looked_at);
+        let view = watch.present().ok_or(JobError::NotFound { id })?;
+        Ok((watch, view))
+    }
+
+    /// The newest view that was offered.
+    fn present(&mut self) -> Option<JobView> {
+        match &*self.receiver.borrow_and_update() {
+            Seen::View(view) => Some((**view).clone()),
+            Seen::Unknown | Seen::Gone => None,
+        }
     }
 
     async fn next(&mut self) -> Result<JobView, JobError> {
@@ -212,7 +222,7 @@ impl Watch {
     }
 
     async fn renew(&mut self) -> Result<JobView, JobError> {
-        self.receiver = self.jobs.inner.hub.watch(self.id);
+        self.receiver = self.jobs.inner.hub.watch(self.id).0;
         let view = self
             .jobs
             .get(self.id)

@@ -104,14 +104,52 @@ on_both! {
             tokio::spawn(async move { watch_to_the_end(&jobs, job).await })
         }).collect();
         world.until("it reports", async || (world.view(job).await.progress.done > 100).then_some(())).await;
-        let asked = Instant::now();
         world.lab.open("gate");
         for seen in join_all(watchers).await {
             let seen = seen.unwrap();
             assert_eq!(seen.last().unwrap().status, JobStatus::Succeeded);
         }
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
         node.stop().await;
+    }
+
+    async fn a_crowd_that_comes_for_one_job_reads_its_row_once(world: World) {
+        let jobs = Jobs::new(world.store.clone(), world.bus.clone(), JobSettings::default());
+        let job = jobs.start_one(&Note("x".to_owned()), Enqueue::default()).await.unwrap().job;
+        let before = world.store.statements().statements;
+        let coming = (0..1000).map(|_| async {
+            let mut views = Box::pin(jobs.watch(job));
+            let view = views.next().await.unwrap().unwrap();
+            (view.status, views)
+        });
+        let crowd = join_all(coming).await;
+        assert!(crowd.iter().all(|(status, _)| *status == JobStatus::Ready));
+        let n = world.store.statements().statements - before;
+        assert!(n < 20, "{n} statements");
+    }
+
+    async fn who_comes_after_progress_was_saved_sees_it_move(world: World) {
+        let node = world.run().await;
+        let job = world.jobs.start_one(&Hold("gate".to_owned()), Enqueue::default()).await.unwrap().job;
+        let saved = format!("select count(*) from job where id = {} and updated_at > started_at", job.0);
+        world.until("its progress is saved", async || (world.number(&saved).await == 1).then_some(())).await;
+        let mut views = Box::pin(world.jobs.watch(job));
+        let first = views.next().await.unwrap().unwrap().progress.done;
+        let moves = async { while views.next().await.unwrap().unwrap().progress.done < first + 5 {} };
+        tokio::time::timeout(PATIENCE, moves).await.expect("it moves");
+        world.lab.open("gate");
+        world.drain().await;
+        node.stop().await;
+    }
+
+    async fn each_change_of_a_row_is_later_than_the_one_before(world: World) {
+        let job = world.jobs.start_one(&Note("x".to_owned()), Enqueue::default()).await.unwrap().job;
+        let mut at = world.view(job).await.updated_at;
+        for _ in 0..20 {
+            for view in [world.jobs.pause(job).await.unwrap(), world.jobs.resume(job).await.unwrap()] {
+                assert!(view.updated_at > at, "{} after {at}", view.updated_at);
+                at = view.updated_at;
+            }
+        }
     }
 
     async fn an_unknown_job_is_an_error_and_not_a_silence(world: World) {
@@ -126,7 +164,7 @@ on_both! {
         assert!(views.next().await.is_none());
     }
 
-    async fn who_watches_all_sees_every_state_of_every_job(world: World) {
+    async fn who_watches_all_sees_every_job_go_forward(world: World) {
         let here = world.jobs.clone();
         let elsewhere = world.elsewhere(JobSettings::for_tests()).await;
         let collect = |jobs: Jobs| tokio::spawn(async move {
@@ -151,7 +189,9 @@ on_both! {
         let seen = tokio::time::timeout(PATIENCE, near).await.unwrap().unwrap();
         for id in &ids {
             let states: Vec<_> = seen.iter().filter(|(job, _)| job == id).map(|(_, status)| *status).collect();
-            assert_eq!(states, [JobStatus::Ready, JobStatus::Running, JobStatus::Succeeded], "{id}");
+            // That it is ready may be told after that it runs, and then it is not told.
+            let states = states.strip_prefix(&[JobStatus::Ready]).unwrap_or(&states);
+            assert_eq!(states, [JobStatus::Running, JobStatus::Succeeded], "{id}");
         }
         let seen = tokio::time::timeout(PATIENCE, far).await.expect("rows tell it too").unwrap();
         assert!(ids.iter().all(|id| seen.contains(&(*id, JobStatus::Succeeded))));

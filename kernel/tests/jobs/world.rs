@@ -45,7 +45,7 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone)]
 pub struct World {
