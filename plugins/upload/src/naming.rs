@@ -107,8 +107,11 @@ fn clean(text: &str) -> String {
     }
     let name = name.trim_end_matches(['.', ' ']).to_owned();
     let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let is_device = ["con", "prn", "aux", "nul"].contains(&stem.as_str())
-        || stem.len() == 4 && ["com", "lpt"].contains(&&stem[..3]) && stem.as_bytes()[3].is_ascii_digit();
+    let is_device = match stem.as_bytes() {
+        b"con" | b"prn" | b"aux" | b"nul" => true,
+        [b'c', b'o', b'm', digit] | [b'l', b'p', b't', digit] => digit.is_ascii_digit(),
+        _ => false,
+    };
     match name.as_str() {
         "" => "untitled".to_owned(),
         _ if is_device => format!("_{name}"),
@@ -162,6 +165,7 @@ mod tests {
             "\u{202e}4pm.exe",
             "CON",
             "lpt1.x",
+            "abé",
             "",
             "   ",
             "....",

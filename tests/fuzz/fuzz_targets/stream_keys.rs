@@ -1,0 +1,4 @@
+#![no_main]
+#![allow(missing_docs, reason = "a program without a main function")]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::stream_keys(bytes));
