@@ -53,10 +53,21 @@ pub struct CacheStats {
     pub load_us: u64,
 }
 
+/// What all caches together may hold, in bytes, when each may hold what its maker states.
+pub const STATED_BYTES: u64 = 1 << 30;
+
 /// All caches of the process, for the admin page and the metrics.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Caches {
     all: Arc<RwLock<Vec<Box<dyn AnyCache>>>>,
+    /// Which part of what it states a cache may hold.
+    share: f64,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self::within(STATED_BYTES)
+    }
 }
 
 /// A row cache whatever it holds.
@@ -66,6 +77,18 @@ trait AnyCache: Send + Sync {
 }
 
 impl Caches {
+    /// Caches that together hold so many bytes at most: more or less than [`STATED_BYTES`], and each one's part of it.
+    pub fn within(bytes: u64) -> Self {
+        Self {
+            all: Arc::default(),
+            share: bytes as f64 / STATED_BYTES as f64,
+        }
+    }
+
+    fn share_of(&self, stated_bytes: u64) -> u64 {
+        (stated_bytes as f64 * self.share) as u64
+    }
+
     /// The counters of every cache, in the order in which they were made.
     pub fn stats(&self) -> Vec<CacheStats> {
         self.all

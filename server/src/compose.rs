@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use axum::Router;
 use kernel::{
     bus::{Bus, LocalBus, PostgresBus},
-    cache::Caches,
     clock::Clock,
     config::Config,
     egress::{Egress, EgressConfig},
@@ -127,7 +126,7 @@ impl Base {
             store,
             clock,
             events,
-            caches: Caches::default(),
+            caches: settings.caches(),
             metrics: Metrics::default(),
             parts: Parts::default(),
             data_dir: Arc::new(data),

@@ -9,8 +9,11 @@ use std::{
 
 use anyhow::{Context, bail};
 use axum::http::Uri;
-use kernel::config::Config;
 use kernel::store::StoreConfig;
+use kernel::{
+    cache::{Caches, STATED_BYTES},
+    config::Config,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -71,6 +74,9 @@ pub(crate) struct ServerSection {
     listen: Option<SocketAddr>,
     /// The address that browsers use, when a proxy stands in front: its origin is trusted besides our own host.
     public_url: Option<String>,
+    /// Bytes that all caches of rows and answers may hold together; an eighth of the memory that there is when absent, and
+    /// a gibibyte at most.
+    cache_bytes: Option<u64>,
 }
 
 /// The `[log]` section.
@@ -115,6 +121,8 @@ pub struct Settings {
     pub database: Option<String>,
     /// Where `serve` listens.
     pub listen: SocketAddr,
+    /// What all caches may hold together, in bytes; absent means a part of the memory that there is.
+    pub cache_bytes: Option<u64>,
     /// Origins, besides our own host, that browsers may send cookies from: `https://media.example`.
     pub origins: Vec<String>,
     /// Logging and traces.
@@ -147,6 +155,7 @@ impl Settings {
         if let Some(listen) = listen.or(server.listen) {
             settings.listen = listen;
         }
+        settings.cache_bytes = server.cache_bytes;
         settings.origins = server
             .public_url
             .iter()
@@ -176,6 +185,7 @@ impl Settings {
             data: data.into(),
             database: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            cache_bytes: None,
             origins: Vec::new(),
             log: LogSettings::default(),
             config: Config::default(),
@@ -190,6 +200,11 @@ impl Settings {
         self.database
             .as_ref()
             .map_or_else(|| StoreConfig::embedded(data), StoreConfig::new)
+    }
+
+    /// Caches that together hold what they may.
+    pub fn caches(&self) -> Caches {
+        Caches::within(self.cache_bytes.unwrap_or_else(|| STATED_BYTES.min(memory_bytes() / 8)))
     }
 
     /// Whether the database is the file in the data directory.
@@ -208,6 +223,15 @@ impl fmt::Debug for Settings {
             .field("origins", &self.origins)
             .finish_non_exhaustive()
     }
+}
+
+/// The memory of the machine, or of the container (cgroup v2) if that has less.
+fn memory_bytes() -> u64 {
+    let system = rustix::system::sysinfo();
+    let machine = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max");
+    let limit = limit.ok().and_then(|text| text.trim().parse().ok());
+    machine.min(limit.unwrap_or(u64::MAX))
 }
 
 fn default_data() -> anyhow::Result<PathBuf> {

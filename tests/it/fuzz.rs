@@ -234,7 +234,7 @@ on_both! {
         let filter = Input::from_json(json!({ "rating": { "gte": 50 }, "isFavorite": { "eq": true } }))?;
         let filter = MediaFilter::parse(Some(filter)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let found = census.find(library.viewer, Some(&filter), &HashMap::new(), &Libraries::All).await?;
-        ensure!(found.is_some_and(|found| found.is_exact), "the census does not know what the viewer did");
+        ensure!(found.is_some_and(|(found, _)| found.is_exact), "the census does not know what the viewer did");
     }
 
     async fn every_criterion_is_tried(backend: Backend) {

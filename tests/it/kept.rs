@@ -2,6 +2,7 @@
 //! nothing had been kept.
 
 use anyhow::{Context, ensure};
+use kernel::cache::STATED_BYTES;
 use serde_json::{Value, json};
 use server::http::graphql::document::Document;
 use tests::{client::Client, on_both, server::TestServer};
@@ -81,6 +82,12 @@ impl Watch<'_> {
 }
 
 on_both! {
+    async fn all_caches_together_hold_what_is_stated_at_most(backend: Backend) {
+        let server = TestServer::start(backend).await?;
+        let sum: u64 = server.server().kernel.caches.stats().iter().map(|cache| cache.capacity_bytes).sum();
+        ensure!((STATED_BYTES / 2..=STATED_BYTES).contains(&sum), "{sum} bytes");
+    }
+
     async fn an_answer_is_kept_until_something_is_written(backend: Backend) {
         let server = TestServer::start(backend).await?;
         let library = server.library("film.mp4 1s\nsong.flac").await?;

@@ -6,6 +6,7 @@
 mod contended;
 mod disk;
 mod full;
+pub mod life;
 mod nodes;
 mod power;
 pub mod process;
@@ -21,7 +22,8 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use process::{Life, World};
+use life::Life;
+use process::World;
 use random::Random;
 use rows::Rows;
 use tests::{database::Backend, on_both};

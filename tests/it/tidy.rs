@@ -127,7 +127,9 @@ fn no_plugin_depends_on_another_and_only_the_server_names_them() -> anyhow::Resu
             .filter(|name| graph.direct[*name].contains(plugin))
             .collect();
         assert!(
-            users.iter().all(|user| ["server", "tests", "fuzz"].contains(&user.as_str())),
+            users
+                .iter()
+                .all(|user| ["server", "tests", "fuzz"].contains(&user.as_str())),
             "{plugin} is named by {users:?}"
         );
     }

@@ -195,6 +195,7 @@ function pages({ library, video, audio, image, book, sea, collection, gallery, n
     }],
     ["media-missing", "/media/med_0000000000000"],
     ["collections", "/collections"],
+    ["collection-new", "/collections", press("New collection", dialog)],
     ["collection", `/collections/${collection}`],
     ["collection-edit", `/collections/${collection}`, press("Edit", dialog)],
     ["gallery-edit", `/galleries/${gallery}`, press("Edit", dialog)],

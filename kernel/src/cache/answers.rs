@@ -35,6 +35,7 @@ impl Caches {
     where
         V: Send + Sync + 'static,
     {
+        let capacity_bytes = self.share_of(capacity_bytes);
         let counters = Arc::new(Counters::default());
         let evicted = Arc::clone(&counters);
         #[expect(clippy::disallowed_methods, reason = "this is the one maker of caches")]

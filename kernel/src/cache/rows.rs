@@ -38,6 +38,7 @@ impl Caches {
         L: Fn(Vec<K>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<HashMap<K, V>, DbErr>> + Send + 'static,
     {
+        let capacity_bytes = self.share_of(capacity_bytes);
         let counters = Arc::new(Counters::default());
         let evicted = Arc::clone(&counters);
         // Forty bytes stand for the key, the entry and moka's own bookkeeping: an estimate.

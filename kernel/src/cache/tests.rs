@@ -11,7 +11,7 @@ use std::{
 use sea_orm::DbErr;
 use tokio::sync::Semaphore;
 
-use super::{Caches, Loaded, RowCache};
+use super::{Caches, Loaded, RowCache, STATED_BYTES};
 
 struct Source {
     value: AtomicUsize,
@@ -150,4 +150,18 @@ async fn what_a_caller_reads_itself_is_not_kept_after_an_invalidation() {
     });
     assert_eq!(*read.await.expect("a load")[&7], 40);
     assert_eq!(cache.get(7).await.expect("a load").as_deref(), Some(&1));
+}
+
+#[test]
+fn a_cache_holds_its_part_of_what_all_may_hold() {
+    let capacity = |caches: &Caches| caches.stats()[0].capacity_bytes;
+    for (bytes, expected) in [
+        (STATED_BYTES / 4, 1 << 18),
+        (STATED_BYTES, 1 << 20),
+        (2 * STATED_BYTES, 1 << 21),
+    ] {
+        let caches = Caches::within(bytes);
+        caches.answers::<u32>("test", 1 << 20, |_| 4);
+        assert_eq!(capacity(&caches), expected);
+    }
 }

@@ -248,7 +248,8 @@ impl Census {
         Ok(held.is_some())
     }
 
-    /// The items of a viewer's filter, and perhaps more; absent where there is no census.
+    /// The items of a viewer's filter, and perhaps more: then with what must be asked of them besides. Absent where there is
+    /// no census.
     ///
     /// # Errors
     /// An id is none, or the database fails.
@@ -258,7 +259,7 @@ impl Census {
         filter: Option<&MediaFilter>,
         descendants: &Descendants,
         sees: &Libraries,
-    ) -> Result<Option<Found>, Failure> {
+    ) -> Result<Option<(Found, Option<MediaFilter>)>, Failure> {
         if !self.is_current().await? {
             return Ok(None);
         }
@@ -274,12 +275,13 @@ impl Census {
                 .map(|own| own.read().unwrap_or_else(PoisonError::into_inner));
             census.read(|held| {
                 let plan = Plan::new(&held.table, own.as_deref(), filter.as_ref(), &descendants, &sees)?;
-                Ok(Found {
+                let found = Found {
                     census: held.number,
                     positions: plan.find(&held.table),
                     n_media: held.table.ids.len(),
-                    is_exact: plan.is_exact,
-                })
+                    is_exact: plan.rest.is_none(),
+                };
+                Ok((found, plan.rest))
             })
         };
         let found = tokio::task::spawn_blocking(find).await.map_err(Failure::internal)?;

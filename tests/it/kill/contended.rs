@@ -17,11 +17,7 @@ use serde_json::{Value, json};
 use tests::{client::Client, database::Backend, on_both};
 use tokio::time::{Instant, sleep};
 
-use super::{
-    number,
-    process::{Life, World},
-    tree,
-};
+use super::{life::Life, number, process::World, tree};
 
 const WRITERS: usize = 16;
 const READERS: usize = 50;

@@ -14,10 +14,7 @@ use serde_json::json;
 use tests::{client::Client, database::Backend};
 use tokio::time::Instant;
 
-use super::{
-    process::{Life, World},
-    tree,
-};
+use super::{life::Life, process::World, tree};
 use crate::players::command;
 
 const DISK_MIB: u32 = 64;

@@ -1,6 +1,7 @@
 //! Two servers on one database, as while one is replaced by its next version: one after the other they are stopped, killed and
-//! started again while a scan runs and people work with both. Who tries the other one after a failure never fails, what one
-//! server writes the other soon shows, no job runs twice at once, and the rows become those of a scan by one server alone.
+//! started again while a scan runs and people work with both, and their clocks are twenty minutes apart. Who tries the other
+//! one after a failure never fails, what one server writes the other soon shows, URLs that one signs the other serves, no job
+//! runs twice at once, and the rows become those of a scan by one server alone.
 
 use std::{
     path::Path,
@@ -16,13 +17,11 @@ use serde_json::{Value, json};
 use tests::{client::Client, database::Backend};
 use tokio::time::{Instant, sleep};
 
-use super::{
-    process::{Life, World},
-    rows::Rows,
-    tree,
-};
+use super::{life::Life, process::World, rows::Rows, tree};
 
 const FILES: u64 = 300;
+/// How wrong the clocks are, in seconds.
+const CLOCKS: [i64; 2] = [600, -600];
 /// A cache that nobody tells of a change keeps a row for a minute.
 const SOON: Duration = Duration::from_secs(25);
 const RATE: &str = "mutation($input: UpdateMediaInput!) { updateMedia(input: $input) { media { rating } } }";
@@ -121,7 +120,7 @@ async fn replace(world: &World, both: &Both, mut lives: [Life; 2], course: &Cour
     };
     for which in [0, 1, 0] {
         some_time().await;
-        let life = world.serve()?;
+        let life = world.serve_elsewhere(CLOCKS[which], false)?;
         let old = std::mem::replace(&mut lives[which], life);
         match which {
             0 => old.end().await?,
@@ -141,6 +140,28 @@ async fn first(client: &Client, query: &str) -> anyhow::Result<String> {
     Ok(id.with_context(|| format!("{list:#}"))?.to_owned())
 }
 
+/// The bytes of a file from one server, by a URL that is signed by the other one.
+async fn serves_what_another_signed(server: &Client, other: &Client, item: &str) -> anyhow::Result<()> {
+    let query = "query($id: ID!) { node(id: $id) { ... on Media { files { url } } } }";
+    let data = other.query(query, json!({ "id": item })).await?;
+    let url = data["node"]["files"][0]["url"].as_str();
+    let path = url.with_context(|| format!("{data:#}"))?.replace(other.address(), "");
+    let stranger = Client::new(server.address(), None);
+    let status = stranger.request("GET", &path)?.send().await?.status();
+    ensure!(
+        status.is_success(),
+        "a server answers {status} to what another one signed"
+    );
+    Ok(())
+}
+
+/// The time that a server says it is, in seconds.
+async fn says_it_is(server: &Client) -> anyhow::Result<i64> {
+    let answer = server.request("GET", "/healthz")?.send().await?;
+    let date = answer.headers().get("date").context("a date")?.to_str()?;
+    Ok(jiff::fmt::rfc2822::parse(date)?.timestamp().as_second())
+}
+
 /// The rows after a scan by one server.
 async fn undisturbed(home: &Path, media: &Path) -> anyhow::Result<Rows> {
     let world = World::make(home, Backend::Postgres, media).await?;
@@ -158,8 +179,16 @@ async fn two_servers(home: &Path) -> anyhow::Result<()> {
     let wanted = undisturbed(&home.join("alone"), &media).await?;
 
     let world = World::make(&home.join("both"), Backend::Postgres, &media).await?;
-    let lives = [world.serve()?, world.serve()?];
+    let lives = [
+        world.serve_elsewhere(CLOCKS[0], true)?,
+        world.serve_elsewhere(CLOCKS[1], true)?,
+    ];
     let both = Both([Mutex::new(lives[0].ready().await?), Mutex::new(lives[1].ready().await?)]);
+    let apart = says_it_is(&both.client(0)).await? - says_it_is(&both.client(1)).await?;
+    ensure!(
+        (apart - (CLOCKS[0] - CLOCKS[1])).abs() < 60,
+        "the clocks are {apart} s apart"
+    );
     lives[0].start_scan(&world).await?;
     let client = both.client(1);
     let begun = Instant::now();
@@ -183,6 +212,9 @@ async fn two_servers(home: &Path) -> anyhow::Result<()> {
         lives
     };
     let (lives, met) = tokio::try_join!(upgrade, work(&both, &item, &tag, &course))?;
+    for which in [0, 1] {
+        serves_what_another_signed(&both.client(which), &both.client(1 - which), &item).await?;
+    }
     println!(
         "{} times written, {} times read from the other server, after {:.0?} at most",
         met.n_written,

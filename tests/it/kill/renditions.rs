@@ -15,12 +15,7 @@ use serde_json::{Value, json};
 use tests::on_both;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    number,
-    process::{Life, World},
-    random::Random,
-    tree,
-};
+use super::{life::Life, number, process::World, random::Random, tree};
 
 /// No segment takes longer, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(300);

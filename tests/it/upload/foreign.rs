@@ -18,7 +18,7 @@ use super::{
     tus::film_of,
 };
 use crate::{
-    kill::process::{Life, World},
+    kill::{life::Life, process::World},
     players::command,
 };
 

@@ -18,7 +18,7 @@ use super::{
     restart::{OLD, Sources, film, number},
     tus::{Tus, film_of},
 };
-use crate::kill::process::{Life, World};
+use crate::kill::{life::Life, process::World};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a process that was killed may take to be gone.

@@ -106,8 +106,8 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Plan<'a> {
     test: Test<'a>,
-    /// Whether it finds exactly what the filter finds, and not more.
-    pub is_exact: bool,
+    /// What of the filter it does not tell: what it finds is what the filter finds if this holds for it, too.
+    pub rest: Option<MediaFilter>,
 }
 
 impl<'a> Plan<'a> {
@@ -122,13 +122,12 @@ impl<'a> Plan<'a> {
         descendants: &Descendants,
         sees: &Libraries,
     ) -> Result<Self, Failure> {
-        let mut planner = Planner {
+        let planner = Planner {
             table,
             own,
             descendants,
-            is_exact: true,
         };
-        let mut all = Vec::new();
+        let (mut all, mut rest) = (Vec::new(), None);
         if let Libraries::Only(some) = sees {
             let some: Vec<LibraryId> = some.iter().copied().collect();
             all.push(Test::Library(Wanted::ids(&table.libraries, &some)));
@@ -137,11 +136,13 @@ impl<'a> Plan<'a> {
             all.push(Test::IsMissing(false));
         }
         if let Some(filter) = filter {
-            all.push(planner.tree(filter)?);
+            let (test, left) = planner.tree(filter)?;
+            all.push(test);
+            rest = left;
         }
         Ok(Self {
             test: Test::All(all),
-            is_exact: planner.is_exact,
+            rest,
         })
     }
 
@@ -159,34 +160,40 @@ struct Planner<'t, 'a> {
     table: &'t Table,
     own: Option<&'a Own>,
     descendants: &'t Descendants,
-    is_exact: bool,
 }
 
 impl<'a> Planner<'_, 'a> {
-    fn tree(&mut self, filter: &'a MediaFilter) -> Result<Test<'a>, Failure> {
-        let mut all = Vec::new();
+    /// The test of a filter, and what it leaves untold.
+    fn tree(&self, filter: &'a MediaFilter) -> Result<(Test<'a>, Option<MediaFilter>), Failure> {
+        let (mut all, mut rest) = (Vec::new(), None::<MediaFilter>);
         for inner in filter.and.iter().flatten() {
-            all.push(self.tree(inner)?);
+            let (test, left) = self.tree(inner)?;
+            all.push(test);
+            if let Some(left) = left {
+                rest.get_or_insert_default().and.get_or_insert_default().push(left);
+            }
         }
         if let Some(filters) = &filter.or {
-            let any: Result<_, Failure> = filters.iter().map(|inner| self.tree(inner)).collect();
-            all.push(Test::Any(any?));
+            let parts: Result<Vec<_>, Failure> = filters.iter().map(|inner| self.tree(inner)).collect();
+            let (any, left): (Vec<_>, Vec<_>) = parts?.into_iter().unzip();
+            all.push(Test::Any(any));
+            if left.iter().any(Option::is_some) {
+                rest.get_or_insert_default().or = Some(filters.clone());
+            }
         }
         if let Some(inner) = &filter.not {
-            // What is not in more than a filter finds may be in what it finds.
-            let outer = std::mem::replace(&mut self.is_exact, true);
-            let test = self.tree(inner)?;
-            if self.is_exact {
-                all.push(Test::Not(Box::new(test)));
+            match self.tree(inner)? {
+                (test, None) => all.push(Test::Not(Box::new(test))),
+                // What is not in more than a filter finds may be in what it finds.
+                (_, Some(_)) => rest.get_or_insert_default().not = Some(inner.clone()),
             }
-            self.is_exact &= outer;
         }
         self.links(&mut all, filter)?;
-        self.values(&mut all, filter);
-        Ok(Test::All(all))
+        self.values(&mut all, &mut rest, filter);
+        Ok((Test::All(all), rest))
     }
 
-    fn links(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) -> Result<(), Failure> {
+    fn links(&self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) -> Result<(), Failure> {
         let table = self.table;
         if let Some(ids) = &filter.ids {
             let ids = parse_many::<MediaId>(ids, "filter.ids")?;
@@ -213,7 +220,7 @@ impl<'a> Planner<'_, 'a> {
         Ok(())
     }
 
-    fn values(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
+    fn values(&self, all: &mut Vec<Test<'a>>, rest: &mut Option<MediaFilter>, filter: &'a MediaFilter) {
         let table = self.table;
         if let Some(kind) = &filter.kind {
             let kinds = [MediaKind::Video, MediaKind::Audio, MediaKind::Image];
@@ -230,7 +237,7 @@ impl<'a> Planner<'_, 'a> {
             ($($field:ident: $test:path),+) => {
                 $(match &filter.$field {
                     Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push($test(criterion)),
-                    Some(_) => self.is_exact = false,
+                    Some(criterion) => rest.get_or_insert_default().$field = Some(criterion.clone()),
                     None => {}
                 })+
             };
@@ -247,40 +254,58 @@ impl<'a> Planner<'_, 'a> {
             &'a Option<TextCriterion>,
             &'a Dictionary<String>,
             fn(Wanted) -> Test<'static>,
+            fn(&mut MediaFilter) -> &mut Option<TextCriterion>,
         );
         let texts: [Texts<'_>; 3] = [
-            (&filter.video_codec, &table.video_codecs, Test::VideoCodec),
-            (&filter.audio_codec, &table.audio_codecs, Test::AudioCodec),
-            (&filter.container, &table.containers, Test::Container),
+            (&filter.video_codec, &table.video_codecs, Test::VideoCodec, |rest| {
+                &mut rest.video_codec
+            }),
+            (&filter.audio_codec, &table.audio_codecs, Test::AudioCodec, |rest| {
+                &mut rest.audio_codec
+            }),
+            (&filter.container, &table.containers, Test::Container, |rest| {
+                &mut rest.container
+            }),
         ];
-        for (criterion, dictionary, test) in texts {
+        for (criterion, dictionary, test, left) in texts {
             let Some(criterion) = criterion else { continue };
             match Wanted::of(dictionary, |held| criterion.holds(held.map(String::as_str))) {
                 Some(wanted) => all.push(test(wanted)),
-                None => self.is_exact = false,
+                None => *left(rest.get_or_insert_default()) = Some(criterion.clone()),
             }
         }
         all.extend(filter::wanted(&filter.has_subtitles).map(Test::HasSubtitles));
         all.extend(filter::wanted(&filter.is_missing).map(Test::IsMissing));
-        self.deeds(all, filter);
-        self.is_exact &= filter.path.is_none() && filter.title.is_none() && filter.custom_fields.is_none();
+        self.deeds(all, rest, filter);
+        if filter.path.is_some() || filter.title.is_some() || filter.custom_fields.is_some() {
+            let rest = rest.get_or_insert_default();
+            rest.path = filter.path.clone();
+            rest.title = filter.title.clone();
+            rest.custom_fields = filter.custom_fields.clone();
+        }
     }
 
     /// What the viewer did.
-    fn deeds(&mut self, all: &mut Vec<Test<'a>>, filter: &'a MediaFilter) {
+    fn deeds(&self, all: &mut Vec<Test<'a>>, rest: &mut Option<MediaFilter>, filter: &'a MediaFilter) {
         let is_favorite = filter::wanted(&filter.is_favorite);
         let Some(own) = self.own else {
-            self.is_exact &= filter.rating.is_none() && is_favorite.is_none() && filter.view_count.is_none();
+            if filter.rating.is_some() || is_favorite.is_some() || filter.view_count.is_some() {
+                let rest = rest.get_or_insert_default();
+                rest.rating = filter.rating.clone();
+                rest.is_favorite = filter.is_favorite.clone();
+                rest.view_count = filter.view_count.clone();
+            }
             return;
         };
-        let numbers: [(_, fn(_, _) -> Test<'a>); 2] =
-            [(&filter.rating, Test::Rating), (&filter.view_count, Test::ViewCount)];
-        for (criterion, test) in numbers {
-            match criterion {
-                Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push(test(criterion, own)),
-                Some(_) => self.is_exact = false,
-                None => {}
-            }
+        match &filter.rating {
+            Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push(Test::Rating(criterion, own)),
+            Some(criterion) => rest.get_or_insert_default().rating = Some(criterion.clone()),
+            None => {}
+        }
+        match &filter.view_count {
+            Some(criterion) if criterion.n_values() <= MOST_VALUES => all.push(Test::ViewCount(criterion, own)),
+            Some(criterion) => rest.get_or_insert_default().view_count = Some(criterion.clone()),
+            None => {}
         }
         all.extend(is_favorite.map(|wanted| Test::IsFavorite(wanted, own)));
     }

@@ -1,13 +1,15 @@
 //! All collections as cards with their first pictures.
 
 import "@/lib/page-messages";
-import { useQuery } from "urql";
-import { Link } from "wouter";
+import { useClient, useQuery } from "urql";
+import { Link, useLocation } from "wouter";
 import cards from "@/components/cards.module.css";
+import { CreateButton } from "@/components/create-button";
 import { KindIcon } from "@/components/kind-icon";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { Picture } from "@/components/media-tile";
+import { problemText } from "@/components/states";
 import { WindowBody, type WindowPlace, Windows } from "@/components/windowed";
 import { graphql } from "@/data/graphql";
 import { t } from "@/lib/messages";
@@ -26,14 +28,27 @@ const Collections = graphql(`
   }
 `);
 
+const NewCollection = graphql(`mutation NewCollection($input: CreateCollectionInput!) { createCollection(input: $input) { collection { id } } }`);
+
 const pageSize = 48;
 
 export function Page() {
   usePageTitle(t("nav.collections"));
+  const client = useClient();
+  const [, navigate] = useLocation();
   const [{ data }] = useQuery({ query: Collections, variables: { first: pageSize } });
+  const create = async (name: string) => {
+    const result = await client.mutation(NewCollection, { input: { name } }).toPromise();
+    if (result.error) return problemText(result.error);
+    const made = result.data?.createCollection.collection;
+    if (made) navigate(paths.collection(made.id));
+    return null;
+  };
   return (
     <>
-      <PageHead title={t("nav.collections")} note={data && String(data.collections.totalCount)} />
+      <PageHead title={t("nav.collections")} note={data && String(data.collections.totalCount)}>
+        <CreateButton title={t("collections.new")} onCreate={create} />
+      </PageHead>
       <Windows>{(place) => <Window {...place} />}</Windows>
     </>
   );

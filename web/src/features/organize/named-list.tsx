@@ -1,17 +1,12 @@
 //! A page of named things with their counts: search, order, more on demand, and making a new one.
 
-import { type FormEvent, type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { useLocation, useSearch } from "wouter";
+import { CreateButton } from "@/components/create-button";
 import { PageHead } from "@/components/page-head";
 import { usePageTitle } from "@/components/page-title";
 import { ListSearch } from "@/components/windowed";
-import { useCanEdit } from "@/data/session";
 import { t } from "@/lib/messages";
-import { Button } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
-import { Field } from "@/ui/field";
-import { PlusIcon } from "@/ui/icons";
-import { Notice } from "@/ui/notice";
 import styles from "./named-list.module.css";
 
 /** What the address says of such a page. */
@@ -38,11 +33,9 @@ interface NamedPageProps {
 
 export function NamedPage({ title, createTitle, onCreate, children }: NamedPageProps) {
   usePageTitle(title);
-  const canEdit = useCanEdit();
   const [path, navigate] = useLocation();
   const parameters = new URLSearchParams(useSearch());
   const search: NamedSearch = { text: parameters.get("q") ?? "", order: parameters.get("sort") === "name" ? "name" : "count" };
-  const [isCreating, setIsCreating] = useState(false);
   const go = (change: Partial<NamedSearch>) => {
     const next = { ...search, ...change };
     const query = new URLSearchParams({ ...(next.text ? { q: next.text } : {}), ...(next.order === "name" ? { sort: "name" } : {}) }).toString();
@@ -56,41 +49,9 @@ export function NamedPage({ title, createTitle, onCreate, children }: NamedPageP
           <option value="count">{t("organize.byCount")}</option>
           <option value="name">{t("organize.byName")}</option>
         </select>
-        {canEdit && (
-          <Button icon={<PlusIcon />} onClick={() => setIsCreating(true)}>
-            {createTitle}
-          </Button>
-        )}
+        <CreateButton title={createTitle} onCreate={onCreate} />
       </PageHead>
       {children(search)}
-      {isCreating && (
-        <Dialog title={createTitle} closeLabel={t("dialog.close")} onClose={() => setIsCreating(false)}>
-          <NameForm onCreate={onCreate} onDone={() => setIsCreating(false)} />
-        </Dialog>
-      )}
     </>
-  );
-}
-
-function NameForm({ onCreate, onDone }: { readonly onCreate: NamedPageProps["onCreate"]; readonly onDone: () => void }) {
-  const [name, setName] = useState("");
-  const [error, setError] = useState<string | null>(null);
-  const [isBusy, setIsBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setIsBusy(true);
-    const problem = await onCreate(name.trim());
-    setIsBusy(false);
-    setError(problem);
-    if (problem === null) onDone();
-  };
-  return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)}>
-      <Field label={t("organize.name")} name="name" required maxLength={200} data-autofocus="" value={name} onChange={(event) => setName(event.target.value)} />
-      {error !== null && <Notice tone="bad">{error}</Notice>}
-      <Button type="submit" look="primary" isBusy={isBusy}>
-        {t("edit.save")}
-      </Button>
-    </form>
   );
 }
