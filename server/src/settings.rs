@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use axum::http::Uri;
-use kernel::store::StoreConfig;
 use kernel::{
     cache::{Caches, STATED_BYTES},
     config::Config,
+    store::StoreConfig,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;

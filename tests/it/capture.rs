@@ -5,6 +5,7 @@
 //! sets how many are recorded at once; with it they are of 1080 lines.
 
 mod camera;
+mod database;
 mod killed;
 mod live;
 mod many;

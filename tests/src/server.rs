@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use entities::user::Role;
 use futures_util::StreamExt;
-use kernel::config::Config;
+use kernel::{cache::STATED_BYTES, config::Config};
 use schema::user::{
     rules::{NewUser, create_user},
     sessions::{NewToken, create_token},
@@ -51,6 +51,7 @@ impl TestServer {
         let mut settings = Settings::new(world.path().join("data"));
         settings.database = backend.create().await?;
         settings.worker_faults = true;
+        settings.cache_bytes = Some(STATED_BYTES);
         // Fixtures have rested for an hour; what a test writes itself is read at once.
         let usual = [
             ("VITAGRAPH_SCAN_SETTLE_SECONDS", "0.0"),

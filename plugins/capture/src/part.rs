@@ -8,12 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use entities::id::{CaptureId, CapturePartId};
+use entities::id::{CaptureId, CapturePartId, LibraryId};
 use kernel::{
     blob::RelativePath,
     error::Failure,
     events::FilesAdded,
-    jobs::{JobCx, Step},
+    jobs::{JobCx, JobError, Step},
     store::Durability,
 };
 use media_proto::capture::Fragment;
@@ -27,6 +27,10 @@ use crate::{
 const SYNC: Duration = Duration::from_secs(1);
 /// How often the row tells how far the file is. Nothing depends on it: a file's own bytes say what it holds.
 const TELL: Duration = Duration::from_secs(5);
+/// How long the database may be away before a recording ends for it, and how often it is tried: what comes meanwhile waits
+/// in pipes and at the source.
+const PATIENCE: Duration = Duration::from_secs(10);
+const TRY: Duration = Duration::from_millis(200);
 /// A file that is kept for its motion is a minute long, or as long as its source takes to its next keyframe.
 const MAX_SECONDS: usize = 3600 - 1;
 
@@ -74,10 +78,7 @@ impl Writer {
             file_name: place::file_name(&source.name, now, &id.to_string()),
             started_at: now,
         };
-        let tx = cx.begin(Durability::Full).await?;
-        row::insert_part(&*tx, &part).await?;
-        row::close_gap(&*tx, capture, now).await?;
-        tx.commit().await?;
+        patiently(|| insert(cx, &part)).await?;
         let work = place::work(&part.file_name);
         let file = place::below(kernel, move |root| {
             let file = root.work_file(&work)?;
@@ -141,11 +142,17 @@ impl Writer {
         }
         if self.told.elapsed() >= TELL {
             self.told = Instant::now();
-            let tx = cx.begin(Durability::Normal).await?;
-            row::set_progress(&*tx, self.part.id, &self.sealed(false)).await?;
-            tx.commit().await?;
+            if let Err(error) = self.tell(cx).await {
+                tracing::debug!("it is told later how long the file is: {error:#}");
+            }
         }
         Ok(())
+    }
+
+    async fn tell<S: Step>(&self, cx: &JobCx<S>) -> anyhow::Result<()> {
+        let tx = cx.begin(Durability::Normal).await?;
+        row::set_progress(&*tx, self.part.id, &self.sealed(false)).await?;
+        Ok(tx.commit().await?)
     }
 
     fn sealed(&self, is_interrupted: bool) -> Sealed {
@@ -178,6 +185,27 @@ impl Writer {
     }
 }
 
+async fn insert<S: Step>(cx: &JobCx<S>, part: &Part) -> anyhow::Result<()> {
+    let tx = cx.begin(Durability::Full).await?;
+    row::insert_part(&*tx, part).await?;
+    row::close_gap(&*tx, part.capture, part.started_at).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Writes rows, again if the database is away for a moment. What is written twice must be the same as once.
+async fn patiently<W: Future<Output = anyhow::Result<()>>>(write: impl Fn() -> W) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let Err(error) = write().await else { return Ok(()) };
+        let is_lost = matches!(error.downcast_ref(), Some(JobError::LeaseLost { .. }));
+        if is_lost || begun.elapsed() >= PATIENCE {
+            return Err(error);
+        }
+        tracing::warn!("a recording waits for the database: {error:#}");
+        tokio::time::sleep(TRY).await;
+    }
+}
+
 async fn blocking(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), Failure> {
     let done = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?;
     done.map_err(|error| Failure::new(&code::NO_ROOM, format!("writing the recording: {error}")))
@@ -193,12 +221,7 @@ pub async fn publish<S: Step>(cx: &JobCx<S>, source: &Source, part: &Part, fate:
     let work = place::work(&part.file_name);
     let Fate::Kept(sealed) = fate else {
         place::below(kernel, move |root| root.remove_file(&work)).await?;
-        let tx = cx.begin(Durability::Full).await?;
-        row::remove_part(&*tx, part.id).await?;
-        if matches!(fate, Fate::Skipped) {
-            row::count_skipped(&*tx, part.capture).await?;
-        }
-        return Ok(tx.commit().await?);
+        return patiently(|| remove(cx, part, matches!(fate, Fate::Skipped))).await;
     };
     let target = place::placed(library, &part.file_name);
     let moved = place::below(kernel, move |root| {
@@ -210,6 +233,11 @@ pub async fn publish<S: Step>(cx: &JobCx<S>, source: &Source, part: &Part, fate:
         }
     });
     moved.await?;
+    patiently(|| seal(cx, library, part, sealed)).await
+}
+
+async fn seal<S: Step>(cx: &JobCx<S>, library: LibraryId, part: &Part, sealed: &Sealed) -> anyhow::Result<()> {
+    let kernel = cx.kernel();
     let tx = cx.begin(Durability::Full).await?;
     place::ensure_path(kernel, &tx, library).await?;
     row::seal(&*tx, part.id, sealed, kernel.clock.now_ms()).await?;
@@ -217,6 +245,13 @@ pub async fn publish<S: Step>(cx: &JobCx<S>, source: &Source, part: &Part, fate:
         library,
         folder: place::folder(kernel, library),
     });
-    tx.commit().await?;
-    Ok(())
+    Ok(tx.commit().await?)
+}
+
+async fn remove<S: Step>(cx: &JobCx<S>, part: &Part, is_skipped: bool) -> anyhow::Result<()> {
+    let tx = cx.begin(Durability::Full).await?;
+    if row::remove_part(&*tx, part.id).await? && is_skipped {
+        row::count_skipped(&*tx, part.capture).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -312,7 +312,7 @@ pub struct Sealed {
 /// Begins a file: its row is there before its first byte.
 pub async fn insert_part<C: ConnectionTrait>(db: &C, part: &Part) -> Result<(), DbErr> {
     let text = "insert into capture_part (id, capture_id, status, file_name, started_at, n_bytes, n_frames, duration_us, \
-        is_interrupted) values ($1, $2, 0, $3, $4, 0, 0, 0, $5)";
+        is_interrupted) values ($1, $2, 0, $3, $4, 0, 0, 0, $5) on conflict (id) do nothing";
     let values: [Value; 5] = [
         part.id.0.into(),
         part.capture.0.into(),
@@ -356,10 +356,10 @@ pub async fn seal<C: ConnectionTrait>(db: &C, id: CapturePartId, sealed: &Sealed
     Ok(())
 }
 
-/// Forgets a file that never had anything.
-pub async fn remove_part<C: ConnectionTrait>(db: &C, id: CapturePartId) -> Result<(), DbErr> {
-    sql::execute(db, "delete from capture_part where id = $1", [id.0.into()]).await?;
-    Ok(())
+/// Forgets a file that is not kept; says whether it was known.
+pub async fn remove_part<C: ConnectionTrait>(db: &C, id: CapturePartId) -> Result<bool, DbErr> {
+    let removed = sql::execute(db, "delete from capture_part where id = $1", [id.0.into()]).await?;
+    Ok(removed > 0)
 }
 
 /// Counts a file that is not kept, for too little moved in it.

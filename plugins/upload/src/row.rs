@@ -9,7 +9,10 @@ use kernel::{
     sql,
     store::{Store, Tx},
 };
+use schema::kit::error::violates;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Value};
+
+use crate::code;
 
 /// How far an upload is, as rows say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,8 +303,14 @@ pub async fn set_target(tx: &Tx, row: &Row, hash: &[u8], target: &RelativePath, 
         name.to_vec().into(),
         inode.into(),
     ];
-    sql::execute(&**tx, text, values).await?;
-    Ok(())
+    match sql::execute(&**tx, text, values).await {
+        // Of two that ask for their twin at once, neither sees the other.
+        Err(error) if violates(&error, "upload_content_hash_key") => {
+            let message = "another upload has the same bytes and is being put in its place";
+            Err(Failure::new(&code::TWIN, message))
+        }
+        done => Ok(done.map(|_| ())?),
+    }
 }
 
 /// Another upload of the same bytes that is being placed, or waits to become an item.

@@ -113,10 +113,12 @@ impl OwnFolder {
             return Ok(());
         }
         let text = "insert into library_path (id, library_id, path, position) values ($1, $2, $3, \
-            (select coalesce(max(position), -1) + 1 from library_path where library_id = $2))";
+            (select coalesce(max(position), -1) + 1 from library_path where library_id = $2)) \
+            on conflict (library_id, path) do nothing";
         let values = [LibraryPathId::new().0.into(), library.0.into(), path.into()];
-        sql::execute(&**tx, text, values).await?;
-        tx.publish(LibraryChanged { library });
+        if sql::execute(&**tx, text, values).await? > 0 {
+            tx.publish(LibraryChanged { library });
+        }
         Ok(())
     }
 }

@@ -173,7 +173,7 @@ fn listed(ids: &[i64], backend: DbBackend) -> SelectStatement {
     select
 }
 
-/// The ids that a statement selects. They come as one text: half a million rows are half a second's work for the driver.
+/// The ids that a statement selects. They come as one text: of half a million rows the driver would make half a million rows.
 async fn ids_of(db: &DatabaseConnection, select: &SelectStatement) -> Result<Vec<i64>, Failure> {
     let mut statement = db.get_database_backend().build(select);
     let text = match statement.db_backend {

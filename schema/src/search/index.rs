@@ -12,6 +12,7 @@ use kernel::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value,
+    sea_query::OnConflict,
 };
 use serde_json::{Value as Json, json};
 
@@ -137,11 +138,13 @@ pub async fn ensure(store: &Store) -> Result<(), DbErr> {
                 value: Set(VERSION.to_owned()),
                 updated_at: Set(store.clock().now_ms()),
             };
-            setting::Entity::delete_many()
-                .filter(setting::Column::Name.eq(SETTING))
-                .exec(&*tx)
+            let replace = OnConflict::column(setting::Column::Name)
+                .update_columns([setting::Column::Value, setting::Column::UpdatedAt])
+                .to_owned();
+            setting::Entity::insert(row)
+                .on_conflict(replace)
+                .exec_without_returning(&*tx)
                 .await?;
-            setting::Entity::insert(row).exec_without_returning(&*tx).await?;
             return tx.commit().await;
         };
         after = last.0;

@@ -8,7 +8,12 @@ use kernel::{
     seal::Sealer,
     store::{Durability, Tx},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -41,15 +46,19 @@ pub async fn begin(kernel: &Kernel, user: &user::Model) -> Result<[u8; one_time:
         created_at: Set(kernel.clock.now_ms()),
     };
     let tx = kernel.store.begin(Durability::Full).await?;
-    let known = second_factor::Entity::find_by_id(user.id).one(&*tx).await?;
-    if known.as_ref().is_some_and(|known| known.is_confirmed) {
+    let renew = OnConflict::column(second_factor::Column::UserId)
+        .update_columns([
+            second_factor::Column::Secret,
+            second_factor::Column::LastStep,
+            second_factor::Column::CreatedAt,
+        ])
+        .action_and_where(second_factor::Column::IsConfirmed.eq(false))
+        .to_owned();
+    let insert = second_factor::Entity::insert(row).on_conflict(renew);
+    if insert.exec_without_returning(&*tx).await? == 0 {
         let message = "this account has a second factor; remove it first";
         return Err(Failure::new(&codes::SECOND_FACTOR_EXISTS, message));
     }
-    match known {
-        Some(_) => row.update(&*tx).await?,
-        None => row.insert(&*tx).await?,
-    };
     tx.commit().await?;
     Ok(secret)
 }

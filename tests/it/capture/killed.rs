@@ -53,7 +53,7 @@ impl Asks for Outside {
 pub struct Mortal {
     home: tempfile::TempDir,
     settings: Vec<(&'static str, String)>,
-    database: Option<String>,
+    pub database: Option<String>,
     process: Option<Process>,
     pub outside: Outside,
     pub library: String,

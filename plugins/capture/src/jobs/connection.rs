@@ -134,6 +134,8 @@ struct Keeper<'a> {
     recording: &'a Recording<'a>,
     writer: Option<Writer>,
     last_at: Option<i64>,
+    /// Whether those who watch know that it records.
+    is_told: bool,
     speeds: Speeds,
     n_bytes: u64,
     /// Pictures of the files before, and of the one at hand.
@@ -146,6 +148,7 @@ impl<'a> Keeper<'a> {
             recording,
             writer: None,
             last_at: None,
+            is_told: false,
             speeds: Speeds::default(),
             n_bytes: 0,
             n_frames: (0, 0),
@@ -174,12 +177,15 @@ impl<'a> Keeper<'a> {
             None => {
                 let writer =
                     Writer::begin(recording.cx, &recording.source, recording.capture.id, fragment.file).await?;
-                if self.last_at.is_none() {
-                    recording.tell(Status::Recording, None).await?;
-                }
                 self.writer.insert(writer)
             }
         };
+        if !self.is_told {
+            let told = recording.tell(Status::Recording, None).await;
+            self.is_told = told
+                .inspect_err(|error| tracing::debug!("it is told with the next fragment: {error:#}"))
+                .is_ok();
+        }
         writer.append(recording.cx, fragment, bytes).await?;
         recording.cx.advance(n);
         self.last_at = Some(recording.cx.kernel().clock.now_ms());

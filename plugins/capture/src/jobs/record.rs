@@ -257,9 +257,11 @@ impl Recording<'_> {
 
     /// Another node may have been asked, and others fill the disk.
     async fn look(&self) -> Result<Option<Why>, Failure> {
-        match row::find(self.kernel().store.reader(), self.capture.id).await? {
-            Some(capture) if !capture.is_stopping => {}
-            _ => return Ok(Some(Why::Asked)),
+        match row::find(self.kernel().store.reader(), self.capture.id).await {
+            Ok(Some(capture)) if !capture.is_stopping => {}
+            Ok(_) => return Ok(Some(Why::Asked)),
+            // It is asked again. A lease that ends meanwhile ends the recording.
+            Err(error) => tracing::debug!(%error, capture = %self.capture.id, "nobody could say whether it is to end"),
         }
         let room = place::below(self.kernel(), |root| root.room()).await?;
         Ok((room.free < self.plugin.config.least_free_bytes).then_some(Why::Full))
