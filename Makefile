@@ -74,11 +74,13 @@ check: packages web
 bench: build
 	tests/bench/run
 
-# What breaks and what lasts, at full size: kills in scans, renditions and uploads, crowds of subscribers, half an hour of work.
+# What breaks and what lasts, at full size: kills in scans, renditions and uploads, crowds of subscribers, slow clients, half an hour of work.
 torture: test-packages
+	@$(call install,slowhttptest curl)
 	tests/kill/run
 	tests/kill/crowd
 	tests/kill/uploads
+	tests/kill/slow
 	tests/kill/soak
 
 # Rewrites the checked-in SDL from the code.

@@ -5,6 +5,7 @@
 
 mod connect;
 mod epoch;
+mod log;
 mod trouble;
 
 use std::{
@@ -18,13 +19,13 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, metric::Info,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, metric::Info,
 };
 use tokio::sync::OwnedMutexGuard;
 
 pub use self::trouble::{Trouble, trouble};
-use self::{connect::WriterWatch, epoch::Epoch};
+use self::{connect::WriterWatch, epoch::Epoch, log::Log};
 use crate::{
     changes::Pending,
     clock::Clock,
@@ -115,14 +116,13 @@ pub struct StatementCounts {
     pub busy_us: u64,
 }
 
-/// What the writer's connection is set to, and which connection that is.
-type Level = (Durability, u64);
-
 struct Inner {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    turn: Arc<tokio::sync::Mutex<Option<Level>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     watch: WriterWatch,
+    /// On SQLite.
+    log: Option<Arc<Log>>,
     backend: DbBackend,
     clock: Clock,
     events: Events,
@@ -155,13 +155,17 @@ impl Store {
             (pool.clone(), pool)
         };
         let backend = writer.get_database_backend();
-        let turn = Arc::new(tokio::sync::Mutex::new(None));
+        let log = match backend {
+            DbBackend::Sqlite => Some(Log::new(connect::log_of(config)?)),
+            _ => None,
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 reader,
                 writer,
-                turn,
+                turn: Arc::default(),
                 watch,
+                log,
                 backend,
                 clock,
                 events,
@@ -194,58 +198,33 @@ impl Store {
     /// Begins a transaction; on SQLite it waits for its turn at the one writer.
     pub async fn begin(&self, durability: Durability) -> Result<Tx, DbErr> {
         let inner = &self.inner;
-        if inner.backend != DbBackend::Sqlite {
-            let tx = inner.writer.begin().await?;
-            return Ok(Tx {
-                tx,
-                turn: None,
-                clock: inner.clock.clone(),
-                events: inner.events.clone(),
-                after: Mutex::default(),
-                changes: Mutex::default(),
-                epoch: Arc::clone(&inner.epoch),
-                began_at: inner.epoch.own(),
-                has_facts: AtomicBool::new(false),
-            });
-        }
-        let mut turn = Turn {
-            level: Arc::clone(&inner.turn).lock_owned().await,
-            watch: inner.watch.clone(),
-        };
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        loop {
-            let present = || Some((durability, inner.watch.n_opened()));
-            if *turn.level != present() {
-                // SQLite ignores this pragma inside a transaction; the turn keeps others out in between.
-                let level = if durability == Durability::Full {
-                    "full"
-                } else {
-                    "normal"
-                };
-                let pragma = format!("pragma synchronous = {level}");
-                inner.writer.execute_unprepared(&pragma).await?;
-                *turn.level = present();
-            }
+        let (tx, turn) = if inner.backend == DbBackend::Sqlite {
+            let turn = Turn {
+                _right: Arc::clone(&inner.turn).lock_owned().await,
+                watch: inner.watch.clone(),
+            };
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
             let tx = inner.writer.begin_with_options(options).await?;
-            // Between the two the pool may have opened another connection, which is not set to anything yet.
-            if *turn.level == present() {
-                turn.watch.begin();
-                return Ok(Tx {
-                    tx,
-                    turn: Some(turn),
-                    clock: inner.clock.clone(),
-                    events: inner.events.clone(),
-                    after: Mutex::default(),
-                    changes: Mutex::default(),
-                    epoch: Arc::clone(&inner.epoch),
-                    began_at: inner.epoch.own(),
-                    has_facts: AtomicBool::new(false),
-                });
-            }
-        }
+            turn.watch.begin();
+            (tx, Some(turn))
+        } else {
+            (inner.writer.begin().await?, None)
+        };
+        Ok(Tx {
+            tx,
+            turn,
+            log: inner.log.clone().filter(|_| durability == Durability::Full),
+            clock: inner.clock.clone(),
+            events: inner.events.clone(),
+            after: Mutex::default(),
+            changes: Mutex::default(),
+            epoch: Arc::clone(&inner.epoch),
+            began_at: inner.epoch.own(),
+            has_facts: AtomicBool::new(false),
+        })
     }
 
     /// A number that is another one once anything was written that an answer may be of; rows that only say who works
@@ -288,6 +267,8 @@ impl Store {
 pub struct Tx {
     tx: DatabaseTransaction,
     turn: Option<Turn>,
+    /// What is to be on the disk once it is committed.
+    log: Option<Arc<Log>>,
     clock: Clock,
     events: Events,
     after: Mutex<Vec<AfterCommit>>,
@@ -299,7 +280,7 @@ pub struct Tx {
 
 /// The right to write on SQLite, until it is dropped.
 struct Turn {
-    level: OwnedMutexGuard<Option<Level>>,
+    _right: OwnedMutexGuard<()>,
     watch: WriterWatch,
 }
 
@@ -313,11 +294,12 @@ type AfterCommit = Box<dyn FnOnce(&Events) + Send>;
 
 impl Tx {
     /// Writes the log of changes and commits, then tells what was published: caches have dropped the old rows when this
-    /// returns.
+    /// returns, and a [`Durability::Full`] commit is on the disk. Others see it a moment before that.
     pub async fn commit(self) -> Result<(), DbErr> {
         let Self {
             tx,
             turn,
+            log,
             clock,
             events,
             after,
@@ -335,6 +317,10 @@ impl Tx {
         }
         // Only now has everybody who is in between caches and rows heard of it.
         epoch.end(began_at, has_facts.into_inner());
+        if let Some(log) = log {
+            let uncertain = |error| DbErr::Custom(format!("what was committed may not be on the disk: {error}"));
+            log.sync().await.map_err(uncertain)?;
+        }
         Ok(())
     }
 

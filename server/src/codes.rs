@@ -13,6 +13,7 @@ kernel::codes! {
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND", Invalid, "No document is stored under this hash; send its text once.";
     PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH", Invalid, "The text does not have the hash it was sent with.";
     PROFILE_RUNNING = "PROFILE_RUNNING", Conflict, "A profile is being made; one at a time.";
+    PROFILE_UNAVAILABLE = "PROFILE_UNAVAILABLE", Unavailable, "The server's allocator keeps no record of who holds memory.";
     PLUGIN_OFF = "PLUGIN_OFF", Unavailable, "The plugin whose field this is is switched off; an administrator can switch it on.";
     NO_SUCH_ROUTE = "NO_SUCH_ROUTE", NotFound, "Nothing is served at this path.";
 }

@@ -226,6 +226,7 @@ const ROUTES: &[(&str, &str, Class)] = &[
     ("/readyz", "/readyz", Class::Public),
     ("/metrics", "/metrics", Class::Admin),
     ("/admin/profile/cpu", "/admin/profile/cpu?seconds=1", Class::AdminPost),
+    ("/admin/profile/heap", "/admin/profile/heap?seconds=1", Class::AdminPost),
     ("/auth/state", "/auth/state", Class::Public),
     ("/auth/setup", "/auth/setup", Class::Post),
     ("/auth/sign-in", "/auth/sign-in", Class::Post),

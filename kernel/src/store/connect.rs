@@ -1,6 +1,7 @@
 //! How connections are opened, how long a statement may run on them, and when one is thrown away.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,8 +10,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr,
-    sqlx::{self, Connection, Sqlite, SqliteConnection, pool::PoolOptions},
+    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
+    sqlx::{self, Connection, Sqlite, SqliteConnection, pool::PoolOptions, sqlite::SqliteConnectOptions},
 };
 
 use super::StoreConfig;
@@ -49,7 +50,6 @@ pub(super) async fn sqlite_writer(config: &StoreConfig, watch: &WriterWatch) -> 
         pool.after_connect(move |connection, _| {
             let watch = watch.clone();
             Box::pin(async move {
-                watch.n_opened.fetch_add(1, Ordering::Relaxed);
                 let goes_on = move || !watch.is_over(limit);
                 connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
                 Ok(())
@@ -76,6 +76,17 @@ pub(super) async fn sqlite_readers(config: &StoreConfig) -> Result<DatabaseConne
     Database::connect(options).await
 }
 
+/// Where SQLite keeps the log of a database.
+pub(super) fn log_of(config: &StoreConfig) -> Result<PathBuf, DbErr> {
+    let options: SqliteConnectOptions = config
+        .url
+        .parse()
+        .map_err(|error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+    let mut path = options.get_filename().as_os_str().to_owned();
+    path.push("-wal");
+    Ok(path.into())
+}
+
 fn sqlite(config: &StoreConfig) -> ConnectOptions {
     let mut options = ConnectOptions::new(&config.url);
     options
@@ -88,7 +99,7 @@ fn sqlite(config: &StoreConfig) -> ConnectOptions {
     options
 }
 
-fn common(options: sqlx::sqlite::SqliteConnectOptions, cache_kib: u32) -> sqlx::sqlite::SqliteConnectOptions {
+fn common(options: SqliteConnectOptions, cache_kib: u32) -> SqliteConnectOptions {
     options
         .create_if_missing(false)
         .foreign_keys(true)
@@ -122,7 +133,7 @@ async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!connection.is_in_transaction())
 }
 
-/// Since when the writer has been busy with one statement, and which connection it is.
+/// Since when the writer has been busy with one statement.
 ///
 /// A transaction's first statement counts from its beginning, each later one from the end of the one before. So time in
 /// which a transaction does nothing counts too: it keeps all other writers waiting just the same.
@@ -131,7 +142,6 @@ pub(super) struct WriterWatch {
     origin: Instant,
     /// Microseconds after `origin`; [`AT_REST`] outside transactions, where migrations take as long as they need.
     since_us: Arc<AtomicU64>,
-    n_opened: Arc<AtomicU64>,
 }
 
 const AT_REST: u64 = u64::MAX;
@@ -141,17 +151,11 @@ impl Default for WriterWatch {
         Self {
             origin: Instant::now(),
             since_us: Arc::new(AtomicU64::new(AT_REST)),
-            n_opened: Arc::default(),
         }
     }
 }
 
 impl WriterWatch {
-    /// How many connections were opened: another number means another connection, with settings of its own.
-    pub fn n_opened(&self) -> u64 {
-        self.n_opened.load(Ordering::Relaxed)
-    }
-
     /// A transaction begins.
     pub fn begin(&self) {
         self.since_us.store(self.now_us(), Ordering::Relaxed);
