@@ -107,14 +107,29 @@ impl Met {
         Ok(())
     }
 
+    /// Starts a backup, and deletes those before the last one: there is a most of them.
+    async fn back_up(&self, backend: Backend, client: &Client) -> anyhow::Result<()> {
+        let started = client
+            .send("mutation { startBackup { job { id } } }", json!({}))
+            .await?;
+        self.data(backend, &started)?;
+        let held = client.send("{ system { backups { name } } }", json!({})).await?;
+        let held = self.data(backend, &held)?.unwrap_or_default();
+        let newest_first = held["system"]["backups"].as_array().map_or(&[][..], Vec::as_slice);
+        for backup in newest_first.iter().skip(1) {
+            let delete = "mutation($input: DeleteBackupInput!) { deleteBackup(input: $input) { name } }";
+            let input = json!({ "input": { "name": backup["name"] } });
+            self.data(backend, &client.send(delete, input).await?)?;
+        }
+        Ok(())
+    }
+
     /// Stands in the way until the time is over.
     async fn disturb(&self, backend: Backend, world: &World, client: &Client, seconds: u64) -> anyhow::Result<()> {
         let end = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < end {
             if backend == Backend::Sqlite {
-                client
-                    .query("mutation { startBackup { job { id } } }", json!({}))
-                    .await?;
+                self.back_up(backend, client).await?;
                 sleep(Duration::from_secs(2)).await;
                 continue;
             }

@@ -338,7 +338,12 @@ impl Book {
             head.window = soon.clamp(SOON_SEGMENTS, 64);
         }
         let key = head.wanted.rendition.key(Part::Segment(n));
-        self.answer(key, Ok(bytes.clone()));
+        // Nobody can take back what another head gave away of it: that one finishes what it began.
+        let is_begun_by_another =
+            |wait: &Wait| wait.key == key && wait.head != Some(number) && !wait.chunks.borrow().is_empty();
+        if !self.waits.iter().any(is_begun_by_another) {
+            self.answer(key, Ok(bytes.clone()));
+        }
         let is_needed = self.waits.iter().any(|wait| wait.head == Some(number));
         if is_known
             && !is_needed

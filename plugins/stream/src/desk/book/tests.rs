@@ -194,3 +194,33 @@ fn chunks_reach_who_waits_and_begin_anew_with_another_head() {
     let seen = book.chunks(late).expect("it is waited for");
     assert_eq!(*seen.borrow(), [chunk("a"), chunk("b")]);
 }
+
+#[test]
+fn who_has_a_part_of_a_segment_gets_the_rest_from_the_same_head() {
+    let mut book = Book::default();
+    let (_, before) = ask(&mut book, &wanted(1, 0), 4);
+    let (begun, mut answer) = book.join(&wanted(1, 4));
+    let at_it = started(&mut book, 4);
+    let (not_begun, mut other_answer) = book.join(&wanted(1, 9));
+    let elsewhere = started(&mut book, 4);
+    assert_eq!([&before, &at_it, &elsewhere].map(Vec::len), [1, 1, 1]);
+    let chunks = book.chunks(begun).expect("a wait");
+    book.chunk_made(at_it[0].number, 4, &Bytes::from_static(b"one"));
+    assert_eq!(*chunks.borrow(), [Bytes::from_static(b"one")]);
+    // The head from before overtakes both.
+    for n in 0..10 {
+        book.segment_made(before[0].number, n, &Bytes::from_static(b"faster"), None, false);
+    }
+    assert!(
+        answer.borrow_and_update().is_none(),
+        "its waiter has bytes of another head"
+    );
+    assert!(
+        other_answer.borrow_and_update().is_some(),
+        "nothing of it was given away"
+    );
+    assert!(book.chunks(not_begun).is_none());
+    book.segment_made(at_it[0].number, 4, &Bytes::from_static(b"one two"), None, false);
+    let given = answer.borrow().as_ref().and_then(|given| given.clone().ok());
+    assert_eq!(given, Some(Bytes::from_static(b"one two")));
+}
