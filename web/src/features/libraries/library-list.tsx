@@ -111,17 +111,19 @@ function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFra
         </p>
         {scan.error && <Notice tone="bad">{problemText(scan.error)}</Notice>}
       </div>
-      {canEdit && (
-        <Button
-          icon={<ScanIcon />}
-          isBusy={scan.fetching}
-          aria-label={t("library.scanOf", { name: library.name })}
-          onClick={() => void startScan({ input: { libraryId: library.id } })}
-        >
-          {t("library.scan")}
-        </Button>
-      )}
-      {isAdmin && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: library.name })} onClick={() => setIsEditing(true)} />}
+      <div className={styles.actions}>
+        {canEdit && (
+          <Button
+            icon={<ScanIcon />}
+            isBusy={scan.fetching}
+            aria-label={t("library.scanOf", { name: library.name })}
+            onClick={() => void startScan({ input: { libraryId: library.id } })}
+          >
+            {t("library.scan")}
+          </Button>
+        )}
+        {isAdmin && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: library.name })} onClick={() => setIsEditing(true)} />}
+      </div>
       {isEditing && <LibraryDialog id={library.id} name={library.name} onChanged={() => void refreshLibraries(client)} onClose={() => setIsEditing(false)} />}
     </li>
   );
