@@ -5,6 +5,7 @@
 
 mod connect;
 mod epoch;
+mod group;
 mod log;
 mod trouble;
 
@@ -25,7 +26,12 @@ use sea_orm::{
 use tokio::sync::OwnedMutexGuard;
 
 pub use self::trouble::{Trouble, trouble};
-use self::{connect::WriterWatch, epoch::Epoch, log::Log};
+use self::{
+    connect::WriterWatch,
+    epoch::Epoch,
+    group::{Group, Invitation, Member},
+    log::Log,
+};
 use crate::{
     changes::Pending,
     clock::Clock,
@@ -120,6 +126,7 @@ struct Inner {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     turn: Arc<tokio::sync::Mutex<()>>,
+    group: Arc<Group>,
     watch: WriterWatch,
     /// On SQLite.
     log: Option<Arc<Log>>,
@@ -147,11 +154,11 @@ impl Store {
             let reader = connect::sqlite_readers(config).await?;
             let restart = watch.clone();
             (
-                counted(writer, config, (&counts, &epoch), move || restart.restart()),
-                counted(reader, config, (&counts, &epoch), || ()),
+                counted(writer, config, (&counts, &epoch), move |failed| restart.ended(failed)),
+                counted(reader, config, (&counts, &epoch), |_| ()),
             )
         } else {
-            let pool = counted(connect::postgres(config).await?, config, (&counts, &epoch), || ());
+            let pool = counted(connect::postgres(config).await?, config, (&counts, &epoch), |_| ());
             (pool.clone(), pool)
         };
         let backend = writer.get_database_backend();
@@ -164,6 +171,7 @@ impl Store {
                 reader,
                 writer,
                 turn: Arc::default(),
+                group: Arc::default(),
                 watch,
                 log,
                 backend,
@@ -197,25 +205,53 @@ impl Store {
 
     /// Begins a transaction; on SQLite it waits for its turn at the one writer.
     pub async fn begin(&self, durability: Durability) -> Result<Tx, DbErr> {
-        let inner = &self.inner;
-        let (tx, turn) = if inner.backend == DbBackend::Sqlite {
-            let turn = Turn {
-                _right: Arc::clone(&inner.turn).lock_owned().await,
-                watch: inner.watch.clone(),
-            };
-            let options = TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            let tx = inner.writer.begin_with_options(options).await?;
-            turn.watch.begin();
-            (tx, Some(turn))
-        } else {
-            (inner.writer.begin().await?, None)
+        let hold = match self.inner.backend {
+            DbBackend::Sqlite => {
+                let (tx, turn) = self.begin_in_turn().await?;
+                Hold::Alone(tx, Some(turn))
+            }
+            _ => Hold::Alone(self.inner.writer.begin().await?, None),
         };
-        Ok(Tx {
-            tx,
-            turn,
+        Ok(self.over(hold, durability))
+    }
+
+    /// Begins a transaction with [`Durability::Full`] that on SQLite is committed together with those of others who wait at the
+    /// same time. It must be short: they wait for it before they hear that theirs is done. What it sees of theirs is committed
+    /// when it is.
+    pub async fn begin_shared(&self) -> Result<Tx, DbErr> {
+        if self.inner.backend != DbBackend::Sqlite {
+            return self.begin(Durability::Full).await;
+        }
+        let member = match self.inner.group.enter().await? {
+            Invitation::Lead(lead) => {
+                let (tx, turn) = self.begin_in_turn().await?;
+                Member::first(tx, turn, lead)
+            }
+            Invitation::Join(member) => member.begin().await?,
+        };
+        Ok(self.over(Hold::Shared(member), Durability::Full))
+    }
+
+    /// On SQLite.
+    async fn begin_in_turn(&self) -> Result<(DatabaseTransaction, Turn), DbErr> {
+        let inner = &self.inner;
+        let turn = Turn {
+            _right: Arc::clone(&inner.turn).lock_owned().await,
+            watch: inner.watch.clone(),
+        };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let tx = inner.writer.begin_with_options(options).await?;
+        turn.watch.begin();
+        Ok((tx, turn))
+    }
+
+    fn over(&self, hold: Hold, durability: Durability) -> Tx {
+        let inner = &self.inner;
+        Tx {
+            hold,
             log: inner.log.clone().filter(|_| durability == Durability::Full),
             clock: inner.clock.clone(),
             events: inner.events.clone(),
@@ -224,7 +260,7 @@ impl Store {
             epoch: Arc::clone(&inner.epoch),
             began_at: inner.epoch.own(),
             has_facts: AtomicBool::new(false),
-        })
+        }
     }
 
     /// A number that is another one once anything was written that an answer may be of; rows that only say who works
@@ -265,8 +301,7 @@ impl Store {
 
 /// A transaction of the one writer. Dropped without [`Tx::commit`], it rolls back.
 pub struct Tx {
-    tx: DatabaseTransaction,
-    turn: Option<Turn>,
+    hold: Hold,
     /// What is to be on the disk once it is committed.
     log: Option<Arc<Log>>,
     clock: Clock,
@@ -276,6 +311,33 @@ pub struct Tx {
     epoch: Arc<Epoch>,
     began_at: u64,
     has_facts: AtomicBool,
+}
+
+/// A transaction of its own, or a place in one with others.
+enum Hold {
+    Alone(DatabaseTransaction, Option<Turn>),
+    Shared(Member),
+}
+
+impl Hold {
+    async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            // The turn ends with it.
+            Self::Alone(tx, _turn) => tx.commit().await,
+            Self::Shared(member) => member.commit().await,
+        }
+    }
+}
+
+impl Deref for Hold {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        match self {
+            Self::Alone(tx, _) => tx,
+            Self::Shared(member) => member.tx(),
+        }
+    }
 }
 
 /// The right to write on SQLite, until it is dropped.
@@ -297,8 +359,7 @@ impl Tx {
     /// returns, and a [`Durability::Full`] commit is on the disk. Others see it a moment before that.
     pub async fn commit(self) -> Result<(), DbErr> {
         let Self {
-            tx,
-            turn,
+            hold,
             log,
             clock,
             events,
@@ -309,9 +370,8 @@ impl Tx {
             has_facts,
         } = self;
         let changes = changes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        changes.write(&tx, clock.now_ms()).await?;
-        tx.commit().await?;
-        drop(turn);
+        changes.write(&hold, clock.now_ms()).await?;
+        hold.commit().await?;
         for tell in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
             tell(&events);
         }
@@ -353,25 +413,25 @@ impl Deref for Tx {
     type Target = DatabaseTransaction;
 
     fn deref(&self) -> &DatabaseTransaction {
-        &self.tx
+        &self.hold
     }
 }
 
 /// So much of a statement's text is logged, in characters.
 const SHOWN: usize = 500;
 
-/// Counts what runs on a connection, logs what is slow, and says when a statement has ended.
+/// Counts what runs on a connection, logs what is slow, and says when a statement has ended and whether it failed.
 fn counted(
     mut connection: DatabaseConnection,
     config: &StoreConfig,
     (counts, epoch): (&Arc<Counts>, &Arc<Epoch>),
-    ended: impl Fn() + Send + Sync + 'static,
+    ended: impl Fn(bool) + Send + Sync + 'static,
 ) -> DatabaseConnection {
     let slow = config.slow_statement;
     let observer = config.observer.clone();
     let (counts, epoch) = (Arc::clone(counts), Arc::clone(epoch));
     connection.set_metric_callback(move |info: &Info<'_>| {
-        ended();
+        ended(info.failed);
         work::count_statement();
         counts.statements.fetch_add(1, Ordering::Relaxed);
         counts

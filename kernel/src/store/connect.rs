@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -142,6 +142,8 @@ pub(super) struct WriterWatch {
     origin: Instant,
     /// Microseconds after `origin`; [`AT_REST`] outside transactions, where migrations take as long as they need.
     since_us: Arc<AtomicU64>,
+    /// Whether a statement of the transaction has failed.
+    has_failed: Arc<AtomicBool>,
 }
 
 const AT_REST: u64 = u64::MAX;
@@ -151,6 +153,7 @@ impl Default for WriterWatch {
         Self {
             origin: Instant::now(),
             since_us: Arc::new(AtomicU64::new(AT_REST)),
+            has_failed: Arc::default(),
         }
     }
 }
@@ -162,6 +165,24 @@ impl WriterWatch {
     }
 
     /// A statement has ended.
+    pub fn ended(&self, failed: bool) {
+        self.restart();
+        if failed {
+            self.fail();
+        }
+    }
+
+    /// A statement has failed.
+    pub fn fail(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a statement of the transaction has failed: SQLite may have ended it by itself.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// The next statement counts from now.
     pub fn restart(&self) {
         if self.since_us.load(Ordering::Relaxed) != AT_REST {
             self.begin();
@@ -171,6 +192,7 @@ impl WriterWatch {
     /// The transaction has ended.
     pub fn end(&self) {
         self.since_us.store(AT_REST, Ordering::Relaxed);
+        self.has_failed.store(false, Ordering::Relaxed);
     }
 
     fn is_over(&self, limit: Duration) -> bool {

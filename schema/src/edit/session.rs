@@ -9,12 +9,7 @@ use entities::{
     edit,
     id::{EditId, JobId, LibraryId, MediaId, UserId},
 };
-use kernel::{
-    error::Failure,
-    plugin::Kernel,
-    sql,
-    store::{Durability, Tx},
-};
+use kernel::{error::Failure, plugin::Kernel, sql, store::Tx};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, TryGetable};
 use serde_json::{Value as Json, json};
 
@@ -107,7 +102,7 @@ impl Edit {
     /// # Errors
     /// When the database fails.
     pub async fn begin(kernel: &Kernel, viewer: &Viewer, action: &str) -> Result<Self, Failure> {
-        let tx = kernel.store.begin(Durability::Full).await?;
+        let tx = kernel.store.begin_shared().await?;
         Ok(Self::over(tx, kernel.clock.now_ms(), viewer.into(), action))
     }
 
