@@ -327,21 +327,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_that_ended_by_itself_is_nobodys_success() {
-        let (store, _folder) = world().await;
-        let edit = |n: usize| {
-            let store = store.clone();
-            async move {
-                let tx = store.begin_shared().await?;
-                // The last one's is there already, and the whole transaction goes with it.
-                insert(&tx, n.min(2)).await?;
-                tx.commit().await
-            }
-        };
-        let done = join_all(at_once(&store, (0..4).map(edit)).await).await;
-        assert!(done.into_iter().all(|done| matches!(done, Ok(Err(_)))));
-        assert_eq!(count(store.reader()).await, 0);
-        edit(1).await.expect("a new transaction");
-        assert_eq!(count(store.reader()).await, 1);
+        for gives_up in [true, false] {
+            let (store, _folder) = world().await;
+            let edit = |n: usize| {
+                let store = store.clone();
+                async move {
+                    let tx = store.begin_shared().await?;
+                    // The fourth one's is there already, and the whole transaction goes with it.
+                    let inserted = insert(&tx, if n == 3 { 2 } else { n }).await;
+                    if gives_up {
+                        inserted?;
+                    }
+                    tx.commit().await
+                }
+            };
+            let done = join_all(at_once(&store, (0..6).map(edit)).await).await;
+            let was_done = done.into_iter().map(|done| matches!(done, Ok(Ok(()))));
+            assert_eq!(was_done.collect::<Vec<_>>(), [false, false, false, false, true, true]);
+            assert_eq!(count(store.reader()).await, 2, "what came after it was in another");
+        }
     }
 
     #[tokio::test]
