@@ -43,6 +43,9 @@ pub(super) async fn sqlite_writer(config: &StoreConfig, watch: &WriterWatch) -> 
             .pragma("journal_mode", "wal")
             .pragma("synchronous", "normal")
             .pragma("journal_size_limit", "67108864")
+            // The log is folded into the file each 4,000 pages, by whoever commits then: as many as the index of the log finds in one
+            // step. Less often, readers look in several places; more often, the same pages are written again and again.
+            .pragma("wal_autocheckpoint", "4000")
     });
     let (watch, limit) = (watch.clone(), config.statement_timeout);
     options.map_sqlx_sqlite_pool_opts(move |pool: PoolOptions<Sqlite>| {
