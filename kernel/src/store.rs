@@ -232,12 +232,6 @@ impl Store {
         Ok(self.over(Hold::Shared(member), Durability::Full))
     }
 
-    /// Whether on SQLite somebody writes or waits to: who writes much should let others in between.
-    pub fn is_wanted(&self) -> bool {
-        // Each of them holds the lock's own handle, or waits with it.
-        Arc::strong_count(&self.inner.turn) > 1
-    }
-
     /// On SQLite.
     async fn begin_in_turn(&self) -> Result<(DatabaseTransaction, Turn), DbErr> {
         let inner = &self.inner;

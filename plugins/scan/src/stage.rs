@@ -357,7 +357,7 @@ async fn pipeline(recorder: &mut Recorder<'_>, looker: &Looker, tasks: Vec<Task>
             }
             return Err(interrupted.into());
         }
-        let is_due = batch.is_full(&recorder.cx.kernel().store) || (!batch.is_empty() && Deadline::now() >= due);
+        let is_due = batch.is_full() || (!batch.is_empty() && Deadline::now() >= due);
         if is_due {
             recorder.write(std::mem::take(&mut batch)).await?;
         }

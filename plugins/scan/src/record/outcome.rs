@@ -4,7 +4,7 @@ use entities::{
     id::{FileId, MediaId},
     media,
 };
-use kernel::{blob::Facts, store::Store};
+use kernel::blob::Facts;
 
 use crate::{
     describe::{self, Description},
@@ -15,8 +15,6 @@ use crate::{
 
 /// Rows that go into one transaction.
 const MAX_ROWS: usize = 500;
-/// The same while others want to write, who wait for its end.
-const MAX_ROWS_BESIDE_OTHERS: usize = 100;
 
 /// A file with its result.
 pub struct Outcome {
@@ -49,9 +47,9 @@ impl Batch {
         self.outcomes.push(outcome);
     }
 
-    /// Whether it should be written now; sooner where others want to write.
-    pub fn is_full(&self, store: &Store) -> bool {
-        self.n_rows >= MAX_ROWS || (self.n_rows >= MAX_ROWS_BESIDE_OTHERS && store.is_wanted())
+    /// Whether it should be written now.
+    pub fn is_full(&self) -> bool {
+        self.n_rows >= MAX_ROWS
     }
 
     /// Whether there is nothing to write.
