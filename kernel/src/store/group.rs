@@ -54,9 +54,17 @@ pub(super) struct Lead {
 pub(super) struct Member {
     /// Until it is committed.
     shared: Option<Shared>,
-    /// Whether nobody has written in the transaction before.
-    is_first: bool,
-    has_savepoint: bool,
+    /// What is to be taken back if it is given up.
+    written: Written,
+}
+
+enum Written {
+    /// It has written nothing yet.
+    Nothing,
+    /// All of the transaction is its own.
+    All,
+    /// What came after its savepoint.
+    SinceSavepoint,
 }
 
 type Outcome = Option<Result<(), DbErr>>;
@@ -120,8 +128,7 @@ impl Member {
         };
         Self {
             shared: Some(shared),
-            is_first: true,
-            has_savepoint: false,
+            written: Written::All,
         }
     }
 
@@ -132,7 +139,7 @@ impl Member {
             shared.turn.watch.restart();
             let marked = shared.tx.execute_unprepared("savepoint member").await;
             marked.inspect_err(|_| shared.turn.watch.fail())?;
-            self.has_savepoint = true;
+            self.written = Written::SinceSavepoint;
         }
         Ok(self)
     }
@@ -156,16 +163,15 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
-        if self.is_first {
-            // Nobody else has written: the transaction rolls back.
-            return;
-        }
-        if !self.has_savepoint {
-            shared.hand_on();
-            return;
-        }
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(shared.take_back());
+        match self.written {
+            Written::Nothing => shared.hand_on(),
+            // Dropped, the transaction rolls back.
+            Written::All => drop(shared),
+            Written::SinceSavepoint => {
+                if let Ok(runtime) = Handle::try_current() {
+                    runtime.spawn(shared.take_back());
+                }
+            }
         }
     }
 }
@@ -180,8 +186,7 @@ impl Shared {
             };
             let member = Member {
                 shared: Some(self),
-                is_first: false,
-                has_savepoint: false,
+                written: Written::Nothing,
             };
             match next.send(Invitation::Join(member)) {
                 Err(Invitation::Join(mut back)) => match back.shared.take() {
@@ -264,6 +269,13 @@ mod tests {
         tx.execute_raw(statement).await.map(drop)
     }
 
+    /// An edit that has written this, and is not committed.
+    async fn written(store: &Store, n: usize) -> Result<Tx, DbErr> {
+        let tx = store.begin_shared().await?;
+        insert(&tx, n).await?;
+        Ok(tx)
+    }
+
     /// Lets all of these wait for one who writes, and then one after the other do what they are for.
     async fn at_once<F: Future<Output: Send + 'static> + Send + 'static>(
         store: &Store,
@@ -287,8 +299,7 @@ mod tests {
         let edit = |n: usize| {
             let store = store.clone();
             async move {
-                let tx = store.begin_shared().await?;
-                insert(&tx, n).await?;
+                let tx = written(&store, n).await?;
                 let seen = (count(&*tx).await, count(store.reader()).await);
                 tx.commit().await?;
                 Ok::<_, DbErr>((seen, count(store.reader()).await))
@@ -312,8 +323,7 @@ mod tests {
         let edit = |n: usize| {
             let store = store.clone();
             async move {
-                let tx = store.begin_shared().await?;
-                insert(&tx, n).await?;
+                let tx = written(&store, n).await?;
                 match n % 3 {
                     0 => Ok(()),
                     _ => tx.commit().await,
@@ -353,11 +363,7 @@ mod tests {
         let (store, _folder) = world().await;
         let edit = |n: usize| {
             let store = store.clone();
-            async move {
-                let tx = store.begin_shared().await?;
-                insert(&tx, n).await?;
-                tx.commit().await
-            }
+            async move { written(&store, n).await?.commit().await }
         };
         for (round, leaves) in [vec![0], vec![1, 2], vec![0, 1, 2, 3]].into_iter().enumerate() {
             let other = store.begin(Durability::Normal).await.expect("a transaction");
