@@ -111,8 +111,8 @@ function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFra
         </p>
         {scan.error && <Notice tone="bad">{problemText(scan.error)}</Notice>}
       </div>
-      <div className={styles.actions}>
-        {canEdit && (
+      {canEdit && (
+        <div className={styles.actions}>
           <Button
             icon={<ScanIcon />}
             isBusy={scan.fetching}
@@ -121,9 +121,9 @@ function LibraryCard(props: { readonly library: FragmentOf<typeof LibraryCardFra
           >
             {t("library.scan")}
           </Button>
-        )}
-        {isAdmin && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: library.name })} onClick={() => setIsEditing(true)} />}
-      </div>
+          {isAdmin && <Button look="quiet" icon={<GearIcon />} aria-label={t("organize.edit", { name: library.name })} onClick={() => setIsEditing(true)} />}
+        </div>
+      )}
       {isEditing && <LibraryDialog id={library.id} name={library.name} onChanged={() => void refreshLibraries(client)} onClose={() => setIsEditing(false)} />}
     </li>
   );
