@@ -41,7 +41,7 @@ use crate::{
         access::Access,
         libraries::Libraries,
         loader::{Gate, Rows},
-        together::Together,
+        together::{Together, unshared},
         visible::{self, IsNamed, Named, ShownCounts},
     },
     media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
@@ -146,6 +146,12 @@ macro_rules! caches {
 
 caches! {
     joined {
+        /// Items as pages show them.
+        card: MediaId => Card;
+        /// Tags of items, in no order.
+        media_tags: MediaId => Vec<TagId>;
+        /// People of items, in order.
+        credits: MediaId => Vec<Credit>;
         /// Descriptions of items.
         description: MediaId => Option<String>;
         /// Files of items, the primary one first.
@@ -160,14 +166,8 @@ caches! {
         own: (MediaId, UserId) => media_user::Model;
     }
     alone {
-        /// Items as pages show them.
-        card: MediaId => Card;
         /// Streams of items, by file.
         streams: MediaId => ByFile<stream::Model>;
-        /// Tags of items, in no order.
-        media_tags: MediaId => Vec<TagId>;
-        /// People of items, in order.
-        credits: MediaId => Vec<Credit>;
         /// Tags.
         tag: TagId => tag::Model;
         /// Other names of tags.
@@ -339,15 +339,12 @@ fn build(kernel: &Kernel) -> SharedCaches {
         together: Arc::new(Together::new(&kernel.store)),
         marker_tags: marker_tags.clone(),
         tags: tag.clone(),
+        people: person.clone(),
+        studios: studio.clone(),
     };
     SharedCaches {
         answers: Answers::new(kernel),
-        card: {
-            let (db, studio) = (db(), studio.clone());
-            caches.rows("media.card", 128 * MIB, Card::weigh, move |ids| {
-                load::cards(db.clone(), studio.clone(), ids)
-            })
-        },
+        card: caches.rows("media.card", 128 * MIB, Card::weigh, alone(&sources, joined::card)),
         description: caches.rows(
             "media.description",
             32 * MIB,
@@ -363,21 +360,18 @@ fn build(kernel: &Kernel) -> SharedCaches {
             alone(&sources, joined::chapters),
         ),
         pages: caches.rows("media.pages", 16 * MIB, weigh::pages, alone(&sources, joined::pages)),
-        media_tags: {
-            let (db, tag) = (db(), tag.clone());
-            caches.rows(
-                "media.tags",
-                32 * MIB,
-                |tags| 24 + 8 * tags.len() as u32,
-                move |ids| load::media_tags(db.clone(), tag.clone(), ids),
-            )
-        },
-        credits: {
-            let (db, person) = (db(), person.clone());
-            caches.rows("media.people", 32 * MIB, weigh::credits, move |ids| {
-                load::credits(db.clone(), person.clone(), ids)
-            })
-        },
+        media_tags: caches.rows(
+            "media.tags",
+            32 * MIB,
+            |tags| 24 + 8 * tags.len() as u32,
+            alone(&sources, joined::media_tags),
+        ),
+        credits: caches.rows(
+            "media.people",
+            32 * MIB,
+            weigh::credits,
+            alone(&sources, joined::credits),
+        ),
         own: caches.rows(
             "media.user",
             32 * MIB,
@@ -429,6 +423,8 @@ impl SharedCaches {
             together: Arc::clone(together),
             marker_tags: self.marker_tags.clone(),
             tags: self.tag.clone(),
+            people: self.person.clone(),
+            studios: self.studio.clone(),
         }
     }
 }
@@ -444,11 +440,7 @@ where
     let sources = sources.clone();
     move |ids| {
         let load = load(sources.clone(), ids);
-        Box::pin(async move {
-            let unshared =
-                |error: Arc<DbErr>| Arc::try_unwrap(error).unwrap_or_else(|error| DbErr::Custom(error.to_string()));
-            load.await.map_err(unshared)
-        })
+        Box::pin(async move { load.await.map_err(unshared) })
     }
 }
 

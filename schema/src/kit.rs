@@ -11,6 +11,7 @@ pub mod held;
 pub mod id;
 pub mod keyset;
 pub mod libraries;
+pub mod listed;
 pub mod listing;
 pub mod loader;
 pub mod maybe;

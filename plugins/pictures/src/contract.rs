@@ -1,12 +1,13 @@
 //! What items show of their pictures. All fields of all items of a page come from one statement.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::Context;
 use data_encoding::BASE64;
 use entities::{file, id::MediaId};
-use kernel::{error::Failure, plugin::Kernel, sql};
+use kernel::{cache::RowCache, error::Failure, plugin::Kernel, sql};
 use schema::{
+    caches::Loaders,
     kit::{
         loader::Rows,
         scalar::{DateTime, Seconds, Url},
@@ -19,7 +20,7 @@ use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
 use crate::{
     absence::Absences,
     recipe::WIDTHS,
-    set::{PictureSet, PosterSize},
+    set::{self, PictureSet, PosterSize},
     tables::{picture_failure, picture_object::Role, picture_part::Format},
     total,
     urls::{Formats, Urls},
@@ -32,19 +33,28 @@ const USUAL_WIDTH: i32 = 640;
 
 /// The pictures of one request.
 pub struct RequestPictures {
-    sets: Rows<MediaId, PictureSet>,
+    shared: RowCache<MediaId, PictureSet>,
+    sets: OnceLock<Rows<MediaId, PictureSet>>,
     absences: Absences,
     urls: Urls,
 }
 
 impl RequestPictures {
-    /// Loads through these loaders.
-    pub fn new(sets: Rows<MediaId, PictureSet>, absences: Absences, urls: Urls) -> Self {
-        Self { sets, absences, urls }
+    /// Loads what this cache lacks.
+    pub fn new(shared: RowCache<MediaId, PictureSet>, absences: Absences, urls: Urls) -> Self {
+        Self {
+            shared,
+            sets: OnceLock::new(),
+            absences,
+            urls,
+        }
     }
 
-    async fn set(&self, media: MediaId) -> Result<Option<Arc<PictureSet>>, Failure> {
-        self.sets.get(media).await
+    fn sets(&self, cx: &Context<'_>) -> &Rows<MediaId, PictureSet> {
+        self.sets.get_or_init(|| {
+            let together = Arc::clone(&Loaders::of(cx).together);
+            Rows::joined(&self.shared, move |media| set::load(Arc::clone(&together), media))
+        })
     }
 
     /// A picture in widths of which each is drawn when it is first asked for.
@@ -75,8 +85,12 @@ impl RequestPictures {
 
 #[async_trait::async_trait]
 impl contracts::Pictures for RequestPictures {
-    async fn thumbnail(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Thumbnail>, Failure> {
-        let Some(set) = self.set(media).await? else {
+    async fn gather(&self, cx: &Context<'_>, media: Vec<MediaId>) -> Result<(), Failure> {
+        self.sets(cx).get_many(media).await.map(drop)
+    }
+
+    async fn thumbnail(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<contracts::Thumbnail>, Failure> {
+        let Some(set) = self.sets(cx).get(media).await? else {
             return Ok(None);
         };
         let srcset: Vec<_> = set.posters().iter().map(|size| self.poster(size)).collect();
@@ -93,30 +107,30 @@ impl contracts::Pictures for RequestPictures {
 
     async fn thumbnail_absence(
         &self,
-        _: &Context<'_>,
+        cx: &Context<'_>,
         media: MediaId,
     ) -> Result<Option<contracts::ThumbnailAbsence>, Failure> {
-        let set = self.set(media).await?;
+        let set = self.sets(cx).get(media).await?;
         if set.is_some_and(|set| set.parts.iter().any(|part| part.role == Role::Poster)) {
             return Ok(None);
         }
         self.absences.of(media).await
     }
 
-    async fn preview_url(&self, _: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
-        let set = self.set(media).await?;
+    async fn preview_url(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
+        let set = self.sets(cx).get(media).await?;
         let key = set.and_then(|set| set.preview(Format::Mp4));
         Ok(key.map(|key| Url(self.urls.preview(key))))
     }
 
-    async fn preview_image_url(&self, _: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
-        let set = self.set(media).await?;
+    async fn preview_image_url(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Url>, Failure> {
+        let set = self.sets(cx).get(media).await?;
         let key = set.and_then(|set| set.preview(Format::AnimatedWebp));
         Ok(key.map(|key| Url(self.urls.preview_image(key))))
     }
 
-    async fn sprite(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Sprite>, Failure> {
-        let Some(set) = self.set(media).await? else {
+    async fn sprite(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<contracts::Sprite>, Failure> {
+        let Some(set) = self.sets(cx).get(media).await? else {
             return Ok(None);
         };
         let (Some(key), Some(layout)) = (set.key(Role::Sprite), set.layout()) else {
@@ -133,8 +147,8 @@ impl contracts::Pictures for RequestPictures {
         }))
     }
 
-    async fn waveform(&self, _: &Context<'_>, media: MediaId) -> Result<Option<contracts::Waveform>, Failure> {
-        let set = self.set(media).await?;
+    async fn waveform(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<contracts::Waveform>, Failure> {
+        let set = self.sets(cx).get(media).await?;
         let found = set.and_then(|set| Some((set.key(Role::Peaks)?, set.row.peaks_per_second?)));
         Ok(found.map(|(key, per_second)| contracts::Waveform {
             url: Url(self.urls.waveform(key, per_second)),

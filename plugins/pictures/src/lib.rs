@@ -44,8 +44,8 @@ use media_engine::engine::Engine;
 use media_proto::job::Class;
 use schema::{
     kit::{
-        loader::Rows,
         surface::{NoFields, NoSubscription, Surface},
+        together::{Together, unshared},
     },
     media::contracts,
     system::contracts::PictureReport,
@@ -153,8 +153,11 @@ impl Plugin for Pictures {
 
     fn new(kernel: &Kernel, config: Config) -> anyhow::Result<Arc<Self>> {
         let valid = Duration::from_secs(u64::from(config.url_hours) * 3600);
-        let db = kernel.store.reader().clone();
-        let load = move |ids| set::load(db.clone(), ids);
+        let together = Arc::new(Together::new(&kernel.store));
+        let load = move |ids| {
+            let sets = set::load(Arc::clone(&together), ids);
+            async { sets.await.map_err(unshared) }
+        };
         let sets = kernel.caches.rows("pictures.set", 64 * MIB, PictureSet::weigh, load);
         let forget = sets.clone();
         kernel
@@ -226,7 +229,7 @@ impl Surface for Pictures {
 
     fn loaders(&self, kernel: &Kernel, data: &mut Data) {
         let absences = Absences::new(kernel.store.reader().clone());
-        let pictures = RequestPictures::new(Rows::new(&self.sets), absences, self.urls.clone());
+        let pictures = RequestPictures::new(self.sets.clone(), absences, self.urls.clone());
         data.insert(Arc::new(pictures) as Arc<dyn contracts::Pictures>);
         data.insert(Arc::new(Report::new(kernel.clone())) as Arc<dyn PictureReport>);
     }

@@ -1,11 +1,12 @@
 //! What was drawn of an item, as the row cache holds it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use entities::id::MediaId;
-use kernel::{objects::ObjectKey, sql};
+use kernel::{cache::Loaded, objects::ObjectKey};
 use media_proto::survey::SpriteLayout;
-use sea_orm::{DatabaseConnection, DbErr, FromQueryResult};
+use schema::kit::{cells::Cells, listed::among, together::Together};
+use sea_orm::{DbErr, sea_query::Query};
 
 use crate::tables::{
     picture_object::Role,
@@ -95,25 +96,82 @@ impl PictureSet {
     }
 }
 
-/// The sets of items, in one statement.
-pub async fn load(db: DatabaseConnection, ids: Vec<MediaId>) -> Result<HashMap<MediaId, PictureSet>, DbErr> {
-    let text = format!(
-        "select s.*, p.media_id as p_media_id, p.role as p_role, p.format as p_format, p.width as p_width, \
-         p.height as p_height, p.key as p_key \
-         from picture_set s left join picture_part p on p.media_id = s.media_id where s.media_id in ({})",
-        sql::ids(ids)
-    );
-    let mut sets: HashMap<MediaId, PictureSet> = HashMap::new();
-    for found in sql::rows(&db, text, []).await? {
-        let part = picture_part::Model::from_query_result_optional(&found, "p_")?;
-        let media = MediaId(found.try_get("", "media_id")?);
-        if let Some(set) = sets.get_mut(&media) {
-            set.parts.extend(part);
-            continue;
+/// The sets of items, with what is read beside them.
+pub async fn load(together: Arc<Together>, ids: Vec<MediaId>) -> Loaded<MediaId, PictureSet> {
+    const OF_SET: [&str; 15] = [
+        "media_id",
+        "file_id",
+        "size",
+        "mtime_ns",
+        "version",
+        "poster_source",
+        "poster_at_us",
+        "thumbhash",
+        "sprite_count",
+        "sprite_columns",
+        "sprite_tile_width",
+        "sprite_tile_height",
+        "sprite_interval_us",
+        "peaks_per_second",
+        "made_at",
+    ];
+    const OF_PART: [&str; 6] = ["media_id", "role", "format", "width", "height", "key"];
+    let select = |table: &'static str, columns: &[&'static str]| {
+        let among = among("media_id", ids.iter().map(|id| id.0), together.backend());
+        let mut select = Query::select().from(table).and_where(among).take();
+        for column in columns {
+            match *column {
+                "thumbhash" | "key" => select.expr_as(together.digits(*column), *column),
+                _ => select.column(*column),
+            };
         }
-        let row = picture_set::Model::from_query_result(&found, "")?;
-        let parts = part.into_iter().collect();
-        sets.insert(media, PictureSet { row, parts });
+        select
+    };
+    let (sets, parts) = futures_util::try_join!(
+        together.read(select("picture_set", &OF_SET), OF_SET.to_vec()),
+        together.read(select("picture_part", &OF_PART), OF_PART.to_vec()),
+    )?;
+    let mut found = HashMap::with_capacity(sets.len());
+    for mut cells in sets {
+        let row = set(&mut cells)?;
+        found.insert(row.media_id, PictureSet { row, parts: Vec::new() });
     }
-    Ok(sets)
+    for mut cells in parts {
+        let part = part(&mut cells)?;
+        if let Some(set) = found.get_mut(&part.media_id) {
+            set.parts.push(part);
+        }
+    }
+    Ok(found)
+}
+
+fn set(cells: &mut Cells) -> Result<picture_set::Model, DbErr> {
+    Ok(picture_set::Model {
+        media_id: cells.id()?,
+        file_id: cells.id()?,
+        size: cells.int()?,
+        mtime_ns: cells.int()?,
+        version: cells.small()?,
+        poster_source: cells.one_of_or_absent()?,
+        poster_at_us: cells.int_or_absent()?,
+        thumbhash: cells.bytes_or_absent()?,
+        sprite_count: cells.small_or_absent()?,
+        sprite_columns: cells.small_or_absent()?,
+        sprite_tile_width: cells.small_or_absent()?,
+        sprite_tile_height: cells.small_or_absent()?,
+        sprite_interval_us: cells.int_or_absent()?,
+        peaks_per_second: cells.small_or_absent()?,
+        made_at: cells.int()?,
+    })
+}
+
+fn part(cells: &mut Cells) -> Result<picture_part::Model, DbErr> {
+    Ok(picture_part::Model {
+        media_id: cells.id()?,
+        role: cells.one_of()?,
+        format: cells.one_of()?,
+        width: cells.small()?,
+        height: cells.small()?,
+        key: cells.bytes()?,
+    })
 }

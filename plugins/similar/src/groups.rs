@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use entities::{id::MediaId, media::MediaKind};
 use kernel::{sql, store::Tx};
 use schema::kit::{
-    cursor::Cursor,
+    cursor::RowCursor,
     keyset::{IdPage, Keyset, PageRow, Window},
 };
 use sea_orm::{ConnectionTrait, DbErr, Value};
@@ -216,13 +216,13 @@ impl Listing {
             self.grouped(&bound("member.group_id")),
             self.copied(&bound("media.id"))
         );
+        let cursor = RowCursor::OfId(keyset.signature.as_str().into());
         let mut rows = Vec::new();
         for row in sql::rows(db, text, []).await? {
             let id: i64 = row.try_get_by_index(0)?;
-            let cursor = Cursor { values: Vec::new(), id };
             rows.push(PageRow {
                 id,
-                cursor: cursor.encode(keyset),
+                cursor: cursor.clone(),
             });
         }
         Ok(IdPage::default().fill(rows, window))

@@ -5,19 +5,23 @@ use std::{collections::HashMap, sync::Arc};
 
 use entities::{
     chapter, file,
-    id::{FileId, MarkerId, MediaId, TagId, UserId},
-    marker, media_user, page, tag,
+    id::{FileId, MarkerId, MediaId, PersonId, StudioId, TagId, UserId},
+    marker, media_user, page, person, studio, tag,
 };
 use kernel::cache::{Loaded, RowCache};
 use sea_orm::{
-    DbBackend, DbErr,
-    sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement},
+    DbErr,
+    sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
 };
 
-use super::{ByFile, load::lists};
-use crate::kit::{
-    cells::{Cells, FromCells},
-    together::Together,
+use super::{ByFile, Credit, load::lists};
+use crate::{
+    kit::{
+        cells::{Cells, FromCells},
+        listed::among,
+        together::Together,
+    },
+    media::card::Card,
 };
 
 /// What they are read by, and what comes along.
@@ -26,6 +30,8 @@ pub(super) struct Sources {
     pub together: Arc<Together>,
     pub marker_tags: RowCache<MarkerId, Vec<TagId>>,
     pub tags: RowCache<TagId, tag::Model>,
+    pub people: RowCache<PersonId, person::Model>,
+    pub studios: RowCache<StudioId, studio::Model>,
 }
 
 /// The names of an id and the columns behind it.
@@ -41,20 +47,91 @@ fn row<T: FromCells>(cells: &mut Cells) -> Result<T, DbErr> {
     T::read(cells.int()?, cells)
 }
 
-fn of_media(table: &'static str, ids: &[MediaId]) -> SelectStatement {
-    let among = Expr::col((table, "media_id")).is_in(ids.iter().map(|id| id.0));
-    Query::select().from(table).and_where(among).take()
+impl Together {
+    /// The rows of a table whose column holds one of these items.
+    fn of(&self, table: &'static str, column: &'static str, ids: &[MediaId]) -> SelectStatement {
+        let ids = ids.iter().map(|id| id.0);
+        let among = among((table, column), ids, self.backend());
+        Query::select().from(table).and_where(among).take()
+    }
+
+    /// The rows of a table that belong to these items.
+    fn of_media(&self, table: &'static str, ids: &[MediaId]) -> SelectStatement {
+        self.of(table, "media_id", ids)
+    }
+}
+
+/// The rows that a link leads to, each once, however many items have it.
+fn named<T: FromCells>(table: &'static str, links: SelectStatement) -> (SelectStatement, Vec<&'static str>) {
+    let columns = with_id::<T>();
+    let rows = Query::select()
+        .columns(columns.iter().copied())
+        .from(table)
+        .and_where(Expr::col("id").in_subquery(links))
+        .take();
+    (rows, columns)
+}
+
+/// Items; their studios come along, for whoever shows them wants those next.
+pub(super) async fn card(sources: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Card> {
+    let Sources { together, studios, .. } = sources;
+    let moment = studios.moment();
+    let cards = together.of("media", "id", &ids).columns(with_id::<Card>()).take();
+    let links = together.of("media", "id", &ids).column("studio_id").take();
+    let (rows, columns) = named::<studio::Model>("studio", links);
+    let (cards, rows) = futures_util::try_join!(together.read(cards, with_id::<Card>()), together.read(rows, columns))?;
+    let rows = all(rows, row::<studio::Model>)?;
+    studios.offer(moment, rows.into_iter().map(|studio| (studio.id, studio)));
+    let cards = all(cards, row::<Card>)?;
+    Ok(cards.into_iter().map(|card| (card.id, card)).collect())
+}
+
+/// The tags of items; their rows come along.
+pub(super) async fn media_tags(sources: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Vec<TagId>> {
+    let Sources { together, tags, .. } = sources;
+    let moment = tags.moment();
+    let links = together.of_media("media_tag", &ids);
+    let (rows, columns) = named::<tag::Model>("tag", links.clone().column("tag_id").take());
+    let links = links.clone().columns(["media_id", "tag_id"]).take();
+    let (links, rows) = futures_util::try_join!(
+        together.read(links, vec!["media_id", "tag_id"]),
+        together.read(rows, columns)
+    )?;
+    let rows = all(rows, row::<tag::Model>)?;
+    tags.offer(moment, rows.into_iter().map(|tag| (tag.id, tag)));
+    let links = all(links, |cells| Ok((cells.id()?, cells.id()?)))?;
+    Ok(lists(&ids, links))
+}
+
+/// The people of items, in the order of their credits; their rows come along.
+pub(super) async fn credits(sources: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Vec<Credit>> {
+    const COLUMNS: [&str; 3] = ["media_id", "person_id", "role"];
+    let Sources { together, people, .. } = sources;
+    let moment = people.moment();
+    let links = together.of_media("media_person", &ids);
+    let (rows, columns) = named::<person::Model>("person", links.clone().column("person_id").take());
+    let links = links
+        .clone()
+        .columns(COLUMNS)
+        .order_by("position", Order::Asc)
+        .order_by("person_id", Order::Asc)
+        .take();
+    let (links, rows) = futures_util::try_join!(together.read(links, COLUMNS.to_vec()), together.read(rows, columns))?;
+    let rows = all(rows, row::<person::Model>)?;
+    people.offer(moment, rows.into_iter().map(|person| (person.id, person)));
+    let links = all(links, |cells| {
+        let media = cells.id()?;
+        let (person, role) = (cells.id()?, cells.text_or_absent()?);
+        Ok((media, Credit { person, role }))
+    })?;
+    Ok(lists(&ids, links))
 }
 
 pub(super) async fn description(
     Sources { together, .. }: Sources,
     ids: Vec<MediaId>,
 ) -> Loaded<MediaId, Option<String>> {
-    let select = Query::select()
-        .columns(["id", "description"])
-        .from("media")
-        .and_where(Expr::col("id").is_in(ids.iter().map(|id| id.0)))
-        .take();
+    let select = together.of("media", "id", &ids).columns(["id", "description"]).take();
     let rows = together.read(select, vec!["id", "description"]).await?;
     let rows = all(rows, |cells| Ok((cells.id()?, cells.text_or_absent()?)))?;
     Ok(rows.into_iter().collect())
@@ -62,17 +139,12 @@ pub(super) async fn description(
 
 pub(super) async fn files(Sources { together, .. }: Sources, ids: Vec<MediaId>) -> Loaded<MediaId, Vec<file::Model>> {
     const BYTES: [&str; 3] = ["name", "fingerprint", "content_hash"];
-    let mut select = of_media("file", &ids);
+    let mut select = together.of_media("file", &ids);
     for column in with_id::<file::Model>() {
-        if !BYTES.contains(&column) {
-            select.column(column);
-            continue;
-        }
-        let digits = match together.backend() {
-            DbBackend::Postgres => Func::cust("encode").arg(Expr::col(column)).arg("hex"),
-            _ => Func::cust("hex").arg(Expr::col(column)),
+        match BYTES.contains(&column) {
+            true => select.expr_as(together.digits(column), column),
+            false => select.column(column),
         };
-        select.expr_as(digits, column);
     }
     // Present files before missing ones, then the oldest: the scan picks its primary file the same way.
     select.order_by("status", Order::Asc).order_by("id", Order::Asc);
@@ -87,7 +159,7 @@ pub(super) async fn pages(
     Sources { together, .. }: Sources,
     ids: Vec<MediaId>,
 ) -> Loaded<MediaId, ByFile<page::Model>> {
-    let mut select = of_media("file", &ids);
+    let mut select = together.of_media("file", &ids);
     select
         .column(("file", "media_id"))
         .columns(["file_id", "position", "name", "n_bytes"].map(|column| ("page", column)))
@@ -117,7 +189,7 @@ pub(super) async fn chapters(
     Sources { together, .. }: Sources,
     ids: Vec<MediaId>,
 ) -> Loaded<MediaId, ByFile<chapter::Model>> {
-    let mut select = of_media("file", &ids);
+    let mut select = together.of_media("file", &ids);
     select
         .expr_as(Expr::col(("file", "media_id")), "media_id")
         .columns(
@@ -146,15 +218,18 @@ pub(super) async fn markers(sources: Sources, ids: Vec<MediaId>) -> Loaded<Media
         together,
         marker_tags: links,
         tags,
+        ..
     } = sources;
     let moments = (links.moment(), tags.moment());
-    let select = of_media("marker", &ids)
+    let select = together
+        .of_media("marker", &ids)
         .columns(with_id::<marker::Model>())
         .order_by("start_us", Order::Asc)
         .order_by("id", Order::Asc)
         .take();
     let of_tag = with_id::<tag::Model>();
-    let linked = of_media("marker", &ids)
+    let linked = together
+        .of_media("marker", &ids)
         .expr_as(Expr::col(("marker", "id")), "marker_id")
         .columns(of_tag.iter().map(|column| ("tag", *column)))
         .inner_join(
@@ -200,7 +275,8 @@ pub(super) async fn own(
     let mut found = HashMap::new();
     // One user in practice: a batch belongs to one request.
     for (user, media) in by_user {
-        let select = of_media("media_user", &media)
+        let select = together
+            .of_media("media_user", &media)
             .columns(COLUMNS)
             .and_where(Expr::col("user_id").eq(user.0))
             .take();

@@ -2,9 +2,16 @@
 
 use entities::{chapter, collection, file, marker, person, saved_filter, studio, tag};
 
-use crate::kit::cells::from_cells;
+use crate::{kit::cells::from_cells, media::card::Card};
 
 from_cells! {
+    Card {
+        library_id: id, kind: one_of, title: text, date: text_or_absent, studio_id: id_or_absent,
+        primary_file_id: id_or_absent, duration_us: int_or_absent, width: small_or_absent, height: small_or_absent,
+        frame_rate_num: small_or_absent, frame_rate_den: small_or_absent, bit_rate: int_or_absent,
+        video_codec: text_or_absent, audio_codec: text_or_absent, has_subtitles: flag, added_at: int, modified_at: int,
+        updated_at: int, missing_at: int_or_absent,
+    }
     tag::Model {
         name: text, sort_name: text, color: text_or_absent, description: text_or_absent, n_media: int, created_at: int,
         updated_at: int,

@@ -5,17 +5,11 @@ use std::{collections::HashMap, hash::Hash};
 use entities::{
     file, folder,
     id::{FolderId, LibraryId, MediaId, PersonId, StudioId, TagId},
-    library, library_path, media, media_person, media_tag, person, person_alias, stream, studio, tag, tag_alias,
-    tag_parent,
+    library, library_path, person, person_alias, stream, studio, tag, tag_alias, tag_parent,
 };
-use kernel::cache::RowCache;
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{ByFile, Credit, FolderPlace, Kin, LibraryRow};
-use crate::media::card::Card;
+use super::{ByFile, FolderPlace, Kin, LibraryRow};
 
 pub(super) async fn tags(db: DatabaseConnection, ids: Vec<TagId>) -> Result<HashMap<TagId, tag::Model>, DbErr> {
     let rows = tag::Entity::find().filter(tag::Column::Id.is_in(ids)).all(&db).await?;
@@ -36,56 +30,6 @@ pub(super) async fn studios(
 ) -> Result<HashMap<StudioId, studio::Model>, DbErr> {
     let select = studio::Entity::find().filter(studio::Column::Id.is_in(ids));
     by_id(select.all(&db).await?, |row| row.id)
-}
-
-pub(super) async fn cards(
-    db: DatabaseConnection,
-    studios: RowCache<StudioId, studio::Model>,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Card>, DbErr> {
-    use sea_orm::{
-        JoinType,
-        sea_query::{Expr, ExprTrait},
-    };
-    // The studios' rows come along: a page needs them next, and one statement is cheaper than two.
-    let moment = studios.moment();
-    let on = Expr::col((studio::Entity, studio::Column::Id)).equals((media::Entity, media::Column::StudioId));
-    let mut select = media::Entity::find().select_only();
-    for column in Card::COLUMNS {
-        select = select.column(column);
-    }
-    for column in studio::Column::iter() {
-        let alias = format!("{OF_STUDIO}{}", column.as_str());
-        select = select.column_as(Expr::col((studio::Entity, column)), alias);
-    }
-    QuerySelect::query(&mut select).join(JoinType::LeftJoin, studio::Entity, on);
-    let rows = select
-        .filter(media::Column::Id.is_in(ids))
-        .into_model::<CardWithStudio>();
-    let rows = rows.all(&db).await?;
-    let (cards, found): (Vec<Card>, Vec<Option<studio::Model>>) =
-        rows.into_iter().map(|row| (row.card, row.studio)).unzip();
-    studios.offer(moment, found.into_iter().flatten().map(|studio| (studio.id, studio)));
-    by_id(cards, |card| card.id)
-}
-
-/// What the names of a studio's columns begin with beside those of an item.
-const OF_STUDIO: &str = "of_studio_";
-
-struct CardWithStudio {
-    card: Card,
-    studio: Option<studio::Model>,
-}
-
-impl sea_orm::FromQueryResult for CardWithStudio {
-    fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let card = Card::from_query_result(row, prefix)?;
-        let studio = match card.studio_id {
-            Some(_) => studio::Model::from_query_result_optional(row, OF_STUDIO)?,
-            None => None,
-        };
-        Ok(Self { card, studio })
-    }
 }
 
 pub(super) async fn streams(
@@ -112,7 +56,7 @@ pub(super) async fn streams(
         .into_model::<Linked<stream::Model>>();
     let rows = rows.all(&db).await?;
     let mut found: HashMap<MediaId, ByFile<stream::Model>> = ids.iter().map(|id| (*id, ByFile::new())).collect();
-    for Linked { media, row, .. } in rows {
+    for Linked { media, row } in rows {
         found
             .entry(media)
             .or_default()
@@ -123,75 +67,9 @@ pub(super) async fn streams(
     Ok(found)
 }
 
-pub(super) async fn media_tags(
-    db: DatabaseConnection,
-    tags: RowCache<TagId, tag::Model>,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Vec<TagId>>, DbErr> {
-    use sea_orm::{
-        JoinType,
-        sea_query::{Expr, ExprTrait},
-    };
-    // The tags' rows come along: a page needs them next, and one statement is cheaper than two.
-    let moment = tags.moment();
-    let on = Expr::col((media_tag::Entity, media_tag::Column::TagId)).equals((tag::Entity, tag::Column::Id));
-    let mut select = tag::Entity::find();
-    QuerySelect::query(&mut select)
-        .expr_as(
-            Expr::col((media_tag::Entity, media_tag::Column::MediaId)),
-            "of_media_id",
-        )
-        .join(JoinType::InnerJoin, media_tag::Entity, on)
-        .and_where(Expr::col((media_tag::Entity, media_tag::Column::MediaId)).is_in(ids.iter().copied()));
-    let rows = select.into_model::<Linked<tag::Model>>().all(&db).await?;
-    tags.offer(moment, rows.iter().map(|linked| (linked.row.id, linked.row.clone())));
-    Ok(lists(
-        &ids,
-        rows.into_iter().map(|linked| (linked.media, linked.row.id)),
-    ))
-}
-
-pub(super) async fn credits(
-    db: DatabaseConnection,
-    people: RowCache<PersonId, person::Model>,
-    ids: Vec<MediaId>,
-) -> Result<HashMap<MediaId, Vec<Credit>>, DbErr> {
-    use sea_orm::{
-        JoinType, Order,
-        sea_query::{Expr, ExprTrait},
-    };
-    let moment = people.moment();
-    let link = |column| Expr::col((media_person::Entity, column));
-    let mut select = person::Entity::find();
-    QuerySelect::query(&mut select)
-        .expr_as(link(media_person::Column::MediaId), "of_media_id")
-        .expr_as(link(media_person::Column::Role), "of_role")
-        .join(
-            JoinType::InnerJoin,
-            media_person::Entity,
-            link(media_person::Column::PersonId).equals((person::Entity, person::Column::Id)),
-        )
-        .and_where(link(media_person::Column::MediaId).is_in(ids.iter().copied()))
-        .order_by_expr(link(media_person::Column::Position), Order::Asc)
-        .order_by_expr(link(media_person::Column::PersonId), Order::Asc);
-    let rows = select.into_model::<Linked<person::Model>>().all(&db).await?;
-    people.offer(moment, rows.iter().map(|linked| (linked.row.id, linked.row.clone())));
-    let credit = |linked: Linked<person::Model>| {
-        (
-            linked.media,
-            Credit {
-                person: linked.row.id,
-                role: linked.role,
-            },
-        )
-    };
-    Ok(lists(&ids, rows.into_iter().map(credit)))
-}
-
 /// A row that was reached from an item.
 struct Linked<T> {
     media: MediaId,
-    role: Option<String>,
     row: T,
 }
 
@@ -199,7 +77,6 @@ impl<T: sea_orm::FromQueryResult> sea_orm::FromQueryResult for Linked<T> {
     fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
             media: row.try_get(prefix, "of_media_id")?,
-            role: row.try_get(prefix, "of_role").unwrap_or_default(),
             row: T::from_query_result(row, prefix)?,
         })
     }

@@ -21,6 +21,7 @@ use crate::{
     kit::{
         access::require,
         connection::{Connection, Total},
+        cursor::RowCursor,
         error::ToGraphql,
         id,
         keyset::{IdPage, Keyset, PageRow},
@@ -235,13 +236,10 @@ async fn changes(cx: &Context<'_>, edit: &edit::Model, args: &PageArgs) -> Resul
             .map_err(Failure::internal)??,
         false => Vec::new(),
     };
+    let cursor = RowCursor::OfId(keyset.signature.as_str().into());
     let row = |record: &Record| PageRow {
         id: record.position,
-        cursor: crate::kit::cursor::Cursor {
-            values: Vec::new(),
-            id: record.position,
-        }
-        .encode(&keyset),
+        cursor: cursor.clone(),
     };
     let page = IdPage {
         rows: records.iter().map(row).collect(),

@@ -94,6 +94,16 @@ impl Cells {
         E::try_from_value(&self.small()?)
     }
 
+    /// The next value as a number that stands for one of a few, or nothing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn one_of_or_absent<E: ActiveEnum<Value = i32>>(&mut self) -> Result<Option<E>, DbErr> {
+        self.small_or_absent()?
+            .map(|value| E::try_from_value(&value))
+            .transpose()
+    }
+
     /// The next value as an integer of 32 bits.
     ///
     /// # Errors

@@ -5,7 +5,10 @@ use std::{borrow::Cow, future::Future, pin::Pin};
 use async_graphql::{Object, OutputType, TypeName, connection::PageInfo};
 use kernel::error::Failure;
 
-use crate::kit::{error::ToGraphql, keyset::IdPage};
+use crate::kit::{
+    error::ToGraphql,
+    keyset::{IdPage, PageRow},
+};
 
 type Counting = Pin<Box<dyn Future<Output = Result<i64, Failure>> + Send>>;
 
@@ -29,14 +32,14 @@ impl Total {
 
 /// An item with its cursor.
 pub struct Edge<T> {
-    cursor: String,
+    row: PageRow,
     node: T,
 }
 
 /// A page of a list.
 pub struct Connection<T> {
     edges: Vec<Edge<T>>,
-    ends: Option<(String, String)>,
+    ends: Option<(PageRow, PageRow)>,
     has_next: bool,
     has_previous: bool,
     total: Total,
@@ -46,11 +49,11 @@ impl<T> Connection<T> {
     /// A page of ids with the item that belongs to each; an id whose item is gone by now is left out.
     pub fn new(page: IdPage, total: Total, node: impl Fn(i64) -> Option<T>) -> Self {
         let ends = page.rows.first().zip(page.rows.last());
-        let ends = ends.map(|(first, last)| (first.cursor.clone(), last.cursor.clone()));
-        let edge = |row: crate::kit::keyset::PageRow| {
+        let ends = ends.map(|(first, last)| (first.clone(), last.clone()));
+        let edge = |row: PageRow| {
             Some(Edge {
                 node: node(row.id)?,
-                cursor: row.cursor,
+                row,
             })
         };
         Self {
@@ -98,8 +101,8 @@ impl<T: OutputType> Connection<T> {
         PageInfo {
             has_previous_page: self.has_previous,
             has_next_page: self.has_next,
-            start_cursor: self.ends.as_ref().map(|(first, _)| first.clone()),
-            end_cursor: self.ends.as_ref().map(|(_, last)| last.clone()),
+            start_cursor: self.ends.as_ref().map(|(first, _)| first.cursor().into_owned()),
+            end_cursor: self.ends.as_ref().map(|(_, last)| last.cursor().into_owned()),
         }
     }
 
@@ -116,8 +119,8 @@ impl<T: OutputType> Connection<T> {
 #[Object(name_type)]
 impl<T: OutputType> Edge<T> {
     /// The place behind this item, for `after` and `before`.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+    async fn cursor(&self) -> Cow<'_, str> {
+        self.row.cursor()
     }
 
     /// The item.

@@ -1,5 +1,7 @@
 //! Cursors: a place in an order as an opaque text, which is refused by any other order.
 
+use std::{borrow::Cow, sync::Arc};
+
 use data_encoding::BASE64URL_NOPAD;
 use kernel::error::Failure;
 use serde_json::{Value as Json, json};
@@ -18,16 +20,39 @@ pub struct Cursor {
 /// The version in each cursor; a cursor of another version is refused.
 const VERSION: i64 = 1;
 
+/// The cursor of a row of a page.
+#[derive(Debug, Clone)]
+pub enum RowCursor {
+    /// Its text.
+    Text(String),
+    /// In a list of this signature, which is at hand as a whole: the id alone. It is written when somebody asks for it.
+    OfId(Arc<str>),
+}
+
+impl RowCursor {
+    /// The opaque text for clients, of a row with this id.
+    pub fn text(&self, id: i64) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::OfId(signature) => encode(signature, id, &[]).into(),
+        }
+    }
+}
+
+fn encode(signature: &str, id: i64, values: &[KeyValue]) -> String {
+    let mut parts = vec![json!(VERSION), json!(signature), json!(id)];
+    parts.extend(values.iter().map(|value| match value {
+        KeyValue::Absent => Json::Null,
+        KeyValue::Int(value) => json!(value),
+        KeyValue::Text(value) => json!(value),
+    }));
+    BASE64URL_NOPAD.encode(Json::Array(parts).to_string().as_bytes())
+}
+
 impl Cursor {
     /// The opaque text for clients.
     pub fn encode(&self, keyset: &Keyset) -> String {
-        let mut parts = vec![json!(VERSION), json!(keyset.signature), json!(self.id)];
-        parts.extend(self.values.iter().map(|value| match value {
-            KeyValue::Absent => Json::Null,
-            KeyValue::Int(value) => json!(value),
-            KeyValue::Text(value) => json!(value),
-        }));
-        BASE64URL_NOPAD.encode(Json::Array(parts).to_string().as_bytes())
+        encode(&keyset.signature, self.id, &self.values)
     }
 
     /// Reads a client's text. A cursor of another order is an error that says so.

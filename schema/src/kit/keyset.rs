@@ -3,12 +3,17 @@
 //! Absent values come last, whatever the direction. Where the first key can be absent the page is the union of two
 //! limited reads, rows that have it and rows that do not, because neither database walks an index past that border.
 
+use std::borrow::Cow;
+
 use sea_orm::{
     Condition, ConnectionTrait, DbErr, Order, QueryResult,
     sea_query::{Asterisk, Expr, ExprTrait, NullOrdering, Query, SelectStatement, UnionType},
 };
 
-use crate::kit::{cells::Cells, cursor::Cursor};
+use crate::kit::{
+    cells::Cells,
+    cursor::{Cursor, RowCursor},
+};
 
 /// What a key's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +112,14 @@ pub struct PageRow {
     /// The id.
     pub id: i64,
     /// The cursor behind it.
-    pub cursor: String,
+    pub cursor: RowCursor,
+}
+
+impl PageRow {
+    /// The text of its cursor.
+    pub fn cursor(&self) -> Cow<'_, str> {
+        self.cursor.text(self.id)
+    }
 }
 
 /// A page of ids.
@@ -197,7 +209,7 @@ impl Keyset {
         let values = self.keys.iter().enumerate().map(value).collect::<Result<_, _>>()?;
         Ok(PageRow {
             id,
-            cursor: Cursor { values, id }.encode(self),
+            cursor: RowCursor::Text(Cursor { values, id }.encode(self)),
         })
     }
 
@@ -215,7 +227,7 @@ impl Keyset {
             values: values.clone(),
             id,
         };
-        let cursor = cursor.encode(self);
+        let cursor = RowCursor::Text(cursor.encode(self));
         Ok((PageRow { id, cursor }, values))
     }
 

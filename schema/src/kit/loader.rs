@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use foldhash::fast::RandomState;
 use kernel::{
     cache::{Found, Moment, RowCache},
     error::Failure,
@@ -85,7 +86,7 @@ where
 {
     cache: RowCache<K, V>,
     batches: Batches<K, Loaded<K, V>>,
-    /// What this request has read: a full cache may keep nothing of it.
+    /// What this request has read: a full cache may keep nothing of it, and here it is found sooner.
     read: Mutex<Read<K, V>>,
     /// Absent for whoever may have all rows.
     gate: Option<Gate<K, V>>,
@@ -94,7 +95,17 @@ where
 /// What was read, and up to when it was fresh.
 struct Read<K, V> {
     at: Moment,
-    rows: HashMap<K, Found<V>>,
+    rows: HashMap<K, Found<V>, RandomState>,
+}
+
+impl<K, V> Read<K, V> {
+    /// What was read since this moment; the rest is forgotten.
+    fn since(&mut self, moment: Moment) -> &mut HashMap<K, Found<V>, RandomState> {
+        if self.at != moment {
+            (self.at, self.rows) = (moment, HashMap::default());
+        }
+        &mut self.rows
+    }
 }
 
 impl<K, V> Rows<K, V>
@@ -143,7 +154,7 @@ where
             batches,
             read: Mutex::new(Read {
                 at: cache.moment(),
-                rows: HashMap::new(),
+                rows: HashMap::default(),
             }),
             gate: None,
         }
@@ -159,10 +170,10 @@ where
         // What is in memory need not wait for siblings.
         let row = match self.known(key) {
             Some(known) => known,
-            None => self.load(&[key]).await?.get(&key).cloned(),
+            // In a box of its own, for every field's future holds this one, and most find their row at hand.
+            None => Box::pin(self.load(&[key])).await?.get(&key).cloned(),
         };
         match (&self.gate, row) {
-            // In a box of its own, for it is rare, and every field's future holds this one.
             (Some(gate), Some(row)) => {
                 let mut admitted = Box::pin(gate.admit(vec![(key, row)])).await?;
                 Ok(admitted.pop().map(|(_, row)| row))
@@ -183,7 +194,7 @@ where
         let unknown: Vec<K> = unknown.map(|(key, _)| *key).collect();
         let loaded = match unknown.is_empty() {
             true => Arc::default(),
-            false => self.load(&unknown).await?,
+            false => Box::pin(self.load(&unknown)).await?,
         };
         let row = |(key, known): (K, Option<Found<V>>)| {
             let row = known.unwrap_or_else(|| loaded.get(&key).cloned())?;
@@ -207,22 +218,23 @@ where
     }
 
     fn known(&self, key: K) -> Option<Found<V>> {
-        self.cache.peek(key).or_else(|| {
-            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whatever was dropped from the cache since may be among it.
-            (read.at == self.cache.moment()).then(|| read.rows.get(&key).cloned())?
-        })
+        let at = self.cache.moment();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whatever was dropped from the cache since may be among what was read before.
+        if let Some(found) = read.since(at).get(&key) {
+            return Some(found.clone());
+        }
+        let found = self.cache.peek(key)?;
+        read.rows.insert(key, found.clone());
+        Some(found)
     }
 
     async fn load(&self, keys: &[K]) -> Result<Arc<HashMap<K, Arc<V>>>, Failure> {
         let moment = self.cache.moment();
         let loaded = self.batches.get(keys.iter().copied()).await??;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.at != moment {
-            (read.at, read.rows) = (moment, HashMap::new());
-        }
-        read.rows
-            .extend(keys.iter().map(|key| (*key, loaded.get(key).cloned())));
+        let rows = keys.iter().map(|key| (*key, loaded.get(key).cloned()));
+        read.since(moment).extend(rows);
         Ok(loaded)
     }
 }

@@ -5,7 +5,7 @@ use kernel::error::Failure;
 
 use crate::{
     kit::{
-        cursor::Cursor,
+        cursor::{Cursor, RowCursor},
         keyset::{IdPage, Keyset, PageRow, Window},
     },
     limits,
@@ -63,13 +63,10 @@ impl PageArgs {
         let to = find(&window.before).unwrap_or(ids.len()).max(from);
         let n = (window.limit as usize).min(to - from);
         let range = if window.is_backward { to - n..to } else { from..from + n };
+        let cursor = RowCursor::OfId(keyset.signature.as_str().into());
         let row = |id: &i64| PageRow {
             id: *id,
-            cursor: Cursor {
-                values: Vec::new(),
-                id: *id,
-            }
-            .encode(keyset),
+            cursor: cursor.clone(),
         };
         Ok(IdPage {
             has_next: range.end < ids.len(),

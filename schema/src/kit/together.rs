@@ -1,15 +1,18 @@
 //! Small reads that different fields of a request want at the same time, in one statement: each select becomes one
 //! column that holds its rows as JSON. It is for lists that are bounded and short.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use kernel::{error::Failure, store::Store};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    sea_query::{Expr, ExprTrait, Func, Iden, IntoIden, Query, SelectStatement, SubQueryStatement},
+    sea_query::{Expr, ExprTrait, Func, Iden, IntoColumnRef, IntoIden, Query, SelectStatement, SubQueryStatement},
 };
 use serde_json::Value;
 
@@ -31,7 +34,8 @@ enum Asks {
     Written(String),
 }
 
-type Answered = Result<Arc<Vec<(u64, Vec<Vec<Value>>)>>, Arc<DbErr>>;
+/// The text of each answer: whoever asked reads it.
+type Answered = Result<Arc<HashMap<u64, String>>, Arc<DbErr>>;
 
 /// Reads that wait for each other, for one request.
 pub struct Together {
@@ -57,6 +61,15 @@ impl Together {
     /// Which database is read.
     pub fn backend(&self) -> DbBackend {
         self.backend
+    }
+
+    /// A column of bytes as the text that [`Cells::bytes`] reads.
+    pub fn digits(&self, column: impl IntoColumnRef) -> Expr {
+        let column = Expr::col(column);
+        match self.backend {
+            DbBackend::Postgres => Func::cust("encode").arg(column).arg("hex").into(),
+            _ => Func::cust("hex").arg(column).into(),
+        }
     }
 
     /// The rows of a select in its own order; `columns` are the names of its columns, all of them integers, texts,
@@ -88,8 +101,9 @@ impl Together {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let answered = self.batches.get([Asked { id, select, columns }]).await;
         let answered = answered.map_err(|failure| DbErr::Custom(failure.message))??;
-        let own = answered.iter().find(|(of, _)| *of == id).map(|(_, rows)| rows.clone());
-        Ok(own.unwrap_or_default().into_iter().map(Cells::of).collect())
+        let text = answered.get(&id).map_or("[]", String::as_str);
+        let rows: Vec<Vec<Value>> = serde_json::from_str(text).map_err(|error| DbErr::Json(error.to_string()))?;
+        Ok(rows.into_iter().map(Cells::of).collect())
     }
 
     /// The one number of a select, such as a count; its column is named `n`.
@@ -102,16 +116,21 @@ impl Together {
     }
 }
 
-async fn read(db: &DatabaseConnection, asked: Vec<Asked>) -> Result<Vec<(u64, Vec<Vec<Value>>)>, DbErr> {
-    let mut answered = Vec::with_capacity(asked.len());
+/// A failure that others wait for, too, for whoever has it alone.
+pub fn unshared(error: Arc<DbErr>) -> DbErr {
+    Arc::try_unwrap(error).unwrap_or_else(|error| DbErr::Custom(error.to_string()))
+}
+
+async fn read(db: &DatabaseConnection, asked: Vec<Asked>) -> Result<HashMap<u64, String>, DbErr> {
+    let mut answered = HashMap::with_capacity(asked.len());
     for chunk in asked.chunks(MAX_SELECTS) {
         let Some(row) = db.query_one(&statement(db.get_database_backend(), chunk)).await? else {
             continue;
         };
         for (at, asked) in chunk.iter().enumerate() {
+            // PostgreSQL gathers nothing of no rows.
             let text: Option<String> = row.try_get_by_index(at)?;
-            let rows = serde_json::from_str(text.as_deref().unwrap_or("[]"));
-            answered.push((asked.id, rows.map_err(|error| DbErr::Json(error.to_string()))?));
+            answered.extend(text.map(|text| (asked.id, text)));
         }
     }
     Ok(answered)

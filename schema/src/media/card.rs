@@ -2,12 +2,11 @@
 
 use entities::{
     id::{FileId, LibraryId, MediaId, StudioId},
-    media::{self, MediaKind},
+    media::MediaKind,
 };
-use sea_orm::FromQueryResult;
 
 /// An item as pages show it.
-#[derive(Debug, Clone, PartialEq, FromQueryResult)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Card {
     /// Its id.
     pub id: MediaId,
@@ -52,30 +51,6 @@ pub struct Card {
 }
 
 impl Card {
-    /// The columns it is read from.
-    pub const COLUMNS: [media::Column; 20] = [
-        media::Column::Id,
-        media::Column::LibraryId,
-        media::Column::Kind,
-        media::Column::Title,
-        media::Column::Date,
-        media::Column::StudioId,
-        media::Column::PrimaryFileId,
-        media::Column::DurationUs,
-        media::Column::Width,
-        media::Column::Height,
-        media::Column::FrameRateNum,
-        media::Column::FrameRateDen,
-        media::Column::BitRate,
-        media::Column::VideoCodec,
-        media::Column::AudioCodec,
-        media::Column::HasSubtitles,
-        media::Column::AddedAt,
-        media::Column::ModifiedAt,
-        media::Column::UpdatedAt,
-        media::Column::MissingAt,
-    ];
-
     /// The bytes it takes in a cache.
     pub fn weigh(&self) -> u32 {
         let texts = [&self.date, &self.video_codec, &self.audio_codec]

@@ -16,8 +16,18 @@ use crate::{
         keyset::IdPage,
         page::{self, PageArgs},
     },
-    media::{card::Card, nested::Parent, types::Media},
+    media::{card::Card, contracts::Pictures, nested::Parent, types::Media},
 };
+
+/// The fields of an item that show its pictures.
+const PICTURE_FIELDS: [&str; 6] = [
+    "thumbnail",
+    "thumbnailAbsence",
+    "previewUrl",
+    "previewImageUrl",
+    "sprite",
+    "waveform",
+];
 
 /// The fields of an item that are the viewer's own.
 const OWN_FIELDS: [&str; 5] = ["rating", "isFavorite", "viewCount", "lastViewedAt", "resumePosition"];
@@ -35,7 +45,8 @@ impl Loaders {
         }
         let look = cx.look_ahead();
         let look = [look.field("nodes"), look.field("edges").field("node")];
-        let cards = self.gather(cx, &look, page.ids()).await?;
+        // In a box of its own: it holds a future for each loader, and every field of everything that has items holds it.
+        let cards = Box::pin(self.gather(cx, &look, page.ids())).await?;
         let cards: HashMap<i64, Arc<Card>> = cards.into_iter().map(|card| (card.id.into(), card)).collect();
         Ok(Connection::new(page, total, |id| {
             cards.get(&id).cloned().map(Media::new)
@@ -50,7 +61,7 @@ impl Loaders {
         args: &PageArgs,
         n_media: i64,
     ) -> async_graphql::Result<Connection<Media>> {
-        let page = self.nested.get(parent, args, page::cap(cx)).await.graphql()?;
+        let page = Box::pin(self.nested.get(parent, args, page::cap(cx))).await.graphql()?;
         let n_media = match parent {
             Parent::Library(_) => n_media,
             _ if !page::selects(cx, "totalCount") => n_media,
@@ -80,6 +91,13 @@ impl Loaders {
             Ok(viewer) if selects(&OWN_FIELDS) => ids.iter().map(|media| (*media, viewer.user)).collect(),
             _ => Vec::new(),
         };
+        let pictures = cx.data_opt::<Arc<dyn Pictures>>().filter(|_| selects(&PICTURE_FIELDS));
+        let pictures = async {
+            match pictures {
+                Some(pictures) => pictures.gather(cx, ids.clone()).await,
+                None => Ok(()),
+            }
+        };
         let (cards, ..) = try_join!(
             self.card.get_many(ids.clone()),
             self.own.get_many(own),
@@ -93,6 +111,7 @@ impl Loaders {
             self.chapters.get_many(of(in_files("chapters"))),
             self.markers.get_many(of(selects(&["markers"]))),
             self.fields.get_many(of(selects(&["customFields"]))),
+            pictures,
         )?;
         let studios = cards
             .iter()

@@ -87,6 +87,8 @@ pub struct Offer {
 /// Gives the pictures that were made of an item.
 #[async_trait::async_trait]
 pub trait Pictures: Send + Sync {
+    /// Reads what all that follows shows of these items, so that it is at hand.
+    async fn gather(&self, cx: &Context<'_>, media: Vec<MediaId>) -> Result<(), Failure>;
     /// The still that cards show.
     async fn thumbnail(&self, cx: &Context<'_>, media: MediaId) -> Result<Option<Thumbnail>, Failure>;
     /// Why there is no such still; none where there is one.

@@ -6,12 +6,12 @@ use entities::id::UserId;
 use kernel::error::Failure;
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DbBackend,
-    sea_query::{Expr, Func, Query, SelectStatement},
+    sea_query::{Query, SelectStatement},
 };
 
 use crate::{
     caches::Answers,
-    kit::libraries::Libraries,
+    kit::{libraries::Libraries, listed::listed},
     media::{
         census::{Census, Found},
         filter::{Descendants, Translation},
@@ -114,7 +114,7 @@ impl List {
             let Some(ids) = census.ids(&found) else { return Ok(None) };
             let condition = self.translation(backend).condition(&rest.unwrap_or_default())?;
             let condition = condition
-                .add(in_selected(listed(&ids, backend)))
+                .add(in_selected(listed(ids, backend)))
                 .add(searched(&self.terms, backend));
             let ids = ids_of(
                 db,
@@ -152,25 +152,7 @@ pub fn few(census: &Census, found: &Found, backend: DbBackend) -> Option<Conditi
         return None;
     }
     let ids = census.ids(found)?;
-    Some(Condition::all().add(in_selected(listed(&ids, backend))))
-}
-
-/// Ids as one parameter.
-fn listed(ids: &[i64], backend: DbBackend) -> SelectStatement {
-    let list = kernel::sql::ids(ids.iter().copied());
-    let list = if ids.is_empty() { "" } else { &list };
-    let mut select = Query::select();
-    match backend {
-        DbBackend::Postgres => {
-            let array = format!("{{{list}}}");
-            select.expr(Expr::cust_with_values("unnest(cast($1 as bigint[]))", [array]))
-        }
-        _ => {
-            let array = Func::cust("json_each").arg(Expr::val(format!("[{list}]")));
-            select.expr(Expr::cust("value")).from_function(array, "listed")
-        }
-    };
-    select
+    Some(Condition::all().add(in_selected(listed(ids, backend))))
 }
 
 /// The ids that a statement selects. They come as one text: of half a million rows the driver would make half a million rows.

@@ -58,7 +58,7 @@ pub struct Answer {
 impl Answer {
     /// The bytes it takes in a cache, about.
     pub fn weigh(&self) -> u32 {
-        let rows = self.page.rows.iter().map(|row| size_of_val(row) + row.cursor.len());
+        let rows = self.page.rows.iter().map(|row| size_of_val(row) + row.cursor().len());
         // A condition is a tree of small pieces.
         2_048 + rows.sum::<usize>() as u32
     }

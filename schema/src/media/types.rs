@@ -278,7 +278,7 @@ macro_rules! media_object {
                 cx: &Context<'_>,
                 #[graphql(desc = "The search, as `media` takes it.")] search: String,
             ) -> async_graphql::Result<Vec<MediaHighlight>> {
-                highlights::of(cx, &self.card, &search).await.graphql()
+                Box::pin(highlights::of(cx, &self.card, &search)).await.graphql()
             }
 
             /// The values of custom fields that it has.
@@ -416,7 +416,7 @@ media_object! {
             #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
             #[graphql(desc = "The index of a stream of image subtitles that is drawn into the pictures.")] burn: Option<i32>,
         ) -> async_graphql::Result<Option<Playback>> {
-            playback(cx, &self.card, capabilities.unwrap_or_default(), burn).await.graphql()
+            Box::pin(playback(cx, &self.card, capabilities.unwrap_or_default(), burn)).await.graphql()
         }
     }
 }
@@ -483,7 +483,7 @@ media_object! {
             cx: &Context<'_>,
             #[graphql(desc = "What the player can play; by default what today's browsers share.")] capabilities: Option<PlaybackCapabilities>,
         ) -> async_graphql::Result<Option<Playback>> {
-            playback(cx, &self.card, capabilities.unwrap_or_default(), None).await.graphql()
+            Box::pin(playback(cx, &self.card, capabilities.unwrap_or_default(), None)).await.graphql()
         }
     }
 }

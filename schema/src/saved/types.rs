@@ -93,9 +93,8 @@ impl SavedFilter {
         #[graphql(desc = "How many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Connection<Media>> {
-        media(cx, &self.row, PageArgs::new(first, after, last, before))
-            .await
-            .graphql()
+        let media = media(cx, &self.row, PageArgs::new(first, after, last, before));
+        Box::pin(media).await.graphql()
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn serve(database: PathBuf, listen: &str) -> anyhow::Result<()> {
 fn open(database: &PathBuf) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // What our server gives each of its readers.
-    connection.execute_batch("pragma mmap_size = 2147418112; pragma temp_store = memory")?;
+    connection.execute_batch("pragma mmap_size = 0; pragma cache_size = -16384; pragma temp_store = memory")?;
     Ok(connection)
 }
 
