@@ -13,10 +13,8 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-use moka::Expiry;
 
 pub use self::{
     answers::AnswerCache,
@@ -104,18 +102,6 @@ impl Caches {
         for cache in self.all.read().unwrap_or_else(PoisonError::into_inner).iter() {
             cache.clear();
         }
-    }
-}
-
-struct ByPresence;
-
-impl<K, V> Expiry<K, Option<Arc<V>>> for ByPresence {
-    fn expire_after_create(&self, _: &K, row: &Option<Arc<V>>, _: Instant) -> Option<Duration> {
-        Some(if row.is_some() {
-            TIME_TO_LIVE
-        } else {
-            TIME_TO_LIVE_MISSING
-        })
     }
 }
 

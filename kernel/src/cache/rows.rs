@@ -20,7 +20,7 @@ use sea_orm::DbErr;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::{AnyCache, ByPresence, CacheStats, Caches, Counters};
+use super::{AnyCache, CacheStats, Caches, Counters, TIME_TO_LIVE, TIME_TO_LIVE_MISSING};
 use crate::work::carried;
 
 impl Caches {
@@ -46,8 +46,8 @@ impl Caches {
         let held = Cache::builder()
             .name(name)
             .max_capacity(capacity_bytes)
-            .weigher(move |_: &K, row: &Option<Arc<V>>| 40 + row.as_deref().map_or(0, weigh))
-            .expire_after(ByPresence)
+            .weigher(move |_: &K, held: &Held<V>| 40 + held.row().map_or(0, weigh))
+            .time_to_live(TIME_TO_LIVE)
             .eviction_listener(move |_, _, cause| {
                 if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
                     evicted.evictions.fetch_add(1, Ordering::Relaxed);
@@ -90,6 +90,44 @@ where
 /// What a key has: `None` is a row known to be missing.
 pub type Found<V> = Option<Arc<V>>;
 
+/// What is held of a key: its row, or since when it is known to have none. That is forgotten sooner than rows are, and moka
+/// would keep a wheel of timers if it had to know.
+enum Held<V> {
+    Row(Arc<V>),
+    Missing(Instant),
+}
+
+impl<V> Clone for Held<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Row(row) => Self::Row(Arc::clone(row)),
+            Self::Missing(since) => Self::Missing(*since),
+        }
+    }
+}
+
+impl<V> From<Found<V>> for Held<V> {
+    fn from(found: Found<V>) -> Self {
+        found.map_or_else(|| Self::Missing(Instant::now()), Self::Row)
+    }
+}
+
+impl<V> Held<V> {
+    fn row(&self) -> Option<&V> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Missing(_) => None,
+        }
+    }
+
+    fn found(self) -> Option<Found<V>> {
+        match self {
+            Self::Row(row) => Some(Some(row)),
+            Self::Missing(since) => (since.elapsed() < TIME_TO_LIVE_MISSING).then_some(None),
+        }
+    }
+}
+
 /// What a load came to; a key without a row is absent.
 pub type Loaded<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
 
@@ -104,12 +142,22 @@ pub struct Moment(u64);
 struct Inner<K, V> {
     name: &'static str,
     capacity_bytes: u64,
-    held: Cache<K, Found<V>, RandomState>,
+    held: Cache<K, Held<V>, RandomState>,
     /// Grows with each invalidation, under the lock of `flights`.
     invalidations: AtomicU64,
     flights: Mutex<HashMap<K, Flight<K, V>>>,
     load: Box<Load<K, V>>,
     counters: Arc<Counters>,
+}
+
+impl<K, V> Inner<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn look(&self, key: &K) -> Option<Found<V>> {
+        self.held.get(key)?.found()
+    }
 }
 
 /// A cache of rows by key. Clones are handles to the same one.
@@ -163,8 +211,8 @@ where
         Ok(found)
     }
 
-    /// The same, but what nobody is loading yet is read by `load`, as a part of the caller's own work. Whoever waits for
-    /// a caller that goes away loads by itself.
+    /// The same for keys that are hardly in memory, but what nobody is loading yet is read by `load`, as a part of the caller's
+    /// own work. Whoever waits for a caller that goes away loads by itself.
     pub async fn get_many_by<F>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -173,11 +221,8 @@ where
     where
         F: Future<Output = Loaded<K, V>>,
     {
-        let (mut found, missing) = self.held(keys);
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        let boarded = self.board(missing, &mut found);
+        let mut found = HashMap::new();
+        let boarded = self.board(keys, &mut found);
         if let Some(own) = boarded.own {
             let landed = own.sender.subscribe();
             let read = load(own.keys.clone());
@@ -195,7 +240,7 @@ where
         let inner = &self.inner;
         let (mut found, mut missing) = (HashMap::new(), Vec::new());
         for key in keys {
-            match inner.held.get(&key) {
+            match inner.look(&key) {
                 Some(row) => {
                     inner.counters.hits.fetch_add(1, Ordering::Relaxed);
                     found.extend(row.map(|row| (key, row)));
@@ -230,7 +275,7 @@ where
 
     /// What is known of a key without loading: nothing, or its row, or that it has none.
     pub fn peek(&self, key: K) -> Option<Found<V>> {
-        let found = self.inner.held.get(&key)?;
+        let found = self.inner.look(&key)?;
         self.inner.counters.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
     }
@@ -266,7 +311,11 @@ where
             return;
         }
         for (key, row) in rows {
-            self.inner.held.insert(key, Some(Arc::new(row)));
+            // Nothing was invalidated, so what is held is the same row, and to look is cheaper than to write.
+            if matches!(self.inner.held.get(&key), Some(Held::Row(_))) {
+                continue;
+            }
+            self.inner.held.insert(key, Held::Row(Arc::new(row)));
         }
     }
 
@@ -284,7 +333,7 @@ where
     }
 
     /// For each missing key the load to wait for: one that is under way, or a new one for all the others.
-    fn board(&self, missing: Vec<K>, found: &mut HashMap<K, Arc<V>>) -> Boarded<K, V> {
+    fn board(&self, missing: impl IntoIterator<Item = K>, found: &mut HashMap<K, Arc<V>>) -> Boarded<K, V> {
         let inner = &self.inner;
         let (mut others, mut fresh) = (Vec::new(), Vec::new());
         let (sender, receiver) = watch::channel(None);
@@ -294,7 +343,7 @@ where
                 if let Some(flight) = flights.get(&key) {
                     inner.counters.coalesced.fetch_add(1, Ordering::Relaxed);
                     others.push((key, flight.clone()));
-                } else if let Some(row) = inner.held.get(&key) {
+                } else if let Some(row) = inner.look(&key) {
                     // It landed between the first look and the lock.
                     inner.counters.hits.fetch_add(1, Ordering::Relaxed);
                     found.extend(row.map(|row| (key, row)));
@@ -354,7 +403,7 @@ where
             .fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
         self.leave(|key| {
             if let Ok(rows) = &landed {
-                inner.held.insert(key, rows.get(&key).cloned().flatten());
+                inner.held.insert(key, rows.get(&key).cloned().flatten().into());
             }
         });
         self.sender.send_replace(Some(landed));
@@ -395,4 +444,21 @@ fn take<K: Hash + Eq + Copy, V>(rows: &HashMap<K, Found<V>>, found: &mut HashMap
 
 fn interrupted<K, V>() -> Landed<K, V> {
     Err(Arc::new(DbErr::Custom("the load of rows was interrupted".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_row_is_forgotten_sooner_than_a_row() {
+        let since = |age| {
+            Instant::now()
+                .checked_sub(age)
+                .expect("a machine that has run for a minute")
+        };
+        let missing = |age| Held::<u8>::Missing(since(age)).found();
+        assert_eq!(missing(TIME_TO_LIVE_MISSING / 2), Some(None));
+        assert_eq!(missing(TIME_TO_LIVE_MISSING), None);
+    }
 }

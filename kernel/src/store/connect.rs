@@ -207,3 +207,41 @@ impl WriterWatch {
         self.origin.elapsed().as_micros() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use crate::{
+        clock::Clock,
+        events::Events,
+        store::{Store, StoreConfig},
+    };
+
+    /// They are set where the whole workspace is built, and nothing fails without them but the speed.
+    #[tokio::test]
+    async fn sqlite_was_built_with_our_options() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = StoreConfig::embedded(folder.path());
+        let store = Store::open(&config, Clock::default(), Events::default())
+            .await
+            .expect("a store");
+        let select = Statement::from_string(store.backend(), "pragma compile_options");
+        let rows = store.reader().query_all_raw(select).await.expect("options");
+        let options: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0).expect("an option"))
+            .collect();
+        for option in [
+            "ENABLE_QPSG",
+            "DEFAULT_MEMSTATUS=0",
+            "OMIT_SHARED_CACHE",
+            "LIKE_DOESNT_MATCH_BLOBS",
+        ] {
+            assert!(
+                options.iter().any(|built| built == option),
+                "{option} is not among {options:?}; see .cargo/config.toml"
+            );
+        }
+    }
+}
