@@ -414,7 +414,7 @@ on_both! {
         ensure!(get(&server, &url, &[]).await?.status() == StatusCode::OK);
     }
 
-    async fn a_page_of_pictures_is_one_statement_more(backend: Backend) {
+    async fn a_page_of_pictures_is_no_statement_more(backend: Backend) {
         let server = TestServer::start(backend).await?;
         let lines: Vec<String> = (0..40).map(|index| format!("p{index:02}.png 16x16 seed:{index}")).collect();
         let library = server.library(&lines.join("\n")).await?;
@@ -439,8 +439,8 @@ on_both! {
                 ensure!(nodes.len() == first && nodes.iter().all(|node| fields == "title" || node["thumbnail"]["url"].is_string()), "{nodes:?}");
             }
         }
-        // Who has a picture is not asked why it has none.
-        ensure!(costs[1] == costs[0] + 1 && costs[1] == costs[2] && costs[..3] == costs[3..], "{costs:?}");
+        // They are read together with the items, and who has a picture is not asked why it has none.
+        ensure!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
     }
 
     async fn the_machine_is_tried_once_and_again_when_asked(backend: Backend) {

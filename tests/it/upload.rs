@@ -12,6 +12,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
 use data_encoding::{BASE64, HEXLOWER};
+use kernel::{sql, store::Durability};
 use media_proto::synthetic::Synthetic;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use serde_json::{Value, json};
@@ -162,6 +163,16 @@ on_both! {
         )?;
         let (a, b) = (ended(&server.editor(), &urls.0).await?, ended(&server.editor(), &urls.1).await?);
         ensure!(a["media"]["id"] == b["media"]["id"] && a["status"] != b["status"], "{a:#} {b:#}");
+        ensure!(visible(server.media())?.len() == 2, "{:?}", visible(server.media())?);
+
+        // One that became an item after items were looked at: nothing is known of the bytes then.
+        server.idle().await?;
+        let tx = server.server().kernel.store.begin(Durability::Normal).await?;
+        sql::execute(&*tx, "update file set fingerprint = null, content_hash = null", []).await?;
+        tx.commit().await?;
+        let late = tus.send(&other, &[("filename", "late.mp4")]).await?;
+        let late = ended(&server.editor(), &late).await?;
+        ensure!(late["status"] == "DUPLICATE" && late["media"]["id"] == first["media"]["id"], "{late:#}");
         ensure!(visible(server.media())?.len() == 2, "{:?}", visible(server.media())?);
     }
 

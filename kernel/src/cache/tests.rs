@@ -110,6 +110,14 @@ async fn an_offered_row_is_kept_unless_something_was_invalidated_since() {
 }
 
 #[tokio::test]
+async fn an_offered_row_takes_the_place_of_one_that_was_missing() {
+    let cache = cache_over(&source(1));
+    assert!(cache.get(500).await.expect("a load").is_none());
+    cache.offer(cache.moment(), [(500, 40)]);
+    assert_eq!(cache.get(500).await.expect("a hit").as_deref(), Some(&40));
+}
+
+#[tokio::test]
 async fn a_missing_row_is_remembered_as_missing_and_an_error_is_not() {
     let source = source(1);
     let cache = cache_over(&source);

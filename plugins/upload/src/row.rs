@@ -313,9 +313,14 @@ pub async fn set_target(tx: &Tx, row: &Row, hash: &[u8], target: &RelativePath, 
     }
 }
 
-/// Another upload of the same bytes that is being placed, or waits to become an item.
+/// Another upload of the same bytes that is being placed, or waits to become an item, or is one: it may have become one since
+/// items were looked at.
 pub async fn twin(tx: &Tx, id: UploadId, hash: &[u8]) -> Result<Option<(UploadId, State)>, DbErr> {
-    let text = "select id, status from upload where content_hash = $2 and status in (2, 3) and id <> $1";
+    let text = "select id, status from upload where content_hash = $2 and id <> $1 and (status in (2, 3) or status = 4 and \
+        exists (select 1 from folder join file on file.folder_id = folder.id \
+        where folder.library_path_id = upload.library_path_id and folder.path = upload.target_folder \
+        and file.name = upload.target_name and file.status = 0 and file.inode = upload.inode and file.size = upload.n_bytes)) \
+        order by status";
     let rows = sql::rows(&**tx, text, [id.0.into(), hash.to_vec().into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some((

@@ -347,7 +347,7 @@ async fn put(
         }
         let tx = cx.begin(Durability::Full).await?;
         match row::twin(&tx, row.id, hash).await? {
-            Some((twin, State::Placed)) => {
+            Some((twin, State::Placed | State::Ready)) => {
                 drop(tx);
                 return duplicate(cx, upload, row, hash, (None, Some(twin))).await;
             }
