@@ -7,6 +7,7 @@ mod connect;
 mod epoch;
 mod group;
 mod log;
+mod statistics;
 mod trouble;
 
 use std::{

@@ -278,6 +278,7 @@ impl Server {
         }
         let (store, metrics, faults) = (kernel.store.clone(), kernel.metrics.clone(), settings.worker_faults);
         services.spawn(media::run(Arc::clone(&engine), store, metrics, faults, stop.clone()));
+        services.spawn(kernel.store.clone().keep_statistics(stop.clone()));
         services.spawn(keep_hours(Arc::clone(&operations), kernel.store.clone(), stop.clone()));
         let runner = kernel.jobs.run(table, kernel.clone(), stop.clone());
         drop(on_writing);

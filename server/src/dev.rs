@@ -97,9 +97,8 @@ pub async fn seed(kernel: &Kernel, plan: Plan, mut progress: impl FnMut(usize)) 
     }
     let tx = kernel.store.begin(Durability::Full).await?;
     rows.write_counters(&tx).await?;
-    // Plans depend on what the database knows about the values.
-    tx.execute_unprepared("analyze").await?;
     tx.commit().await?;
+    kernel.store.analyze().await.context("looking at the values")?;
     kernel.caches.clear();
     Ok(Seeded {
         password,
