@@ -55,7 +55,14 @@ impl Store {
             tx.execute_unprepared(&anew).await?;
         }
         tx.execute_unprepared("analyze").await?;
-        tx.commit().await
+        tx.commit().await?;
+        if self.backend() == DbBackend::Sqlite {
+            // What was looked at is hardly wanted again, and would stay in the memory of an idle server.
+            let tx = self.begin(Durability::Normal).await?;
+            tx.execute_unprepared("pragma shrink_memory").await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// On SQLite: the statements by which it would look at tables again.
