@@ -212,7 +212,8 @@ fn modified(metadata: &Metadata, now: i64) -> Option<i64> {
     (0..=now).contains(&at).then_some(at)
 }
 
-/// Makes file and row, in this order: a file without a row is swept, a row without a file would be a promise.
+/// Makes file and row, in this order: a file without a row is swept, a row without a file would be a promise. A commit that fails
+/// may have happened, so the file stays then.
 async fn begin(upload: &Upload, viewer: &Viewer, mut row: Row) -> Result<Row, Failure> {
     let kernel = &upload.kernel;
     if row.concat == Concat::Final {
@@ -228,10 +229,13 @@ async fn begin(upload: &Upload, viewer: &Viewer, mut row: Row) -> Result<Row, Fa
             let name = row.filename.clone().unwrap_or_else(|| row.id.to_string());
             complete(kernel, &tx, row.id, name).await?;
         }
-        Ok(tx.commit().await?)
+        Ok(tx)
     };
     match begun.await {
-        Ok(()) => Ok(row),
+        Ok(tx) => {
+            tx.commit().await?;
+            Ok(row)
+        }
         Err(failure) => {
             place.remove(row.id).await?;
             Err(failure)
