@@ -109,7 +109,8 @@ async fn work(both: &Both, item: &str, tag: &str, course: &Course) -> anyhow::Re
     Ok(met)
 }
 
-/// Stops one after the other, as an upgrade does, and then lets one die.
+/// Stops one after the other, as an upgrade does, and then lets one die. What is to be done afterwards nobody does who was
+/// there before.
 async fn replace(world: &World, both: &Both, mut lives: [Life; 2], course: &Course) -> anyhow::Result<[Life; 2]> {
     // As long as somebody has seen of both that they tell each other.
     let some_time = async || {
@@ -128,6 +129,8 @@ async fn replace(world: &World, both: &Both, mut lives: [Life; 2], course: &Cour
         }
         both.moved(which, lives[which].ready().await?);
     }
+    lives[0].all_succeeded(world).await?;
+    lives[0].start_scan(world).await?;
     some_time().await;
     Ok(lives)
 }

@@ -208,6 +208,10 @@ on_both! {
             if cut == 0 {
                 life.start_scan(&world).await?;
                 life.idle(&world).await?;
+                // Drawing starts by itself, and a busy machine may not come to it in any life.
+                while world.number("select count(*) from picture_object").await? == 0 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
             let items = client.query("{ media(first: 4, sort: [{ field: TITLE }]) { nodes { id } } }", json!({})).await?;
             let items: Vec<&str> = items["media"]["nodes"].as_array().context("items")?.iter().filter_map(|node| node["id"].as_str()).collect();
