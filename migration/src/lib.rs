@@ -19,6 +19,7 @@ mod m20261121_000035_settings;
 mod m20261122_000040_library_grant;
 mod m20261122_000041_sign_in;
 mod m20261122_000047_library_change;
+mod m20261123_000048_search_pending;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000040_library_grant::Migration),
             Box::new(m20261122_000041_sign_in::Migration),
             Box::new(m20261122_000047_library_change::Migration),
+            Box::new(m20261123_000048_search_pending::Migration),
         ]
     }
 }

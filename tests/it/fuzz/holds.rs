@@ -22,6 +22,10 @@ use tests::library::Library;
 pub struct Item {
     /// Its row.
     pub row: media::Model,
+    /// The ids of it, its library and its studio.
+    pub id: String,
+    pub library: String,
+    pub studio: Option<String>,
     /// What the viewer did with it.
     pub own: Option<media_user::Model>,
     /// The ids of its tags.
@@ -59,6 +63,9 @@ impl World {
             // SQLite folds the case of these letters only.
             ensure!(row.title.is_ascii() && row.path.is_ascii(), "{row:?}");
             let item = Item {
+                id: row.id.to_string(),
+                library: row.library_id.to_string(),
+                studio: row.studio_id.map(|id| id.to_string()),
                 row,
                 own: None,
                 tags: BTreeSet::new(),
@@ -190,7 +197,7 @@ impl World {
             "and" => list().all(|tree| self.holds(tree, item)),
             "or" => list().any(|tree| self.holds(tree, item)),
             "not" => !self.holds(criterion, item),
-            "ids" => list().any(|id| *id == row.id.to_string()),
+            "ids" => list().any(|id| *id == item.id),
             "tags" => {
                 let is_deep = criterion["includeDescendants"] == true;
                 let has = |id: &str| match self.below.get(id).filter(|_| is_deep) {
@@ -200,11 +207,12 @@ impl World {
                 relation(criterion, has, item.tags.is_empty())
             }
             "people" => relation(criterion, |id| item.people.contains(id), item.people.is_empty()),
-            "studio" => {
-                let studio = row.studio_id.map(|id| id.to_string());
-                relation(criterion, |id| studio.as_deref() == Some(id), studio.is_none())
-            }
-            "library" => relation(criterion, |id| row.library_id.to_string() == id, false),
+            "studio" => relation(
+                criterion,
+                |id| item.studio.as_deref() == Some(id),
+                item.studio.is_none(),
+            ),
+            "library" => relation(criterion, |id| item.library == id, false),
             "rating" => ordered(criterion, own.and_then(|own| own.rating).map(i64::from), Json::as_i64),
             "viewCount" => ordered(criterion, Some(own.map_or(0, |own| own.n_views)), Json::as_i64),
             "height" => ordered(criterion, row.height.map(i64::from), Json::as_i64),
