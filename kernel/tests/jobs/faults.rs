@@ -52,7 +52,8 @@ on_both! {
     }
 
     async fn a_late_end_does_not_end_the_attempt_that_runs_now(world: World) {
-        let settings = JobSettings { heartbeat: Duration::from_secs(3600), ..JobSettings::for_tests() };
+        // Its lane is full, so that it does not take the second attempt before it knows that it is to stop.
+        let settings = JobSettings { heartbeat: Duration::from_secs(3600), lanes: [1; 4], ..JobSettings::for_tests() };
         let slow = world.run_on(world.elsewhere(settings).await, world.table()).await;
         let job = world.jobs.start_one(&Stray, Enqueue::default()).await.unwrap().job;
         world.until("it began", async || (world.lab.log().len() == 1).then_some(())).await;
