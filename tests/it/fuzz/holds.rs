@@ -22,9 +22,11 @@ use tests::library::Library;
 pub struct Item {
     /// Its row.
     pub row: media::Model,
-    /// The ids of it, its library and its studio.
+    /// Its id as filters spell it; spelled once, for trees compare it again and again.
     pub id: String,
+    /// The id of its library.
     pub library: String,
+    /// The id of its studio.
     pub studio: Option<String>,
     /// What the viewer did with it.
     pub own: Option<media_user::Model>,
