@@ -109,8 +109,8 @@ async fn work(both: &Both, item: &str, tag: &str, course: &Course) -> anyhow::Re
     Ok(met)
 }
 
-/// Stops one after the other, as an upgrade does, and then lets one die. What is to be done afterwards nobody does who was
-/// there before.
+/// Stops one after the other, as an upgrade does, and then lets one die. Those who are there then get a scan of their own, as the
+/// first one may have ended before anybody was replaced.
 async fn replace(world: &World, both: &Both, mut lives: [Life; 2], course: &Course) -> anyhow::Result<[Life; 2]> {
     // As long as somebody has seen of both that they tell each other.
     let some_time = async || {
