@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const EDIT: &str = "mutation($input: UpdateMediaInput!) { updateMedia(input: $input) { media { description } } }";
 const PAGE: &str = "query($sort: MediaSortField!) { media(first: 40, sort: [{ field: $sort }]) \
     { nodes { id title description tags(first: 5) { nodes { name } } files { path } } } }";
-const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+const CUT: &str = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
     where datname = current_database() and pid <> pg_backend_pid()";
 
 /// What clients met.

@@ -116,11 +116,12 @@ async fn check_whole(world: &World, engine: &Engine) -> anyhow::Result<usize> {
     let mut n = 0;
     for shard in fs::read_dir(world.data().join("renditions"))? {
         for file in fs::read_dir(shard?.path())? {
-            let path = file?.path();
+            let file = file?;
             // What a killed server began to write has a name that nobody asks for, until it is swept.
-            if path.to_string_lossy().contains('#') {
+            if file.file_name().to_string_lossy().contains('#') {
                 continue;
             }
+            let path = file.path();
             let source = Source::new(fs::File::open(&path)?)?;
             let found = engine.verify(&source, &CancellationToken::new()).await?;
             let [pictures, sound] = found.streams.as_slice() else {
