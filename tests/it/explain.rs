@@ -105,7 +105,22 @@ async fn questions(library: &Library) -> anyhow::Result<Vec<(String, &'static st
             CARDS,
             json!({ "first": 40, "search": "harbor", "sort": by_title }),
         ),
+        (
+            "a search by a word that nothing has",
+            CARDS,
+            json!({ "first": 40, "search": "xylophones" }),
+        ),
+        (
+            "a search that rules out",
+            CARDS,
+            json!({ "first": 40, "search": "-harbor" }),
+        ),
         ("the total of a search", TOTAL, json!({ "search": "harbor" })),
+        (
+            "the total of a search that rules out",
+            TOTAL,
+            json!({ "search": "-harbor" }),
+        ),
         ("the total of all", TOTAL, json!({})),
         ("all that is organized", ORGANIZE, json!({})),
         (
@@ -170,6 +185,15 @@ fn normal(line: &str) -> String {
     text.trim_end().to_owned()
 }
 
+/// What is wrong with how PostgreSQL leaves out what a list holds: a list that is long it looks through for each row.
+fn faults_of_lists(lines: &[Line]) -> Vec<String> {
+    let is_looked_through = |line: &str| line.contains("NOT (hashed SubPlan") || line.contains("NOT (SubPlan");
+    let faults = lines.iter().filter(|(_, line)| is_looked_through(line));
+    faults
+        .map(|(_, line)| format!("looks through what is left out: {line}"))
+        .collect()
+}
+
 /// What is wrong with a plan: an item's table that is read whole, or sorted although it is walked.
 fn faults(lines: &[Line], counts: bool, has_limit: bool) -> Vec<String> {
     let mut faults = Vec::new();
@@ -223,7 +247,8 @@ on_both! {
                 let lines = plan(&library, statement).await?;
                 // Facets and totals count; pages do not.
                 let counts = statement.sql.to_lowercase().starts_with("select count(*)") || statement.sql.contains("GROUP BY") || statement.sql.contains("count(*) filter");
-                wrong.extend(faults(&lines, counts, statement.sql.contains("LIMIT")).into_iter().map(|fault| format!("{name}: {fault}\n{}", statement.sql)));
+                let faults = faults(&lines, counts, statement.sql.contains("LIMIT")).into_iter().chain(faults_of_lists(&lines));
+                wrong.extend(faults.map(|fault| format!("{name}: {fault}\n{}", statement.sql)));
                 let shown: Vec<String> = lines.iter().map(|(depth, line)| format!("{}{line}\n", " ".repeat(depth + 2))).collect();
                 seen.push(shown.concat());
             }

@@ -30,6 +30,8 @@ pub(super) async fn postgres(config: &StoreConfig) -> Result<DatabaseConnection,
         .acquire_timeout(Duration::from_secs(10))
         .statement_timeout(config.statement_timeout);
     options.set_application_name("vitagraph");
+    // To compile a statement takes longer than most of ours run.
+    options.map_sqlx_postgres_opts(|options| options.options([("jit", "off")]));
     Database::connect(options).await
 }
 

@@ -23,7 +23,7 @@ use crate::{
         filter::{self, Descendants, Driver, Translation},
         inputs::{MediaFilter, MediaSort},
         list::{self, List},
-        relevance,
+        relevance::{self, Shown},
         sort::{self, Order, Walk},
     },
     search::{self, Term, matching, typo},
@@ -221,9 +221,15 @@ impl Question<'_> {
         let shown = shown(&translation, filter)?;
         let found = matching::found(terms, self.backend);
         let sees_all = translation.sees.is_all();
-        let total_of_search = match (&found, filter) {
-            (Some(found), None) if sees_all => Some(count_found(found, self.backend)),
-            _ => None,
+        let is_plain = filter.is_none() && sees_all;
+        let total_of_search = match &found {
+            _ if !is_plain => None,
+            Some(found) => Some(count_found(found, self.backend)),
+            None => matching::ruled_out(terms, self.backend).map(|ruled_out| {
+                let n_ruled_out = SubQueryStatement::from(count_found(&ruled_out, self.backend));
+                let left = Expr::from(SubQueryStatement::from(everything())).sub(n_ruled_out);
+                Query::select().expr(left).take()
+            }),
         };
         // Whoever wants all items of a list, and not the first of some order, begins with what is in it.
         let mut listed = match &found {
@@ -231,6 +237,10 @@ impl Question<'_> {
             None => shown.clone().add(searched(terms, self.backend)),
         };
         let mut select = if let Walk::Relevance = self.order.walk {
+            let shown = match is_plain {
+                true => Shown::Present,
+                false => Shown::That(&shown),
+            };
             relevance::select(terms, &shown, self.backend, &self.window)
         } else {
             let filters = filter.map(|filter| translation.drivers(filter)).transpose()?;
@@ -252,11 +262,11 @@ impl Question<'_> {
             }
             statement(list.viewer, &self.order, &all, &self.window)
         };
-        let total = match (known_total, filter, terms.is_empty()) {
+        let total = match known_total {
             _ if !self.with_total => None,
-            (Some(_), ..) => None,
-            (None, None, true) if sees_all => Some(everything()),
-            (None, ..) => Some(total_of_search.unwrap_or_else(|| count(&listed))),
+            Some(_) => None,
+            None if is_plain && terms.is_empty() => Some(everything()),
+            None => Some(total_of_search.unwrap_or_else(|| count(&listed))),
         };
         if let Some(total) = &total {
             select = beside(select, total.clone(), self.window.limit);
@@ -307,7 +317,29 @@ pub(super) fn searched(terms: &[Term], backend: DbBackend) -> Condition {
     };
     Condition::all()
         .add_option(found.map(|ids| id().in_subquery(ids)))
-        .add_option(ruled_out.map(|ids| id().not_in_subquery(ids)))
+        .add_option(ruled_out.map(|ids| not_among(id(), ids, matching::id_column(backend), backend)))
+}
+
+/// The condition that a list of ids does not hold an id. A long list of what is not in it PostgreSQL looks through for each row;
+/// rows that do not exist it joins.
+fn not_among(id: Expr, ids: SelectStatement, of_list: Expr, backend: DbBackend) -> Expr {
+    match backend {
+        DbBackend::Postgres => {
+            let mut ids = ids;
+            Expr::exists(ids.and_where(of_list.eq(id)).take()).not()
+        }
+        _ => id.not_in_subquery(ids),
+    }
+}
+
+/// The condition that an item is not missing: few are.
+pub(super) fn is_present(id: Expr, backend: DbBackend) -> Expr {
+    let missing = Query::select()
+        .column(("media", "id"))
+        .from("media")
+        .and_where(Expr::col(("media", "missing_at")).is_not_null())
+        .take();
+    not_among(id, missing, Expr::col(("media", "id")), backend)
 }
 
 /// The condition on `media` of a filter and a search.
@@ -420,15 +452,10 @@ fn own_part(
 
 /// How many present items a search finds: all that the index has, but for the few that are missing.
 fn count_found(found: &SelectStatement, backend: DbBackend) -> SelectStatement {
-    let missing = Query::select()
-        .column(("media", "id"))
-        .from("media")
-        .and_where(Expr::col(("media", "missing_at")).is_not_null())
-        .take();
     let mut count = found.clone();
     count.clear_selects().expr(Expr::cust("count(*)"));
     count
-        .and_where(matching::id_column(backend).not_in_subquery(missing))
+        .and_where(is_present(matching::id_column(backend), backend))
         .take()
 }
 

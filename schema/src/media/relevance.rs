@@ -1,9 +1,14 @@
 //! The order of what a search finds: where all words are in the title first, then those with names, paths and
-//! descriptions; among equals the newest first. Each tier is a walk of the search index, so a page costs what it shows.
+//! descriptions; among equals the newest first. Each database has its own way to a page.
+
+mod postgres;
+mod sqlite;
+
+use std::ops::RangeInclusive;
 
 use sea_orm::{
-    Condition, DbBackend, JoinType,
-    sea_query::{Asterisk, Expr, ExprTrait, Order, Query, SelectStatement, UnionType},
+    Condition, DbBackend,
+    sea_query::{Expr, ExprTrait, Order, SelectStatement},
 };
 
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
         cursor::Cursor,
         keyset::{Key, KeyKind, KeyValue, Keyset, Window},
     },
-    search::{Term, matching},
+    search::{Term, matching::TIERS},
 };
 
 /// The keyset: the tier, then the newest.
@@ -29,79 +34,79 @@ pub fn keyset() -> Keyset {
     }
 }
 
-/// The statement of a page of what the terms find under a condition on `media`.
-pub fn select(terms: &[Term], condition: &Condition, backend: DbBackend, window: &Window) -> SelectStatement {
-    let id = matching::id_column(backend);
-    let tier_of = |cursor: &Option<Cursor>| {
-        let cursor = cursor.as_ref()?;
-        match cursor.values.first() {
-            Some(KeyValue::Int(tier)) => Some((usize::try_from(*tier).unwrap_or(0), cursor.id)),
-            _ => None,
-        }
-    };
-    let (after, before) = (tier_of(&window.after), tier_of(&window.before));
-    let from = after.map_or(0, |(tier, _)| tier);
-    let to = before
-        .map_or(matching::TIERS.len() - 1, |(tier, _)| tier)
-        .min(matching::TIERS.len() - 1);
-    let order = |is_descending: bool| {
-        if is_descending != window.is_backward {
-            Order::Desc
-        } else {
-            Order::Asc
-        }
-    };
-    let tier = |tier: usize| {
-        let mut select = Query::select();
-        select
-            .from("media_search")
-            .and_where(matching::in_tier(terms, tier, backend));
-        let on = Condition::all().add(Expr::col(("media", "id")).eq(id.clone()));
-        // On SQLite a cross join keeps its order: the index is walked and items are looked up, never the reverse.
-        let join = if backend == DbBackend::Postgres {
-            JoinType::InnerJoin
-        } else {
-            JoinType::CrossJoin
-        };
-        // A cross join has no condition of its own.
-        select
-            .join(join, "media", on.clone())
-            .cond_where(on)
-            .cond_where(condition.clone());
-        if let Some((_, bound)) = after.filter(|(bound, _)| *bound == tier) {
-            select.and_where(id.clone().lt(bound));
-        }
-        if let Some((_, bound)) = before.filter(|(bound, _)| *bound == tier) {
-            select.and_where(id.clone().gt(bound));
-        }
-        select
-            .expr_as(id.clone(), "id")
-            .expr_as(Expr::cust(format!("cast({tier} as bigint)")), "k0");
-        select.order_by_expr(id.clone(), order(true)).limit(window.limit + 1);
-        Query::select().column(Asterisk).from_subquery(select, "tier").take()
-    };
-    let mut tiers = (from..=to).map(tier);
-    let mut all = match tiers.next() {
-        Some(first) => first,
-        // After the last tier, or before an earlier cursor, there is nothing.
-        None => tier_of_nothing(backend),
-    };
-    all.unions(tiers.map(|tier| (UnionType::All, tier)));
-    Query::select()
-        .columns(["id", "k0"])
-        .from_subquery(all, "page")
-        .order_by("k0", order(false))
-        .order_by("id", order(true))
-        .limit(window.limit + 1)
-        .take()
+/// Which items of those that a search finds are shown.
+pub enum Shown<'a> {
+    /// All that are not missing.
+    Present,
+    /// Those for which a condition on `media` holds.
+    That(&'a Condition),
 }
 
-fn tier_of_nothing(backend: DbBackend) -> SelectStatement {
-    let id = matching::id_column(backend);
-    let mut select = Query::select();
-    select
-        .expr_as(id, "id")
-        .expr_as(Expr::cust("cast(0 as bigint)"), "k0")
-        .from("media_search");
-    select.and_where(Expr::val(1).eq(2)).take()
+impl Shown<'_> {
+    fn condition(&self) -> Condition {
+        match self {
+            Self::Present => Condition::all().add(Expr::col(("media", "missing_at")).is_null()),
+            Self::That(condition) => (*condition).clone(),
+        }
+    }
+}
+
+/// The statement of a page of what the terms find. Columns: `id`, and the tier as `k0`.
+pub fn select(terms: &[Term], shown: &Shown<'_>, backend: DbBackend, window: &Window) -> SelectStatement {
+    let span = Span::of(window);
+    match backend {
+        DbBackend::Postgres => postgres::select(terms, shown, &span),
+        _ => sqlite::select(terms, shown, &span),
+    }
+}
+
+/// What a window asks for, in tiers.
+struct Span {
+    after: Option<(usize, i64)>,
+    before: Option<(usize, i64)>,
+    is_backward: bool,
+    /// The page's rows, and one that says whether more follow.
+    limit: u64,
+}
+
+impl Span {
+    fn of(window: &Window) -> Self {
+        let place = |cursor: &Option<Cursor>| {
+            let cursor = cursor.as_ref()?;
+            match cursor.values.first() {
+                Some(KeyValue::Int(tier)) => Some((usize::try_from(*tier).unwrap_or(0), cursor.id)),
+                _ => None,
+            }
+        };
+        Self {
+            after: place(&window.after),
+            before: place(&window.before),
+            is_backward: window.is_backward,
+            limit: window.limit + 1,
+        }
+    }
+
+    /// The tiers that it has a part in: none after the last tier, or before an earlier cursor.
+    fn tiers(&self) -> RangeInclusive<usize> {
+        let last = TIERS.len() - 1;
+        self.after.map_or(0, |(tier, _)| tier)..=self.before.map_or(last, |(tier, _)| tier.min(last))
+    }
+
+    /// Which ids of a tier it covers.
+    fn within(&self, tier: usize, id: &Expr) -> Condition {
+        let bound = |cursor: Option<(usize, i64)>| cursor.filter(|(of, _)| *of == tier).map(|(_, bound)| bound);
+        Condition::all()
+            .add_option(bound(self.after).map(|bound| id.clone().lt(bound)))
+            .add_option(bound(self.before).map(|bound| id.clone().gt(bound)))
+    }
+
+    /// The order of the tiers as the page is read.
+    fn of_tiers(&self) -> Order {
+        if self.is_backward { Order::Desc } else { Order::Asc }
+    }
+
+    /// The order of the ids of a tier as the page is read.
+    fn of_ids(&self) -> Order {
+        if self.is_backward { Order::Asc } else { Order::Desc }
+    }
 }

@@ -3,7 +3,7 @@
 
 use sea_orm::{
     DbBackend,
-    sea_query::{Expr, Query, SelectStatement},
+    sea_query::{CaseStatement, Expr, Query, SelectStatement},
 };
 
 use crate::search::Term;
@@ -22,9 +22,10 @@ pub const TIERS: [Tier; 4] = [
         columns: "{title names path}",
         weights: "ABC",
     },
+    // Without weights: the index does not hold them, and each row would be looked at again.
     Tier {
         columns: "{title names path description}",
-        weights: "ABCD",
+        weights: "",
     },
 ];
 
@@ -38,8 +39,7 @@ pub struct Tier {
 /// The condition that the row of `media_search` in scope holds all wanted terms in the columns of a tier, but not in those of
 /// the tier before, and none of the excluded terms anywhere.
 pub fn in_tier(terms: &[Term], tier: usize, backend: DbBackend) -> Expr {
-    let wanted: Vec<&Term> = terms.iter().filter(|term| !term.is_excluded).collect();
-    let unwanted: Vec<&Term> = terms.iter().filter(|term| term.is_excluded).collect();
+    let (wanted, unwanted) = sorted_out(terms);
     let everywhere = TIERS[TIERS.len() - 1];
     let before = tier.checked_sub(1).map(|before| TIERS[before]);
     if backend == DbBackend::Postgres {
@@ -50,7 +50,7 @@ pub fn in_tier(terms: &[Term], tier: usize, backend: DbBackend) -> Expr {
         if !unwanted.is_empty() {
             text.push_str(&format!(" & !({})", vector_query(&unwanted, everywhere, " | ")));
         }
-        return Expr::cust_with_values(r#""media_search"."document" @@ cast($1 as tsquery)"#, [text]);
+        return matches(text, backend);
     }
     let mut text = fts5_query(&wanted, TIERS[tier], " AND ");
     if let Some(before) = before {
@@ -59,13 +59,24 @@ pub fn in_tier(terms: &[Term], tier: usize, backend: DbBackend) -> Expr {
     if !unwanted.is_empty() {
         text = format!("({text}) NOT ({})", fts5_query(&unwanted, everywhere, " OR "));
     }
-    Expr::cust_with_values(r#""media_search" match ?"#, [text])
+    matches(text, backend)
 }
 
-/// The ids of the items that a search finds; none when nothing but exclusions is asked for.
-pub fn found(terms: &[Term], backend: DbBackend) -> Option<SelectStatement> {
-    let wanted: Vec<&Term> = terms.iter().filter(|term| !term.is_excluded).collect();
-    let unwanted: Vec<&Term> = terms.iter().filter(|term| term.is_excluded).collect();
+/// The tier of the row of `media_search` in scope, which a search has found, on PostgreSQL.
+pub fn tier_of_found(terms: &[Term]) -> Expr {
+    let (wanted, _) = sorted_out(terms);
+    let last = TIERS.len() - 1;
+    let mut tier = CaseStatement::new();
+    for (n, columns) in TIERS[..last].iter().enumerate() {
+        let text = vector_query(&wanted, *columns, " & ");
+        tier = tier.case(matches(text, DbBackend::Postgres), Expr::cust(n.to_string()));
+    }
+    tier.finally(Expr::cust(last.to_string())).into()
+}
+
+/// The condition that a search finds the row of `media_search` in scope; none when nothing but exclusions is asked for.
+pub fn is_found(terms: &[Term], backend: DbBackend) -> Option<Expr> {
+    let (wanted, unwanted) = sorted_out(terms);
     let everywhere = TIERS[TIERS.len() - 1];
     if wanted.is_empty() {
         return None;
@@ -82,12 +93,17 @@ pub fn found(terms: &[Term], backend: DbBackend) -> Option<SelectStatement> {
             format!("({}) NOT ({without})", fts5_query(&wanted, everywhere, " AND "))
         }
     };
-    Some(ids(text, backend))
+    Some(matches(text, backend))
+}
+
+/// The ids of the items that a search finds; none when nothing but exclusions is asked for.
+pub fn found(terms: &[Term], backend: DbBackend) -> Option<SelectStatement> {
+    is_found(terms, backend).map(|is_found| ids(is_found, backend))
 }
 
 /// The ids of the items that a search rules out; none when it rules out nothing.
 pub fn ruled_out(terms: &[Term], backend: DbBackend) -> Option<SelectStatement> {
-    let unwanted: Vec<&Term> = terms.iter().filter(|term| term.is_excluded).collect();
+    let (_, unwanted) = sorted_out(terms);
     if unwanted.is_empty() {
         return None;
     }
@@ -96,7 +112,7 @@ pub fn ruled_out(terms: &[Term], backend: DbBackend) -> Option<SelectStatement> 
         DbBackend::Postgres => vector_query(&unwanted, everywhere, " | "),
         _ => fts5_query(&unwanted, everywhere, " OR "),
     };
-    Some(ids(text, backend))
+    Some(ids(matches(text, backend), backend))
 }
 
 /// The column of `media_search` that is the item's id.
@@ -109,15 +125,23 @@ pub fn id_column(backend: DbBackend) -> Expr {
     Expr::col(("media_search", column))
 }
 
-fn ids(text: String, backend: DbBackend) -> SelectStatement {
+fn ids(matches: Expr, backend: DbBackend) -> SelectStatement {
     let mut select = Query::select();
-    select.expr(id_column(backend)).from("media_search");
-    select.and_where(if backend == DbBackend::Postgres {
-        Expr::cust_with_values(r#""media_search"."document" @@ cast($1 as tsquery)"#, [text])
-    } else {
-        Expr::cust_with_values(r#""media_search" match ?"#, [text])
-    });
+    select.expr(id_column(backend)).from("media_search").and_where(matches);
     select
+}
+
+/// The terms that are wanted, and those that are excluded.
+fn sorted_out(terms: &[Term]) -> (Vec<&Term>, Vec<&Term>) {
+    terms.iter().partition(|term| !term.is_excluded)
+}
+
+/// The condition on the row of `media_search` in scope that a text in the engine's syntax says.
+fn matches(text: String, backend: DbBackend) -> Expr {
+    match backend {
+        DbBackend::Postgres => Expr::cust_with_values(r#""media_search"."document" @@ cast($1 as tsquery)"#, [text]),
+        _ => Expr::cust_with_values(r#""media_search" match ?"#, [text]),
+    }
 }
 
 /// Alternatives of a term: its own words, or single words that were probably meant.
