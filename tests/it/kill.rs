@@ -15,6 +15,7 @@ mod renditions;
 mod rows;
 mod similar;
 mod tree;
+mod unsure;
 
 use std::{
     path::Path,

@@ -105,14 +105,15 @@ pub async fn set_state<C: ConnectionTrait>(db: &C, id: ClipId, state: State, now
     Ok(n > 0)
 }
 
-/// Says why it could not be made.
+/// Says why it could not be made, unless it is in its place: a commit that failed may have happened.
 pub async fn set_failed<C: ConnectionTrait>(
     db: &C,
     id: ClipId,
     (code, message): (&str, String),
     now: i64,
 ) -> Result<(), DbErr> {
-    let text = "update clip set status = 4, error_code = $2, error_message = $3, updated_at = $4 where id = $1";
+    let text =
+        "update clip set status = 4, error_code = $2, error_message = $3, updated_at = $4 where id = $1 and status = 1";
     let values: [Value; 4] = [id.0.into(), code.into(), message.into(), now.into()];
     sql::execute(db, text, values).await?;
     Ok(())

@@ -211,15 +211,15 @@ pub async fn set_rendering<C: ConnectionTrait>(db: &C, id: RenditionId, now: i64
     Ok(())
 }
 
-/// Says why it could not be made.
+/// Says why it could not be made, unless it is whole: a commit that failed may have happened.
 pub async fn set_failed<C: ConnectionTrait>(
     db: &C,
     id: RenditionId,
     (code, message): (&str, String),
     now: i64,
 ) -> Result<(), DbErr> {
-    let text =
-        "update clip_rendition set status = 3, error_code = $2, error_message = $3, updated_at = $4 where id = $1";
+    let text = "update clip_rendition set status = 3, error_code = $2, error_message = $3, updated_at = $4 \
+        where id = $1 and status = 1";
     let values: [Value; 4] = [id.0.into(), code.into(), message.into(), now.into()];
     sql::execute(db, text, values).await?;
     Ok(())

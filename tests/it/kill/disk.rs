@@ -22,7 +22,7 @@ use fuser::{
 };
 use tokio::time::{Instant, sleep};
 
-use self::state::{PAGE, State};
+use self::state::{LogFault, PAGE, State};
 use super::random::Random;
 
 /// Nobody but the kernel changes what it knows.
@@ -98,6 +98,16 @@ impl Disk {
     /// Lets one write or sync fail, so many from now.
     pub fn fail(&self, after: u64) {
         self.state.lock().fails_in = Some(after);
+    }
+
+    /// Lets the next sync of a database's log fail, once a file has got a name of that kind.
+    pub fn fail_log_after(&self, named: fn(&OsStr) -> bool) {
+        self.state.lock().fails_log = Some(LogFault::After(named));
+    }
+
+    /// Whether what [`Disk::fail_log_after`] asked for has happened.
+    pub fn has_failed_log(&self) -> bool {
+        self.state.lock().fails_log.is_none()
     }
 
     /// Whether what [`Disk::fail`] asked for has not happened yet.

@@ -71,7 +71,8 @@ impl Job for RenderClip {
             return Ok(());
         };
         if row.status == State::Placed as i32 || row.status == State::Ready as i32 {
-            return Ok(());
+            // An attempt that ended right after it had said so has linked nothing.
+            return Ok(link::link(kernel, row.library).await?);
         }
         let tx = cx.begin(Durability::Normal).await?;
         clip::set_state(&*tx, row.id, State::Rendering, kernel.clock.now_ms()).await?;

@@ -51,6 +51,16 @@ pub struct State {
     pub is_cut: bool,
     /// So many writes and syncs from now one of them fails.
     pub fails_in: Option<u64>,
+    pub fails_log: Option<LogFault>,
+}
+
+/// When the sync of a database's log is to fail.
+#[derive(Debug, Clone, Copy)]
+pub enum LogFault {
+    /// Once a file has got such a name.
+    After(fn(&OsStr) -> bool),
+    /// At the next time.
+    Next,
 }
 
 pub type Done<T = ()> = Result<T, Errno>;
@@ -185,6 +195,7 @@ impl State {
             steps: vec![(from.0, from.1.to_owned(), None), (to.0, to.1.to_owned(), Some(inode))],
             of: [from.0, to.0, inode].into_iter().chain(replaced).collect(),
         });
+        self.heed(to.1);
         Ok(())
     }
 
@@ -197,6 +208,7 @@ impl State {
             steps: vec![(to.0, to.1.to_owned(), Some(inode))],
             of: vec![to.0, inode],
         });
+        self.heed(to.1);
         self.count_names(inode, 1);
         self.attributes(inode)
     }
@@ -237,6 +249,10 @@ impl State {
     /// All that is needed to find the file and to read it, or of a folder its names.
     pub fn sync(&mut self, inode: u64) -> Done {
         self.works()?;
+        if matches!(self.fails_log, Some(LogFault::Next)) && self.is_log(inode) {
+            self.fails_log = None;
+            return Err(Errno::EIO);
+        }
         let last = self.journal.iter().rposition(|renaming| renaming.of.contains(&inode));
         for renaming in self.journal.drain(..last.map_or(0, |last| last + 1)) {
             self.platter.apply(&renaming);
@@ -247,6 +263,18 @@ impl State {
             dirty.into_iter().for_each(|page| copy(file, kept, page));
         }
         Ok(())
+    }
+
+    /// A file has got a name, after which the log may have to fail.
+    fn heed(&mut self, name: &OsStr) {
+        if matches!(self.fails_log, Some(LogFault::After(named)) if named(name)) {
+            self.fails_log = Some(LogFault::Next);
+        }
+    }
+
+    fn is_log(&self, inode: u64) -> bool {
+        let mut names = self.seen.folders.values().flatten();
+        names.any(|(name, named)| *named == inode && name.as_encoded_bytes().ends_with(b"-wal"))
     }
 
     /// What a program finds when the power is back.
