@@ -13,7 +13,10 @@ use kernel::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use server::{compose::Server, settings::Settings};
 use tempfile::TempDir;
-use tests::{database::Backend, on_both};
+use tests::{
+    database::{BREAK_OTHERS, Backend},
+    on_both,
+};
 
 /// Ends never.
 const ENDLESS: &str = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) as n from c";
@@ -143,14 +146,24 @@ async fn connections_that_postgres_cut_are_opened_again() -> anyhow::Result<()> 
     let store = &limited.store;
     read_at_once(store.reader(), 4).await?;
     let other = Store::open(&limited.config, Clock::default(), Events::default()).await?;
-    let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-        where datname = current_database() and pid <> pg_backend_pid()";
-    let n_cut = number(other.reader(), cut).await?;
+    let n_cut = number(other.reader(), BREAK_OTHERS).await?;
     ensure!(n_cut >= 1, "no connection was there to be cut");
     read_at_once(store.reader(), 8).await?;
     let tx = store.begin(Durability::Full).await?;
     tx.execute_unprepared("create table after_the_cut (n int)").await?;
     tx.commit().await?;
     other.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn sessions_of_postgres_compile_nothing_and_read_ahead() -> anyhow::Result<()> {
+    if !Backend::Postgres.is_available() {
+        return Ok(());
+    }
+    let limited = Limited::open(Backend::Postgres).await?;
+    let text = "select count(*) from pg_settings where (name, setting) in (('jit', 'off'), ('effective_io_concurrency', '32'))";
+    let n_set = number(limited.store.reader(), text).await?;
+    ensure!(n_set == 2, "{n_set} of 2 settings are as they should be");
     Ok(())
 }

@@ -5,6 +5,10 @@ use std::{cell::RefCell, time::Duration};
 use anyhow::Context;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 
+/// Breaks all connections to a PostgreSQL database but the one that asks, and says how many.
+pub const BREAK_OTHERS: &str = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
+    where datname = current_database() and pid <> pg_backend_pid()";
+
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {

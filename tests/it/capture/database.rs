@@ -8,7 +8,11 @@ use kernel::{sql, store::Durability};
 use schema::library::own::OwnFolder;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use serde_json::json;
-use tests::{database::Backend, on_both, server::TestServer};
+use tests::{
+    database::{BREAK_OTHERS, Backend},
+    on_both,
+    server::TestServer,
+};
 
 use super::{
     Asks, LOOK, OPEN, PATIENCE, RATE, ROOM, files, killed::Mortal, n_whole, seconds, senders::Senders, source, start,
@@ -55,9 +59,8 @@ async fn a_database_that_goes_away_for_a_moment_costs_no_picture() -> anyhow::Re
     let mut options = ConnectOptions::new(server.database.as_deref().context("a database")?);
     options.max_connections(1).sqlx_logging(false);
     let db = Database::connect(options).await?;
-    let away = "update pg_database set datallowconn = false where datname = current_database(); \
-        select pg_terminate_backend(pid) from pg_stat_activity \
-        where datname = current_database() and pid <> pg_backend_pid()";
+    let away =
+        format!("update pg_database set datallowconn = false where datname = current_database(); {BREAK_OTHERS}");
     let back = "update pg_database set datallowconn = true where datname = current_database()";
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let sent_are = async |n_frames| {
@@ -75,7 +78,7 @@ async fn a_database_that_goes_away_for_a_moment_costs_no_picture() -> anyhow::Re
     let sent = seconds() * RATE;
     for n_frames in [1, sent - 5] {
         sent_are(n_frames).await?;
-        db.execute_unprepared(away).await?;
+        db.execute_unprepared(&away).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         db.execute_unprepared(back).await?;
     }

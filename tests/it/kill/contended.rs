@@ -14,7 +14,11 @@ use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
-use tests::{client::Client, database::Backend, on_both};
+use tests::{
+    client::Client,
+    database::{BREAK_OTHERS, Backend},
+    on_both,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{life::Life, number, process::World, tree};
@@ -25,8 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const EDIT: &str = "mutation($input: UpdateMediaInput!) { updateMedia(input: $input) { media { description } } }";
 const PAGE: &str = "query($sort: MediaSortField!) { media(first: 40, sort: [{ field: $sort }]) \
     { nodes { id title description tags(first: 5) { nodes { name } } files { path } } } }";
-const CUT: &str = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
-    where datname = current_database() and pid <> pg_backend_pid()";
 
 /// What clients met.
 #[derive(Default)]
@@ -136,7 +138,7 @@ impl Met {
                 continue;
             }
             let db = world.connect().await?;
-            let cut = Statement::from_string(db.get_database_backend(), CUT);
+            let cut = Statement::from_string(db.get_database_backend(), BREAK_OTHERS);
             let n_broken: i64 = db.query_one_raw(cut).await?.context("a number")?.try_get_by_index(0)?;
             self.n_broken.fetch_add(n_broken.unsigned_abs(), Ordering::Relaxed);
             sleep(Duration::from_secs(1)).await;
