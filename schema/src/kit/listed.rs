@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func, IntoColumnRef, Query, SelectStatement},
 };
 
-/// A select of these ids.
+/// A select of these ids, as `id`.
 pub fn listed(ids: impl IntoIterator<Item = i64>, backend: DbBackend) -> SelectStatement {
     let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
     let list = ids.join(",");
@@ -14,11 +14,11 @@ pub fn listed(ids: impl IntoIterator<Item = i64>, backend: DbBackend) -> SelectS
     match backend {
         DbBackend::Postgres => {
             let array = format!("{{{list}}}");
-            select.expr(Expr::cust_with_values("unnest(cast($1 as bigint[]))", [array]))
+            select.expr_as(Expr::cust_with_values("unnest(cast($1 as bigint[]))", [array]), "id")
         }
         _ => {
             let array = Func::cust("json_each").arg(Expr::val(format!("[{list}]")));
-            select.expr(Expr::cust("value")).from_function(array, "listed")
+            select.expr_as(Expr::cust("value"), "id").from_function(array, "listed")
         }
     };
     select

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use entities::id::UserId;
 use kernel::error::Failure;
 use sea_orm::{
-    Condition, ConnectionTrait, DatabaseConnection, DbBackend,
+    ConnectionTrait, DatabaseConnection, DbBackend,
     sea_query::{Query, SelectStatement},
 };
 
@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// Up to so many items are handed to the database one by one.
-const FEW: usize = 20_000;
+pub const FEW: usize = 20_000;
+/// The same where it would look at all that a search finds otherwise.
+pub const FEW_OF_SEARCH: usize = 50_000;
 /// Up to so many items of a search are taken from the database.
 const MANY: u64 = 1_000_000;
 
@@ -146,13 +148,12 @@ pub async fn timed<T>(census: &Census, run: impl Future<Output = T>) -> T {
     outcome
 }
 
-/// What a list of few items is, in SQL.
-pub fn few(census: &Census, found: &Found, backend: DbBackend) -> Option<Condition> {
-    if !found.is_exact || found.len() > FEW {
+/// The ids of a list of so many items at most.
+pub fn few(census: &Census, found: &Found, most: usize, backend: DbBackend) -> Option<SelectStatement> {
+    if !found.is_exact || found.len() > most {
         return None;
     }
-    let ids = census.ids(found)?;
-    Some(Condition::all().add(in_selected(listed(ids, backend))))
+    Some(listed(census.ids(found)?, backend))
 }
 
 /// The ids that a statement selects. They come as one text: of half a million rows the driver would make half a million rows.

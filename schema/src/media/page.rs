@@ -174,39 +174,51 @@ impl Question<'_> {
             false => Arc::new(None),
         };
         let found = found.as_ref().as_ref();
-        let few = found.and_then(|found| list::few(census, found, self.backend));
+        let most = match self.order.walk {
+            Walk::Relevance => list::FEW_OF_SEARCH,
+            _ => list::FEW,
+        };
+        let few = found.and_then(|found| list::few(census, found, most, self.backend));
         let known_total = match found {
             Some(found) if found.is_exact => Some(found.len() as i64),
             _ => self.known_total,
         };
+        let condition = |few: &SelectStatement| Condition::all().add(in_selected(few.clone()));
         let is_sorted = found.is_some_and(|found| self.is_sorted(found));
         if let (Some(few), true) = (&few, is_sorted) {
-            let select = statement(list.viewer, &self.order, few, &self.window);
+            let condition = condition(few);
+            let select = match self.order.walk {
+                Walk::Relevance => relevance::select(&list.terms, &Shown::These(few), self.backend, &self.window),
+                _ => statement(list.viewer, &self.order, &condition, &self.window),
+            };
             let mut page = self.order.keyset.fetch(db, &select, &self.window, false).await?;
             page.total = known_total;
-            return Ok((page, few.clone()));
+            return Ok((page, condition));
         }
         let read = self.read(db, list, known_total);
-        let (page, condition) = match list.is_everything {
+        let (page, listed) = match list.is_everything {
             true => read.await?,
             false => list::timed(census, read).await?,
         };
-        Ok((page, few.unwrap_or(condition)))
+        Ok((page, few.as_ref().map_or(listed, condition)))
     }
 
-    /// Whether the page comes of a sort of what the census found, and not of a walk along the order.
+    /// Whether the page comes of a sort of what the census found, and not of a walk along the order. How long that would be for a
+    /// tier of a search nobody knows.
     fn is_sorted(&self, found: &Found) -> bool {
         let (n, n_media) = (found.len() as i64, found.n_media as i64);
         let share = n as f64 / Ord::max(n_media, 1) as f64;
-        !matches!(self.order.walk, Walk::Relevance)
-            && fewest::is_shorter_than_a_walk(n, n_media, share, self.window.limit)
+        matches!(self.order.walk, Walk::Relevance)
+            || fewest::is_shorter_than_a_walk(n, n_media, share, self.window.limit)
     }
 
     /// Whether the census is asked: for what must be counted, and for what leaves so little over that a walk is long.
     fn is_for_census(&self, list: &List) -> bool {
         let is_counted = self.with_total && self.known_total.is_none();
+        let is_searched = matches!(self.order.walk, Walk::Relevance);
+        let is_rare = |filter| is_searched || filter::share(filter) < RARE;
         let filter = list.filter.as_ref();
-        filter.is_some_and(|filter| is_counted || filter::share(filter) < RARE) || (is_counted && !list.sees.is_all())
+        filter.is_some_and(|filter| is_counted || is_rare(filter)) || (is_counted && !list.sees.is_all())
     }
 
     /// The page and the condition of its list, by the database alone.

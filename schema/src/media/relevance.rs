@@ -40,15 +40,8 @@ pub enum Shown<'a> {
     Present,
     /// Those for which a condition on `media` holds.
     That(&'a Condition),
-}
-
-impl Shown<'_> {
-    fn condition(&self) -> Condition {
-        match self {
-            Self::Present => Condition::all().add(Expr::col(("media", "missing_at")).is_null()),
-            Self::That(condition) => (*condition).clone(),
-        }
-    }
+    /// These few ids, of which each is found.
+    These(&'a SelectStatement),
 }
 
 /// The statement of a page of what the terms find. Columns: `id`, and the tier as `k0`.

@@ -23,7 +23,7 @@ pub(super) fn select(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectSt
     let tiers = span.tiers();
     let first = if span.is_backward { *tiers.end() } else { *tiers.start() };
     let mut page = Query::select().columns(["id", "k0"]).take();
-    if tiers.contains(&first) {
+    if tiers.contains(&first) && !matches!(shown, Shown::These(_)) {
         let near = CommonTableExpression::new()
             .query(near(terms, first, shown, span))
             .table_name("near")
@@ -74,14 +74,30 @@ fn near(terms: &[Term], tier: usize, shown: &Shown<'_>, span: &Span) -> SelectSt
 
 /// All rows that the index finds, in tiers.
 fn sorted(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
+    let mut ranked = Query::select();
+    ranked.expr_as(matching::tier_of_found(terms).cast_as("bigint"), "k0");
+    match shown {
+        Shown::These(ids) => {
+            let document = Query::select()
+                .column("document")
+                .from("media_search")
+                .and_where(Expr::col("media_id").eq(Expr::col(("these", "id"))))
+                .limit(1)
+                .take();
+            ranked
+                .column(("these", "id"))
+                .from_subquery((*ids).clone(), "these")
+                .join_lateral(JoinType::InnerJoin, document, "media_search", Expr::cust("true"));
+        }
+        _ => {
+            ranked
+                .expr_as(matching::id_column(BACKEND), "id")
+                .from("media_search")
+                .cond_where(Condition::all().add_option(matching::is_found(terms, BACKEND)));
+        }
+    }
     // Without the offset the tier would be told anew for each time it is mentioned.
-    let ranked = Query::select()
-        .expr_as(matching::id_column(BACKEND), "id")
-        .expr_as(matching::tier_of_found(terms).cast_as("bigint"), "k0")
-        .from("media_search")
-        .cond_where(Condition::all().add_option(matching::is_found(terms, BACKEND)))
-        .offset(0)
-        .take();
+    ranked.offset(0);
     let (id, tier) = (Expr::col(("ranked", "id")), Expr::col(("ranked", "k0")));
     let within = span.tiers().fold(Condition::any().add(Expr::val(false)), |any, n| {
         any.add(span.within(n, &id).add(tier.clone().eq(n as i64)))
@@ -93,9 +109,10 @@ fn sorted(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
         .order_by("k0", span.of_tiers())
         .order_by("id", span.of_ids())
         .take();
-    if let Shown::Present = shown {
+    if !matches!(shown, Shown::That(_)) {
         // Before the sort, which then keeps no more than a page.
-        return ordered.and_where(is_present(id, BACKEND)).limit(span.limit).take();
+        only(&mut ordered, id, shown);
+        return ordered.limit(span.limit).take();
     }
     let mut select = Query::select()
         .columns([("ordered", "id"), ("ordered", "k0")])
@@ -112,6 +129,7 @@ fn sorted(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
 /// page needs.
 fn only(select: &mut SelectStatement, id: Expr, shown: &Shown<'_>) {
     match shown {
+        Shown::These(_) => select,
         Shown::Present => select.and_where(is_present(id, BACKEND)),
         Shown::That(condition) => {
             let item = Query::select()

@@ -28,22 +28,36 @@ pub(super) fn select(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectSt
 
 fn walk(terms: &[Term], tier: usize, shown: &Shown<'_>, span: &Span) -> SelectStatement {
     let id = matching::id_column(BACKEND);
-    let on = Condition::all().add(Expr::col(("media", "id")).eq(id.clone()));
-    // A cross join keeps its order: the index is walked and items are looked up, never the reverse. It has no condition of
-    // its own.
-    let select = Query::select()
+    let mut select = Query::select();
+    select
         .expr_as(id.clone(), "id")
         .expr_as(Expr::cust(format!("cast({tier} as bigint)")), "k0")
         .from("media_search")
         .and_where(matching::in_tier(terms, tier, BACKEND))
-        .join(JoinType::CrossJoin, "media", on.clone())
-        .cond_where(on)
-        .cond_where(shown.condition())
         .cond_where(span.within(tier, &id))
         .order_by_expr(id, span.of_ids())
-        .limit(span.limit)
-        .take();
+        .limit(span.limit);
+    only(&mut select, shown);
     Query::select().column(Asterisk).from_subquery(select, "tier").take()
+}
+
+/// Leaves the items that are shown, as the index is walked and never the reverse: a cross join keeps its order, and has no
+/// condition of its own; with the plus the ids are no way into the index.
+fn only(select: &mut SelectStatement, shown: &Shown<'_>) {
+    let condition = match shown {
+        Shown::Present => Condition::all().add(Expr::col(("media", "missing_at")).is_null()),
+        Shown::That(condition) => (*condition).clone(),
+        Shown::These(ids) => {
+            let id = Expr::cust(r#"+"media_search"."rowid""#);
+            select.and_where(id.in_subquery((*ids).clone()));
+            return;
+        }
+    };
+    let on = Condition::all().add(Expr::col(("media", "id")).eq(matching::id_column(BACKEND)));
+    select
+        .join(JoinType::CrossJoin, "media", on.clone())
+        .cond_where(on)
+        .cond_where(condition);
 }
 
 fn nothing() -> SelectStatement {
