@@ -117,6 +117,13 @@ pub async fn measure(target: &Target, rounds: usize) -> anyhow::Result<()> {
         ("search, a rare pair", MEDIA_PAGE, search("velvet zeppelin")),
         ("search, a beginning", MEDIA_PAGE, search("lant*")),
         ("search, mistyped", MEDIA_PAGE, search("harbro")),
+        ("search, only in paths", MEDIA_PAGE, search("mp4")),
+        ("search that rules out", MEDIA_PAGE, search("-mp4")),
+        (
+            "search through a filter",
+            MEDIA_PAGE,
+            json!({ "first": 40, "search": "harbor", "filter": { "tags": filtered["filter"]["and"][1]["tags"] } }),
+        ),
         (
             "search by title",
             MEDIA_PAGE,
