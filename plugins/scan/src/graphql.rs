@@ -181,6 +181,7 @@ impl ScanMutation {
         let options = ScanOptions {
             is_forced: input.force.unwrap_or(false),
             folders,
+            ..ScanOptions::default()
         };
         let job = crate::start(kernel, library, &options).await.graphql()?;
         let view = kernel.jobs.get(job).await.graphql()?;

@@ -143,6 +143,7 @@ impl Plugin for Scan {
         hooks.on("scan.added", |kernel, fact: Arc<FilesAdded>| async move {
             let options = ScanOptions {
                 folders: vec![fact.folder.display().to_string()],
+                sees_news: true,
                 ..ScanOptions::default()
             };
             start(&kernel, fact.library, &options).await?;
@@ -207,10 +208,12 @@ pub struct ScanOptions {
     pub is_forced: bool,
     /// Only these folders and what is below them: relative to the library's paths, or absolute. None means all of it.
     pub folders: Vec<String>,
+    /// See all that there is at this moment: a running scan of the same is not enough then, for it may have passed some of it.
+    pub sees_news: bool,
 }
 
-/// Starts a scan of a library, or gives the live one that will see all that was asked for. One scan of a library runs at
-/// a time: what a running one may have passed already is scanned after it.
+/// Starts a scan of a library, or gives the live one that does what was asked for. One scan of a library runs at a time: the
+/// others wait for it.
 ///
 /// # Errors
 /// `SCAN_LIBRARY_NOT_FOUND`, a folder is not the library's, or the database fails.
@@ -227,8 +230,12 @@ pub async fn start(kernel: &Kernel, library: LibraryId, options: &ScanOptions) -
         request::force(&tx, library, kernel.clock.now_ms()).await?;
     }
     let live = request::live(&tx, library).await?;
-    let covering = live.iter().find(|scan| !scan.has_begun && scan.job.within.is_empty());
-    let job = match covering {
+    let is_same = |scan: &request::LiveScan| scan.job.within == within;
+    let covers = |scan: &&request::LiveScan| match scan.has_begun {
+        true => is_same(scan) && !options.sees_news,
+        false => is_same(scan) || scan.job.within.is_empty(),
+    };
+    let job = match live.iter().find(covers) {
         Some(scan) => scan.id,
         None => {
             let need = |scan: &request::LiveScan| Need {
@@ -237,17 +244,14 @@ pub async fn start(kernel: &Kernel, library: LibraryId, options: &ScanOptions) -
             };
             let job = ScanLibrary {
                 library,
+                after: live.iter().find(|scan| is_same(scan)).map(|scan| scan.id),
                 within,
                 name: known.row.name,
             };
             let enqueue = Enqueue {
                 priority: Priority::User,
                 group_key: Some(library.to_string()),
-                needs: live
-                    .iter()
-                    .filter(|scan| scan.job.within != job.within)
-                    .map(need)
-                    .collect(),
+                needs: live.iter().map(need).collect(),
                 ..Enqueue::default()
             };
             let enqueued = kernel.jobs.enqueue(&tx, &job, enqueue).await;

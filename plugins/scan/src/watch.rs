@@ -7,16 +7,13 @@ mod folders;
 mod quiet;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use entities::{
-    id::{JobId, LibraryId, LibraryPathId},
-    job::JobStatus,
-};
+use entities::id::{LibraryId, LibraryPathId};
 use futures_util::StreamExt;
 use kernel::{
     blob::{RelativePath, Root},
@@ -37,8 +34,6 @@ use crate::{ScanOptions, sql, start};
 
 /// How often it is looked whether libraries have other paths, and whether all watchers live.
 const ROUND: Duration = Duration::from_secs(10);
-/// How often it is tried again to have something scanned that a running scan may have passed already.
-const RETRY: Duration = Duration::from_millis(500);
 /// More folders at once are one scan of the whole path.
 const MOST_FOLDERS: usize = 50;
 
@@ -184,8 +179,8 @@ fn begin(
     let watching = stop.clone();
     let task = tokio::spawn(async move {
         // A scan that runs already may have found the path gone, which it is no more.
-        while has_missed && !watching.is_cancelled() && !scan(&kernel, &of, &[RelativePath::root()]).await {
-            sleep(RETRY).await;
+        if has_missed {
+            scan(&kernel, &of, &[RelativePath::root()]).await;
         }
         let set = |mode: Mode| {
             lock(&modes).insert(of.id, (of.library, mode));
@@ -231,8 +226,6 @@ async fn watch(
     // When a folder was scanned because of what the server itself put there.
     let mut scanned: HashMap<PathBuf, Instant> = HashMap::new();
     let mut n_folders = n_folders;
-    // What no scan has begun for yet.
-    let mut pending: BTreeSet<RelativePath> = BTreeSet::new();
     loop {
         tokio::select! {
             ended = &mut listening => {
@@ -266,13 +259,10 @@ async fn watch(
                 };
                 let folders: Vec<RelativePath> =
                     folders.into_iter().filter(is_news).map(|(folder, _)| folder).collect();
-                pending.extend(folders);
+                if !folders.is_empty() {
+                    scan(kernel, path, &folders).await;
+                }
             }
-            () = sleep(RETRY), if !pending.is_empty() => {}
-        }
-        let folders: Vec<RelativePath> = pending.iter().cloned().collect();
-        if !folders.is_empty() && scan(kernel, path, &folders).await {
-            pending.clear();
         }
     }
 }
@@ -288,39 +278,23 @@ async fn poll(kernel: &Kernel, path: &Path, settings: Settings, stop: &Cancellat
     }
 }
 
-/// Has folders scanned; the whole path if one of them is gone. False if the same is being scanned just now: that scan may
-/// have passed what has changed.
-async fn scan(kernel: &Kernel, path: &Path, folders: &[RelativePath]) -> bool {
-    let asked = JobId::new();
+/// Has folders scanned; the whole path if one of them is gone.
+async fn scan(kernel: &Kernel, path: &Path, folders: &[RelativePath]) {
     let name = |folder: &RelativePath| folder.below(&path.root).to_str().map(str::to_owned);
     let named: Option<Vec<String>> = folders.iter().map(name).collect();
     let whole = || vec![path.root.display().to_string()];
-    let folders = named.filter(|named| named.len() <= MOST_FOLDERS).unwrap_or_else(whole);
-    let options = ScanOptions {
+    let asked = |folders: Vec<String>| ScanOptions {
         folders,
+        sees_news: true,
         ..ScanOptions::default()
     };
-    let started = start(kernel, path.library, &options).await;
-    let started = if let Err(failure) = started {
-        let options = ScanOptions {
-            folders: whole(),
-            ..ScanOptions::default()
-        };
+    let folders = named.filter(|named| named.len() <= MOST_FOLDERS).unwrap_or_else(whole);
+    let mut started = start(kernel, path.library, &asked(folders)).await;
+    if let Err(failure) = &started {
         tracing::debug!(error = %failure, "a changed folder cannot be scanned alone");
-        start(kernel, path.library, &options).await
-    } else {
-        started
-    };
-    match started {
-        // Ids grow with time.
-        Ok(job) if job > asked => true,
-        Ok(job) => {
-            let view = kernel.jobs.get(job).await.ok().flatten();
-            view.is_some_and(|view| matches!(view.status, JobStatus::Waiting | JobStatus::Ready))
-        }
-        Err(failure) => {
-            tracing::warn!(path = %path.root.display(), error = %failure, "what has changed could not be scanned");
-            true
-        }
+        started = start(kernel, path.library, &asked(whole())).await;
+    }
+    if let Err(failure) = started {
+        tracing::warn!(path = %path.root.display(), error = %failure, "what has changed could not be scanned");
     }
 }

@@ -116,6 +116,7 @@ async fn start(kernel: &Kernel, wanted: Wanted) -> anyhow::Result<Vec<(String, J
         let options = ScanOptions {
             is_forced: wanted.is_forced,
             folders,
+            ..ScanOptions::default()
         };
         jobs.push((library.name, plugin_scan::start(kernel, library.id, &options).await?));
     }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entities::id::{LibraryId, LibraryPathId};
+use entities::id::{JobId, LibraryId, LibraryPathId};
 use kernel::{
     blob::{RelativePath, Root},
     error::Failure,
@@ -53,6 +53,9 @@ pub struct ScanLibrary {
     /// The folders; none means all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<Within>,
+    /// The scan of the same that had begun when this one was asked for: it may have passed what this one is to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<JobId>,
     /// Its name when the scan was asked for, for the title.
     #[serde(skip)]
     pub name: String,

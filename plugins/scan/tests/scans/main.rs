@@ -8,6 +8,7 @@
 
 mod world;
 
+use anyhow::Context;
 use media_proto::{
     fault::Fault,
     synthetic::{Synthetic, SyntheticVideo},
@@ -447,4 +448,51 @@ async fn a_file_that_is_still_written_to_is_left_until_it_rests() -> anyhow::Res
     let report = world.scan().await?;
     assert_eq!((report.new, report.failed), (1, 0), "{report:?}");
     world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_running_scan_has_passed_is_scanned_after_it() -> anyhow::Result<()> {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let settings = plugin_scan::Config {
+            settle_seconds: 3.0,
+            ..Default::default()
+        };
+        let Some(world) = World::open_with(backend, settings).await? else {
+            continue;
+        };
+        world.media("first.mp4", clip(1)).await?;
+        let ask = async |sees_news| {
+            let options = ScanOptions {
+                sees_news,
+                ..ScanOptions::default()
+            };
+            plugin_scan::start(&world.kernel, world.library, &options).await
+        };
+        // It has walked, and waits for the file to rest.
+        let running = ask(false).await?;
+        let settles = async || {
+            let job = world.kernel.jobs.get(running).await?.context("the job")?;
+            anyhow::Ok(job.progress.step.as_deref() == Some("settle"))
+        };
+        while !settles().await? {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        world.media("second.mp4", clip(2)).await?;
+        assert_eq!(ask(false).await?, running, "the same is not asked for twice");
+        let next = ask(true).await?;
+        assert!(settles().await?, "the first one has not ended meanwhile");
+        assert_ne!(next, running);
+        assert_eq!(
+            ask(true).await?,
+            next,
+            "one is enough for all that ask before it begins"
+        );
+        tokio::time::timeout(std::time::Duration::from_secs(60), world.kernel.jobs.drain()).await??;
+        let items = world.texts("select path from media order by path").await?;
+        assert_eq!(items, ["first.mp4", "second.mp4"]);
+        assert_eq!(world.report(running).await?.new, 1);
+        assert_eq!(world.report(next).await?.new, 1);
+        world.end().await?;
+    }
+    Ok(())
 }
