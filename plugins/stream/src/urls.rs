@@ -87,14 +87,14 @@ impl FileUrls for Urls {
     }
 }
 
-/// A file's name as one segment of a path: only what no client rewrites stays as it is. Never `.` or `..`, which
-/// clients would resolve.
+/// A file's name as one segment of a path, in UTF-8, as routers decode it: only what no client rewrites stays as it is. Never
+/// `.` or `..`, which clients would resolve.
 fn segment(name: &[u8]) -> String {
     let name = shorten(name);
     if name.iter().all(|byte| *byte == b'.') {
         return "file".to_owned();
     }
-    encode(name)
+    encode(String::from_utf8_lossy(name).as_bytes())
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
@@ -130,7 +130,7 @@ mod tests {
             ("Größe/?#%.mp4".as_bytes(), "Gr%C3%B6%C3%9Fe%2F%3F%23%25.mp4"),
             (b"..", "file"),
             (b"", "file"),
-            (b"\xff.mp4", "%FF.mp4"),
+            (b"\xff.mp4", "%EF%BF%BD.mp4"),
         ] {
             assert_eq!(segment(name), expected);
         }

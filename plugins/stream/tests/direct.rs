@@ -2,7 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test names what it checks")]
 
-use std::sync::Arc;
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -132,8 +137,10 @@ impl World {
     }
 
     /// A file with its item, in the database and on the disk.
-    async fn file(&self, name: &str, bytes: &[u8]) -> file::Model {
-        std::fs::write(self.on_disk(name), bytes).unwrap();
+    async fn file(&self, name: impl AsRef<[u8]>, bytes: &[u8]) -> file::Model {
+        let raw = name.as_ref();
+        let name = &*String::from_utf8_lossy(raw);
+        std::fs::write(self.on_disk(OsStr::from_bytes(raw)), bytes).unwrap();
         let media_id = MediaId::new();
         let tx = self.kernel.store.begin(Durability::Normal).await.unwrap();
         let item = media::ActiveModel {
@@ -158,7 +165,7 @@ impl World {
             media_id,
             library_id: self.library_id,
             folder_id: self.folder_id,
-            name: name.as_bytes().to_vec(),
+            name: raw.to_vec(),
             path: format!("in side/{name}"),
             status: FileStatus::Present,
             missing_at: None,
@@ -185,7 +192,7 @@ impl World {
         row
     }
 
-    fn on_disk(&self, name: &str) -> std::path::PathBuf {
+    fn on_disk(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join("root/in side").join(name)
     }
 
@@ -280,6 +287,15 @@ async fn a_signed_url_gives_the_bytes_and_nothing_else_does() {
     world.kernel.clock.advance(std::time::Duration::from_secs(6 * 3600));
     let expired = world.ask("GET", &url, &[]).await;
     assert!(String::from_utf8(expired.body).unwrap().contains("URL_EXPIRED"));
+}
+
+#[tokio::test]
+async fn a_name_in_no_known_encoding_is_served_like_any_other() {
+    let world = World::make().await;
+    let file = world.file(b"caf\xe9 \xff.mp4", b"film").await;
+    let answer = world.ask("GET", &world.urls.direct(&file), &[]).await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"film"[..]));
+    assert!(answer.header("content-disposition").starts_with("inline;"));
 }
 
 #[tokio::test]
