@@ -50,6 +50,8 @@ pub mod setting;
 pub mod share_link;
 pub mod stream;
 pub mod studio;
+pub mod subtitle_lines;
+pub mod subtitle_text;
 pub mod tag;
 pub mod tag_alias;
 pub mod tag_parent;

@@ -20,6 +20,7 @@ mod m20261122_000040_library_grant;
 mod m20261122_000041_sign_in;
 mod m20261122_000047_library_change;
 mod m20261123_000048_search_pending;
+mod m20261123_000049_subtitle_text;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000041_sign_in::Migration),
             Box::new(m20261122_000047_library_change::Migration),
             Box::new(m20261123_000048_search_pending::Migration),
+            Box::new(m20261123_000049_subtitle_text::Migration),
         ]
     }
 }

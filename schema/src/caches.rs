@@ -45,6 +45,7 @@ use crate::{
         visible::{self, IsNamed, Named, ShownCounts},
     },
     media::{card::Card, nested::NestedPages, rules::MediaUserChanged},
+    search::index::MediaIndexed,
 };
 
 /// What an item is credited to.
@@ -196,6 +197,8 @@ caches! {
         fields: MediaId => Vec<media_field::Model>;
         /// Folders on this server.
         folder: FolderId => FolderPlace;
+        /// What the subtitles of items say, packed, by file.
+        said: MediaId => Vec<Vec<u8>>;
     }
 }
 
@@ -268,6 +271,7 @@ pub fn carry(relay: &mut Relay) {
     relay.carry::<CollectionChanged>();
     relay.carry::<MarkersChanged>();
     relay.carry::<FieldChanged>();
+    relay.carry::<MediaIndexed>();
 }
 
 /// Makes the caches, once per process, and lets facts invalidate them.
@@ -287,6 +291,7 @@ pub fn context(kernel: &Kernel) -> SharedCaches {
             shared.credits.invalidate(ids());
             shared.markers.invalidate(ids());
             shared.fields.invalidate(ids());
+            shared.said.invalidate(ids());
         }
     };
     let events = &kernel.events;
@@ -295,6 +300,8 @@ pub fn context(kernel: &Kernel) -> SharedCaches {
     let forget = forget_media.clone();
     events.on::<MediaChanged>(move |fact| forget(&fact.media));
     events.on::<MediaRemoved>(move |fact| forget_media(&fact.media));
+    let said = shared.said.clone();
+    events.on::<MediaIndexed>(move |fact| said.invalidate(fact.media.iter().copied()));
     let own = shared.own.clone();
     events.on::<MediaUserChanged>(move |fact| own.invalidate(fact.media.iter().map(|media| (*media, fact.user))));
     let (tag, aliases, kin) = (shared.tag.clone(), shared.tag_aliases.clone(), shared.kin.clone());
@@ -413,6 +420,7 @@ fn build(kernel: &Kernel) -> SharedCaches {
         field: caches.rows("field.row", 2 * MIB, organize::field, with(db(), organize::field_rows)),
         fields: caches.rows("media.fields", 16 * MIB, organize::values, with(db(), organize::fields)),
         folder: caches.rows("folder.place", 16 * MIB, weigh::folder, with(db(), load::folders)),
+        said: caches.rows("media.said", 16 * MIB, weigh::said, with(db(), load::said)),
     }
 }
 

@@ -4,7 +4,9 @@
 
 pub mod highlight;
 pub mod index;
+pub mod kept;
 pub mod matching;
+pub mod subtitles;
 pub mod token;
 pub mod typo;
 

@@ -18,7 +18,7 @@ use entities::{
 };
 use kernel::{plugin::Kernel, store::Durability};
 use schema::{
-    search::index,
+    search::{index, subtitles},
     user::rules::{NewUser, create_user},
 };
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
@@ -83,6 +83,7 @@ pub async fn seed(kernel: &Kernel, plan: Plan, mut progress: impl FnMut(usize)) 
         rows.write(&tx).await.context("writing items")?;
         let ids: Vec<MediaId> = items.iter().map(|item| MediaId(plan::key(item.n))).collect();
         index::refresh(&tx, &ids).await.context("indexing items")?;
+        subtitles::refresh(&tx, &ids).await.context("indexing subtitles")?;
         tx.commit().await?;
         progress(items.last().map_or(0, |item| item.n + 1));
     }

@@ -205,6 +205,8 @@ plugins! {
     similar: plugin_similar::Similar,
     #[cfg(feature = "stream")]
     stream: plugin_stream::Stream,
+    #[cfg(feature = "subtitles")]
+    subtitles: plugin_subtitles::Subtitles,
     #[cfg(feature = "trash")]
     trash: plugin_trash::Trash,
     #[cfg(feature = "upload")]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use server::http::graphql::document::Document;
 use tests::{client::Client, on_both, server::TestServer};
 
-/// What the writes below can change, as three pages of the app ask for it.
-const QUESTIONS: [&str; 3] = [
+/// What the writes below can change, as three pages of the app ask for it, and searches for what they write.
+const QUESTIONS: [&str; 4] = [
     "query Page($first: Int) { media(first: $first, sort: [{ field: ID, direction: ASC }]) { totalCount
         facets { tags { value { name } count } ratings { from count } }
         nodes { id title description date rating isFavorite viewCount lastViewedAt updatedAt tags { nodes { id name mediaCount } }
@@ -21,6 +21,12 @@ const QUESTIONS: [&str; 3] = [
         collections(first: $first) { nodes { id name isSmart itemCount items(first: 3) { nodes { media { id } position } } } }
         savedFilters { id name filter } customFields { id name } }",
     "query Libraries($first: Int) { libraries(first: $first) { totalCount nodes { id name paths mediaCount totalSize isOnline } } }",
+    "query Searches($first: Int) { night: media(first: $first, search: \"night\") { totalCount nodes { id } }
+        dark: media(first: $first, search: \"dark -first\") { totalCount nodes { id } }
+        day: media(first: $first, search: \"da*\") { totalCount facets { tags { value { name } count } } nodes { id } }
+        ada: media(first: $first, search: \"ada\", sort: [{ field: TITLE }]) { totalCount nodes { id } }
+        film: media(first: $first, search: \"film\", filter: { kind: { eq: VIDEO } }) { totalCount nodes { id } }
+        words: media(first: $first, search: \"first words\") { totalCount nodes { id } } }",
 ];
 
 /// The text of an answer, and whether it was kept.
@@ -130,6 +136,8 @@ on_both! {
         let library = server.library("film.mp4 1s\nother.mp4 2s\nsong.flac\npicture.jpg 200x100").await?;
         server.scan(&library).await?;
         server.idle().await?;
+        // As for a large library.
+        server.server().edge.shared.answers.census.make().await?;
         let editor = server.editor();
         let media = editor.query("{ media(first: 4, sort: [{ field: ID }]) { nodes { id kind } } }", json!({})).await?;
         let nodes = media["media"]["nodes"].as_array().context("items")?;
@@ -173,6 +181,9 @@ on_both! {
         println!("{n_kept} answers were kept before a write, {n_changed} changed by it");
         ensure!(n_kept >= 20, "only {n_kept} answers were kept before a write, which proves little");
         ensure!(n_changed >= 25, "only {n_changed} answers were changed by the writes, which proves little");
+        let kept = server.server().kernel.caches.stats().into_iter().find(|cache| cache.name == "search.found");
+        let n_searches = kept.context("the searches")?.hits;
+        ensure!(n_searches >= 50, "only {n_searches} searches were answered by what was kept, which proves little");
         // A job writes, too.
         ask(&server, &editor, QUESTIONS[0]).await?;
         std::fs::remove_file(server.media().join("song.flac"))?;

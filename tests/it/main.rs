@@ -44,6 +44,7 @@ mod store;
 mod strangers;
 mod stream;
 mod subscribers;
+mod subtitles;
 mod tidy;
 mod trash;
 mod trust;

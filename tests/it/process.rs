@@ -91,6 +91,7 @@ impl Process {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("VITAGRAPH_DATA", home.join("data"))
             .env("VITAGRAPH_PICTURES_AUTOMATIC", "false")
+            .env("VITAGRAPH_SUBTITLES_AUTOMATIC", "false")
             .env_remove("VITAGRAPH_DATABASE")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())

@@ -58,6 +58,7 @@ impl TestServer {
             // What a test changes is scanned when it says so.
             ("VITAGRAPH_SCAN_WATCH", "false"),
             ("VITAGRAPH_PICTURES_AUTOMATIC", "false"),
+            ("VITAGRAPH_SUBTITLES_AUTOMATIC", "false"),
         ];
         let variables = usual.iter().chain(environment);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

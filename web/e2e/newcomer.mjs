@@ -4,6 +4,8 @@
 //!     node e2e/newcomer.mjs          VITAGRAPH_SHOTS: folder for screenshots (a new temporary one)
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join, parse } from "node:path";
 import { accessibilityProblems, launch, shoot, shots } from "./browser.mjs";
 import { breakableWay } from "./cut.mjs";
 import { uploadThroughACut } from "./uploading.mjs";
@@ -23,6 +25,7 @@ try {
       ["makes an account and adds a folder", firstRun],
       ["watches the scan", watchScan],
       ["finds a video by search and suggestions", search],
+      ["finds a moment by what is said", searchWhatIsSaid],
       ["builds a filter", buildFilter],
       ["plays and seeks ten times", playAndSeek],
       ["plays by pieces", playByPieces],
@@ -111,6 +114,28 @@ async function search(found) {
   await page.locator(`[data-media="${video.id}"]`).waitFor();
   assert.match(page.url(), /[?&]q=/);
   return `"${word}" finds ${await page.locator("[data-media]").count()}`;
+}
+
+/** A film that is found by nothing but the subtitles beside it, which appear while the server runs. */
+async function searchWhatIsSaid(found) {
+  const { media } = await query("{ media(first: 1, filter: { kind: { in: [VIDEO] } }, sort: [{ field: DURATION, direction: DESC }]) { nodes { id files { path } } } }");
+  const [video] = media.nodes;
+  const { dir, name } = parse(video.files[0].path);
+  writeFileSync(join(world.media, dir, `${name}.en.srt`), "1\n00:00:01,500 --> 00:00:03,000\nWhere do the quokkas sleep?\n");
+  await expectSoon(async () => (await query('{ media(first: 1, search: "quokkas") { totalCount } }')).media.totalCount === 1, "the line is found");
+  await page.goto(`${url}/`);
+  await page.locator("[data-media]").first().waitFor();
+  await press("/");
+  await type("quokkas sleep");
+  const suggestion = page.getByRole("list", { name: "Suggestions" }).getByRole("button", { name: /Where do the quokkas sleep\?/ });
+  await suggestion.locator("mark").first().waitFor();
+  await shoot(page, "suggestions-said");
+  found.push(...(await accessibilityProblems(page, "suggestions-said")));
+  await press("ArrowDown");
+  await press("Enter");
+  await page.waitForURL(new RegExp(`/media/${video.id}\\?t=1\\.5$`));
+  await page.waitForFunction(() => document.querySelector("video")?.currentTime >= 1.5);
+  await shoot(page, "said");
 }
 
 async function buildFilter(found) {

@@ -14,11 +14,14 @@ use kernel::{
 };
 
 use super::MIB;
-use crate::media::{
-    census::{Census, Found},
-    facets::Counts,
-    page::Answer,
-    rules::MediaUserChanged,
+use crate::{
+    media::{
+        census::{Census, Found},
+        facets::Counts,
+        page::Answer,
+        rules::MediaUserChanged,
+    },
+    search::{index::MediaIndexed, kept::Searches},
 };
 
 /// The answers of the process. Clones are handles to the same ones.
@@ -32,6 +35,8 @@ pub struct Answers {
     pub facets: AnswerCache<Counts>,
     /// What the census finds of lists.
     pub found: AnswerCache<Option<Found>>,
+    /// What searches find, whatever the filter.
+    pub searches: Searches,
     /// All items in memory, where that is worth it.
     pub census: Census,
     epochs: Arc<Epochs>,
@@ -57,7 +62,8 @@ impl Answers {
             LibraryChanged,
             TagChanged,
             PersonChanged,
-            StudioChanged
+            StudioChanged,
+            MediaIndexed,
         );
         let census = Census::new(kernel.store.reader().clone());
         let (own, heard) = (Arc::clone(&epochs), census.clone());
@@ -72,6 +78,7 @@ impl Answers {
             totals: caches.answers("media.totals", 4 * MIB, |_| 8),
             facets: caches.answers("media.facets", 8 * MIB, Counts::weigh),
             found: caches.answers("media.found", 32 * MIB, |found| found.as_ref().map_or(8, Found::weigh)),
+            searches: Searches::new(kernel),
             census,
             epochs,
         }

@@ -7,6 +7,7 @@ use entities::{
     id::{FolderId, LibraryId, MediaId, PersonId, StudioId, TagId},
     library, library_path, person, person_alias, stream, studio, tag, tag_alias, tag_parent,
 };
+use kernel::sql;
 use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{ByFile, FolderPlace, Kin, LibraryRow};
@@ -30,6 +31,20 @@ pub(super) async fn studios(
 ) -> Result<HashMap<StudioId, studio::Model>, DbErr> {
     let select = studio::Entity::find().filter(studio::Column::Id.is_in(ids));
     by_id(select.all(&db).await?, |row| row.id)
+}
+
+pub(super) async fn said(db: DatabaseConnection, ids: Vec<MediaId>) -> Result<HashMap<MediaId, Vec<Vec<u8>>>, DbErr> {
+    let text = format!(
+        "select file.media_id, subtitle_lines.packed from file join subtitle_lines on subtitle_lines.file_id = file.id
+         where file.media_id in ({}) order by file.media_id, file.id",
+        sql::ids(ids.iter().copied())
+    );
+    let mut found: HashMap<MediaId, Vec<Vec<u8>>> = ids.into_iter().map(|id| (id, Vec::new())).collect();
+    for row in sql::rows(&db, text, []).await? {
+        let of_item = found.entry(MediaId(row.try_get_by_index(0)?)).or_default();
+        of_item.push(row.try_get_by_index(1)?);
+    }
+    Ok(found)
 }
 
 pub(super) async fn streams(

@@ -78,3 +78,8 @@ pub(super) fn pages(pages: &ByFile<page::Model>) -> u32 {
         .sum::<u32>()
         + 64
 }
+
+#[expect(clippy::ptr_arg, reason = "a weigher gets the type that its cache holds")]
+pub(super) fn said(texts: &Vec<Vec<u8>>) -> u32 {
+    24 + texts.iter().map(|text| text.len() as u32 + 24).sum::<u32>()
+}

@@ -1,8 +1,9 @@
 //! Lists of ids in statements. They come as one parameter: each id as its own would be another statement to prepare for each
 //! length, and SQLite takes 32,766 parameters.
 
+use kernel::error::Failure;
 use sea_orm::{
-    DbBackend,
+    ConnectionTrait, DatabaseConnection, DbBackend,
     sea_query::{Expr, ExprTrait, Func, IntoColumnRef, Query, SelectStatement},
 };
 
@@ -27,4 +28,21 @@ pub fn listed(ids: impl IntoIterator<Item = i64>, backend: DbBackend) -> SelectS
 /// That a column holds one of these ids.
 pub fn among(column: impl IntoColumnRef, ids: impl IntoIterator<Item = i64>, backend: DbBackend) -> Expr {
     Expr::col(column).in_subquery(listed(ids, backend))
+}
+
+/// The ids that a statement selects. They come as one text: of half a million rows the driver would make half a million rows.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ids_of(db: &DatabaseConnection, select: &SelectStatement) -> Result<Vec<i64>, Failure> {
+    let mut statement = db.get_database_backend().build(select);
+    let text = match statement.db_backend {
+        DbBackend::Postgres => "string_agg(cast(id as text), ',')",
+        _ => "group_concat(id)",
+    };
+    statement.sql = format!("with found (id) as ({}) select {text} from found", statement.sql);
+    let row = db.query_one_raw(statement).await?;
+    let text: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    let ids = text.as_deref().unwrap_or_default().split_terminator(',');
+    ids.map(|id| id.parse().map_err(Failure::internal)).collect()
 }

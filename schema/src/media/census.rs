@@ -306,15 +306,25 @@ impl Census {
         })
     }
 
-    /// What was found of these items, too.
+    /// What was found of these items, whose ids grow, too.
     pub fn both(&self, found: &Found, ids: &[i64]) -> Option<Found> {
-        let mut other = self.exactly(found, ids)?.positions;
-        other.retain(|at| found.positions.binary_search(at).is_ok());
-        Some(Found {
-            census: found.census,
-            positions: other,
-            n_media: found.n_media,
-            is_exact: found.is_exact,
+        self.of(found, |table| {
+            // Nearly all ids of the table grow as well, so that both are walked along together.
+            let mut next = 0;
+            let mut is_in = |id: i64| {
+                if next > 0 && ids[next - 1] >= id {
+                    return ids.binary_search(&id).is_ok();
+                }
+                next += ids[next..].iter().take_while(|other| **other < id).count();
+                ids.get(next) == Some(&id)
+            };
+            let positions = found.positions.iter().copied();
+            Found {
+                census: found.census,
+                positions: positions.filter(|at| is_in(table.ids[*at as usize])).collect(),
+                n_media: found.n_media,
+                is_exact: found.is_exact,
+            }
         })
     }
 

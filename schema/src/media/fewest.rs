@@ -11,7 +11,8 @@ use sea_orm::{
 
 use crate::media::{filter::Driver, page::everything};
 
-/// Up to so many items a list is always shorter than a walk, and no longer list is counted to its end.
+/// Up to so many items, but for a tenth of all, a list is always shorter than a walk, and no longer list than the second is
+/// counted to its end.
 const FEW: i64 = 5_000;
 const MANY: i64 = 20_000;
 
@@ -43,7 +44,7 @@ impl Fewest {
 /// Whether sorting `n` of all items takes fewer steps than walking an order until `limit` are found, of which a `share` of
 /// all items is.
 pub fn is_shorter_than_a_walk(n: i64, n_media: i64, share: f64, limit: u64) -> bool {
-    if n <= FEW {
+    if n <= FEW.min(n_media / 10) {
         return true;
     }
     let steps = (limit + 1) as f64 / share.max(1e-9);

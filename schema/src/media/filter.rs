@@ -40,6 +40,15 @@ impl Driver {
     pub fn counted(ids: SelectStatement) -> Self {
         Self { ids, at_most: None }
     }
+
+    /// A list of a known length.
+    pub fn of_length(ids: SelectStatement, n: usize) -> Self {
+        let length = Query::select().expr(Expr::val(n as i64)).take();
+        Self {
+            ids,
+            at_most: Some(length),
+        }
+    }
 }
 
 /// Which part of all items a filter's conditions on values leave over, roughly: there are no statistics, so each halves

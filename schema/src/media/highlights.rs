@@ -8,7 +8,12 @@ use kernel::error::Failure;
 use crate::{
     caches::Loaders,
     media::card::Card,
-    search::{self, highlight, typo},
+    search::{
+        self,
+        highlight::{self, Piece},
+        subtitles::lines::{Line, unpack},
+        typo,
+    },
 };
 
 /// A text of an item that is searched.
@@ -26,6 +31,8 @@ pub enum MediaText {
     Path,
     /// Its description, or the part around the first match.
     Description,
+    /// A line of its subtitles.
+    Subtitle,
 }
 
 /// A text in which words of a search occur.
@@ -35,6 +42,8 @@ pub struct MediaHighlight {
     field: MediaText,
     /// The text in pieces, which make it up in their order.
     pieces: Vec<TextPiece>,
+    /// When a line of subtitles shows, in seconds from the beginning; absent of other texts.
+    at: Option<f64>,
 }
 
 /// A piece of a text.
@@ -46,23 +55,47 @@ pub struct TextPiece {
     is_match: bool,
 }
 
-/// The texts of an item in which words of a search occur, in the order of their weight.
+/// The texts of an item in which words of a search occur, in the order of their weight. Lines of subtitles are told where the
+/// other texts do not have all words: the few that have the most of them.
 pub async fn of(cx: &Context<'_>, card: &Card, search: &str) -> Result<Vec<MediaHighlight>, Failure> {
     let mut terms = search::parse(search)?;
-    let texts = texts(Loaders::of(cx), card).await?;
-    typo::guess(&mut terms, texts.iter().map(|(_, text)| text.as_str()));
+    let loaders = Loaders::of(cx);
+    let texts = texts(loaders, card).await?;
+    let mut said = Vec::new();
+    if !highlight::has_all(texts.iter().map(|(_, text)| text.as_str()), &terms) {
+        let packed = loaders.said.get(card.id).await?;
+        said = packed
+            .iter()
+            .flat_map(|texts| texts.iter())
+            .flat_map(|text| unpack(text))
+            .collect();
+    }
+    let lines = said.iter().map(|line: &Line| line.text.as_str());
+    typo::guess(&mut terms, texts.iter().map(|(_, text)| text.as_str()).chain(lines));
     let highlight = |(field, text): (MediaText, String)| {
-        let pieces = highlight::pieces(&text, &terms)?.into_iter();
-        let pieces = pieces.map(|piece| TextPiece {
+        let pieces = highlight::pieces(&text, &terms)?;
+        Some(MediaHighlight::new(field, pieces, None))
+    };
+    let mut highlights: Vec<MediaHighlight> = texts.into_iter().filter_map(highlight).collect();
+    highlights.extend(highlight::lines(&said, &terms).into_iter().map(|(at_ms, pieces)| {
+        let at = f64::from(at_ms) / 1000.0;
+        MediaHighlight::new(MediaText::Subtitle, pieces, Some(at))
+    }));
+    Ok(highlights)
+}
+
+impl MediaHighlight {
+    fn new(field: MediaText, pieces: Vec<Piece>, at: Option<f64>) -> Self {
+        let piece = |piece: Piece| TextPiece {
             text: piece.text,
             is_match: piece.is_match,
-        });
-        Some(MediaHighlight {
+        };
+        Self {
             field,
-            pieces: pieces.collect(),
-        })
-    };
-    Ok(texts.into_iter().filter_map(highlight).collect())
+            pieces: pieces.into_iter().map(piece).collect(),
+            at,
+        }
+    }
 }
 
 async fn texts(loaders: &Loaders, card: &Card) -> Result<Vec<(MediaText, String)>, Failure> {

@@ -5,28 +5,29 @@ use std::{sync::Arc, time::Instant};
 use entities::id::UserId;
 use kernel::error::Failure;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend,
+    DatabaseConnection, DbBackend,
     sea_query::{Query, SelectStatement},
 };
 
 use crate::{
     caches::Answers,
-    kit::{libraries::Libraries, listed::listed},
+    kit::{
+        libraries::Libraries,
+        listed::{ids_of, listed},
+    },
     media::{
         census::{Census, Found},
         filter::{Descendants, Translation},
         inputs::MediaFilter,
         page::{in_selected, searched},
     },
-    search::{Term, matching},
+    search::Term,
 };
 
 /// Up to so many items are handed to the database one by one.
 pub const FEW: usize = 20_000;
 /// The same where it would look at all that a search finds otherwise.
 pub const FEW_OF_SEARCH: usize = 50_000;
-/// Up to so many items of a search are taken from the database.
-const MANY: u64 = 1_000_000;
 
 /// What a list is of.
 #[derive(Debug)]
@@ -97,11 +98,12 @@ impl List {
         if !answers.census.is_there() {
             return Ok(Arc::new(None));
         }
-        let find = || self.find(db, &answers.census);
+        let find = || self.find(db, answers);
         answers.found.get_or_load(&self.question, find).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, census: &Census) -> Result<Option<Found>, Failure> {
+    async fn find(&self, db: &DatabaseConnection, answers: &Answers) -> Result<Option<Found>, Failure> {
+        let census = &answers.census;
         let found = census
             .find(self.viewer, self.filter.as_ref(), &self.descendants, &self.sees)
             .await?;
@@ -110,6 +112,11 @@ impl List {
         };
         if found.is_exact && self.terms.is_empty() {
             return Ok(Some(found));
+        }
+        if found.is_exact
+            && let Some(ids) = answers.searches.find(&self.terms).await?
+        {
+            return Ok(census.both(&found, &ids));
         }
         let backend = db.get_database_backend();
         if found.len() <= FEW {
@@ -127,13 +134,6 @@ impl List {
             )
             .await?;
             return Ok(census.exactly(&found, &ids));
-        }
-        let search = matching::found(&self.terms, backend).filter(|_| found.is_exact);
-        if let Some(mut search) = search {
-            let ids = ids_of(db, search.limit(MANY + 1)).await?;
-            if ids.len() as u64 <= MANY {
-                return Ok(census.both(&found, &ids));
-            }
         }
         found.is_exact = false;
         Ok(Some(found))
@@ -154,18 +154,4 @@ pub fn few(census: &Census, found: &Found, most: usize, backend: DbBackend) -> O
         return None;
     }
     Some(listed(census.ids(found)?, backend))
-}
-
-/// The ids that a statement selects. They come as one text: of half a million rows the driver would make half a million rows.
-async fn ids_of(db: &DatabaseConnection, select: &SelectStatement) -> Result<Vec<i64>, Failure> {
-    let mut statement = db.get_database_backend().build(select);
-    let text = match statement.db_backend {
-        DbBackend::Postgres => "string_agg(cast(id as text), ',')",
-        _ => "group_concat(id)",
-    };
-    statement.sql = format!("with found (id) as ({}) select {text} from found", statement.sql);
-    let row = db.query_one_raw(statement).await?;
-    let text: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    let ids = text.as_deref().unwrap_or_default().split_terminator(',');
-    ids.map(|id| id.parse().map_err(Failure::internal)).collect()
 }

@@ -6,7 +6,7 @@ use entities::id::UserId;
 use kernel::{error::Failure, plugin::Kernel};
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DbBackend, ExprTrait, JoinType,
-    sea_query::{Asterisk, Expr, Func, Query, SelectStatement, SubQueryStatement},
+    sea_query::{Asterisk, Expr, Func, Order as Direction, Query, SelectStatement, SubQueryStatement, UnionType},
 };
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         access::Viewer,
         keyset::{IdPage, Part, PartOf, Window},
         libraries::Libraries,
+        listed::ids_of,
         page::PageArgs,
     },
     media::{
@@ -234,11 +235,20 @@ impl Question<'_> {
         let found = matching::found(terms, self.backend);
         let sees_all = translation.sees.is_all();
         let is_plain = filter.is_none() && sees_all;
+        let is_counted = self.with_total && known_total.is_none();
+        let kept = match self.order.walk {
+            Walk::Relevance if !(is_counted && is_plain) => None,
+            _ => self.kept(terms).await?,
+        };
+        let known_total = match &kept {
+            Some(kept) if is_counted && is_plain => Some(n_present(db, kept).await?),
+            _ => known_total,
+        };
         let total_of_search = match &found {
             _ if !is_plain => None,
-            Some(found) => Some(count_found(found, self.backend)),
+            Some(found) => Some(count_found(found.clone(), self.backend)),
             None => matching::ruled_out(terms, self.backend).map(|ruled_out| {
-                let n_ruled_out = SubQueryStatement::from(count_found(&ruled_out, self.backend));
+                let n_ruled_out = SubQueryStatement::from(count_found(ruled_out, self.backend));
                 let left = Expr::from(SubQueryStatement::from(everything())).sub(n_ruled_out);
                 Query::select().expr(left).take()
             }),
@@ -256,7 +266,10 @@ impl Question<'_> {
             relevance::select(terms, &shown, self.backend, &self.window)
         } else {
             let filters = filter.map(|filter| translation.drivers(filter)).transpose()?;
-            let found = found.map(Driver::counted);
+            let found = found.map(|found| match &kept {
+                Some(kept) => Driver::of_length(found, kept.len()),
+                None => Driver::counted(found),
+            });
             let drivers: Vec<Driver> = filters.unwrap_or_default().into_iter().chain(found).collect();
             let fewest = fewest::of(db, drivers, filter.map_or(1.0, filter::share)).await?;
             let with = |ids: SelectStatement| {
@@ -293,6 +306,21 @@ impl Question<'_> {
         }
         Ok((page, listed))
     }
+
+    /// All that a search finds, which is kept for large libraries.
+    async fn kept(&self, terms: &[Term]) -> Result<Option<Arc<[i64]>>, Failure> {
+        match terms.is_empty() || !self.answers.census.is_there() {
+            true => Ok(None),
+            false => self.answers.searches.find(terms).await,
+        }
+    }
+}
+
+/// How many of all that a search finds are present.
+async fn n_present(db: &DatabaseConnection, found: &[i64]) -> Result<i64, Failure> {
+    let missing = ids_of(db, &missing()).await?;
+    let n_missing = missing.iter().filter(|id| found.binary_search(id).is_ok()).count();
+    Ok((found.len() - n_missing) as i64)
 }
 
 /// A filter that leaves over less than this, roughly, is looked up in the census even where nobody counts.
@@ -314,44 +342,38 @@ pub(super) fn in_selected(ids: SelectStatement) -> Expr {
     Expr::col(("media", "id")).in_subquery(ids)
 }
 
-/// The condition of a search. On SQLite the plus keeps the list from being the beginning: it may be long, and where it is
-/// short [`fewest`] has found that out.
+/// The condition of a search on each item that is come by. On SQLite it is a list, and the plus keeps that from being the
+/// beginning: it may be long, and where it is short [`fewest`] has found that out. PostgreSQL looks each item up.
 pub(super) fn searched(terms: &[Term], backend: DbBackend) -> Condition {
     let id = || match backend {
         DbBackend::Sqlite => Expr::cust(r#"+"media"."id""#),
         _ => Expr::col(("media", "id")),
     };
-    let found = matching::found(terms, backend);
-    let ruled_out = if found.is_none() {
-        matching::ruled_out(terms, backend)
-    } else {
-        None
-    };
-    Condition::all()
-        .add_option(found.map(|ids| id().in_subquery(ids)))
-        .add_option(ruled_out.map(|ids| not_among(id(), ids, matching::id_column(backend), backend)))
-}
-
-/// The condition that a list of ids does not hold an id. A long list of what is not in it PostgreSQL looks through for each row;
-/// rows that do not exist it joins.
-fn not_among(id: Expr, ids: SelectStatement, of_list: Expr, backend: DbBackend) -> Expr {
-    match backend {
-        DbBackend::Postgres => {
-            let mut ids = ids;
-            Expr::exists(ids.and_where(of_list.eq(id)).take()).not()
-        }
-        _ => id.not_in_subquery(ids),
+    if backend == DbBackend::Postgres
+        && let Some(is_found) = matching::is_found_at(&id(), terms)
+    {
+        return is_found;
     }
+    if let Some(found) = matching::found(terms, backend) {
+        return Condition::all().add(id().in_subquery(found));
+    }
+    let ruled_out = matching::ruled_out(terms, backend);
+    let of_list = matching::id_of(matching::OWN, backend);
+    Condition::all().add_option(ruled_out.map(|ids| matching::not_among(id(), ids, of_list, backend)))
 }
 
-/// The condition that an item is not missing: few are.
+/// The condition that an item is not missing.
 pub(super) fn is_present(id: Expr, backend: DbBackend) -> Expr {
-    let missing = Query::select()
+    matching::not_among(id, missing(), Expr::col(("media", "id")), backend)
+}
+
+/// The items that are missing: few are.
+fn missing() -> SelectStatement {
+    Query::select()
         .column(("media", "id"))
         .from("media")
         .and_where(Expr::col(("media", "missing_at")).is_not_null())
-        .take();
-    not_among(id, missing, Expr::col(("media", "id")), backend)
+        .take()
 }
 
 /// The condition on `media` of a filter and a search.
@@ -369,7 +391,12 @@ pub fn condition(
         backend,
         descendants,
     };
-    Ok(shown(&translation, filter)?.add(searched(terms, backend)))
+    let found = matching::found(terms, backend).filter(|_| backend == DbBackend::Postgres);
+    let searched = found.map_or_else(
+        || searched(terms, backend),
+        |found| Condition::all().add(in_selected(found)),
+    );
+    Ok(shown(&translation, filter)?.add(searched))
 }
 
 /// The condition on `media` of a filter, in the libraries that the viewer sees. What is missing is hidden unless the filter
@@ -462,13 +489,19 @@ fn own_part(
     }
 }
 
-/// How many present items a search finds: all that the index has, but for the few that are missing.
-fn count_found(found: &SelectStatement, backend: DbBackend) -> SelectStatement {
-    let mut count = found.clone();
-    count.clear_selects().expr(Expr::cust("count(*)"));
-    count
-        .and_where(is_present(matching::id_column(backend), backend))
-        .take()
+/// How many present items a list of a search's ids holds: all of it, but for the few that are missing.
+fn count_found(mut list: SelectStatement, backend: DbBackend) -> SelectStatement {
+    let mut count = Query::select();
+    count.expr(Expr::cust("count(*)"));
+    if backend == DbBackend::Sqlite {
+        // In the order of the ids, as SQLite merges all that is in it already.
+        list.clear_order_by()
+            .union(UnionType::Except, missing())
+            .order_by("id", Direction::Asc);
+        return count.from_subquery(list, "found").take();
+    }
+    let is_present = is_present(Expr::col(("found", "id")), backend);
+    count.from_subquery(list, "found").and_where(is_present).take()
 }
 
 /// How many items a condition holds for.

@@ -13,7 +13,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
 
-use crate::search::index;
+use crate::search::{index, subtitles};
 
 /// Which of the present files is to be the primary one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,7 @@ pub async fn settle(tx: &Tx, ids: &[MediaId], choice: Choice, now: i64) -> Resul
             settle_one(tx, &item, of_item().collect(), &summaries, choice, now).await?;
         }
         index::refresh(tx, chunk).await?;
+        subtitles::refresh(tx, chunk).await?;
     }
     Ok(())
 }

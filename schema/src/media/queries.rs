@@ -44,7 +44,7 @@ impl MediaQuery {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(
             desc = "Words that all occur in the title, the names of tags, people and the studio, the path or the \
-                          description. \"Quoted phrases\" stay together, begin* finds beginnings, and -words must not \
+                          description, or all in what its subtitles say. \"Quoted phrases\" stay together, begin* finds beginnings, and -words must not \
                           occur. If nothing is found, words that occur nowhere stand for similar ones that do."
         )]
         search: Option<String>,

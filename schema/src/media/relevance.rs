@@ -1,5 +1,5 @@
 //! The order of what a search finds: where all words are in the title first, then those with names, paths and
-//! descriptions; among equals the newest first. Each database has its own way to a page.
+//! descriptions, and last what only subtitles say; among equals the newest first. Each database has its own way to a page.
 
 mod postgres;
 mod sqlite;
@@ -16,7 +16,7 @@ use crate::{
         cursor::Cursor,
         keyset::{Key, KeyKind, KeyValue, Keyset, Window},
     },
-    search::{Term, matching::TIERS},
+    search::{Term, matching::SAID},
 };
 
 /// The keyset: the tier, then the newest.
@@ -81,8 +81,7 @@ impl Span {
 
     /// The tiers that it has a part in: none after the last tier, or before an earlier cursor.
     fn tiers(&self) -> RangeInclusive<usize> {
-        let last = TIERS.len() - 1;
-        self.after.map_or(0, |(tier, _)| tier)..=self.before.map_or(last, |(tier, _)| tier.min(last))
+        self.after.map_or(0, |(tier, _)| tier)..=self.before.map_or(SAID, |(tier, _)| tier.min(SAID))
     }
 
     /// Which ids of a tier it covers.

@@ -271,7 +271,7 @@ macro_rules! media_object {
             }
 
             /// Its texts in which words of a search occur, in the order of their weight: the title, the names of tags,
-            /// people and the studio, the paths and the description.
+            /// people and the studio, the paths and the description; where these do not have all of them, lines of its subtitles.
             #[graphql(complexity = "5 + child_complexity")]
             async fn highlights(
                 &self,

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{id::MediaId, setting};
 use kernel::{
+    events::Fact,
+    relay::Common,
     sql,
     store::{Durability, Store, Tx},
 };
@@ -14,9 +16,10 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value,
     sea_query::OnConflict,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::search::{token, typo};
+use crate::search::{subtitles, token, typo};
 
 /// Items per statement.
 const CHUNK: usize = 250;
@@ -28,6 +31,19 @@ const MAX_DESCRIPTION: usize = 4_000;
 const VERSION: &[u8] = b"1";
 /// The setting that says which version the index has.
 const SETTING: &str = "search.version";
+
+/// Items may be found by other words than before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MediaIndexed {
+    /// The items.
+    pub media: Vec<MediaId>,
+}
+
+impl Fact for MediaIndexed {}
+
+impl Common for MediaIndexed {
+    const NAME: &'static str = "MediaIndexed";
+}
 
 /// The texts of an item that are searched, by column, folded.
 #[derive(Debug, Default)]
@@ -62,7 +78,7 @@ impl Prepared {
 
     /// The words that occur, with their lengths.
     pub(crate) fn words(&self) -> Vec<(usize, &str)> {
-        let words = words(&self.0);
+        let words: BTreeSet<&str> = words(&self.0).filter(|word| typo::is_kept(word)).collect();
         words.into_iter().map(|word| (word.chars().count(), word)).collect()
     }
 }
@@ -100,6 +116,9 @@ pub(crate) async fn prepare(tx: &Tx, media: &BTreeSet<i64>, selects: &[String]) 
         }
     }
     rest.retain(|id| !first.contains_key(id));
+    tx.publish(MediaIndexed {
+        media: first.keys().copied().map(MediaId).collect(),
+    });
     refresh_from(tx, rest.into_iter().collect()).await?;
     Ok(Prepared(first))
 }
@@ -109,8 +128,11 @@ async fn refresh_from(tx: &Tx, media: Vec<i64>) -> Result<(), DbErr> {
         let ids = sql::ids(chunk.iter().copied());
         let documents = documents(tx, &format!("select id from media where id in ({ids})")).await?;
         write(tx, &documents).await?;
-        write_words(tx, &documents).await?;
+        write_words(tx, words(&documents)).await?;
     }
+    tx.publish(MediaIndexed {
+        media: media.into_iter().map(MediaId).collect(),
+    });
     Ok(())
 }
 
@@ -149,6 +171,7 @@ pub async fn ensure(store: &Store) -> Result<(), DbErr> {
         };
         after = last.0;
         refresh(&tx, &ids).await?;
+        subtitles::refresh(&tx, &ids).await?;
         tx.commit().await?;
     }
 }
@@ -263,24 +286,19 @@ fn vector(document: &Document) -> String {
     text
 }
 
-/// The words that occur in documents and are kept.
-fn words(documents: &BTreeMap<i64, Document>) -> BTreeSet<&str> {
-    let mut words = BTreeSet::new();
-    for document in documents.values() {
-        let texts = [&document.title, &document.path, &document.description]
-            .into_iter()
-            .chain(&document.names);
-        words.extend(
-            texts
-                .flat_map(|text| text.split_ascii_whitespace())
-                .filter(|word| typo::is_kept(word)),
-        );
-    }
-    words
+/// The words that occur in documents.
+fn words(documents: &BTreeMap<i64, Document>) -> impl Iterator<Item = &str> {
+    documents.values().flat_map(|document| {
+        let texts = [&document.title, &document.path, &document.description];
+        let texts = texts.into_iter().chain(&document.names);
+        texts.flat_map(|text| text.split_ascii_whitespace())
+    })
 }
 
-async fn write_words(tx: &Tx, documents: &BTreeMap<i64, Document>) -> Result<(), DbErr> {
-    let words: Vec<&str> = words(documents).into_iter().collect();
+/// Adds words to those that occur, as far as they are kept.
+pub(super) async fn write_words<'a>(tx: &Tx, words: impl Iterator<Item = &'a str>) -> Result<(), DbErr> {
+    let words: BTreeSet<&str> = words.filter(|word| typo::is_kept(word)).collect();
+    let words: Vec<&str> = words.into_iter().collect();
     for chunk in words.chunks(1_000) {
         // Words are letters only, so nothing can be smuggled in.
         let pair = |word: &&str| format!("({}, '{word}')", word.chars().count());

@@ -70,16 +70,21 @@ pub async fn correct(db: &impl ConnectionTrait, terms: &mut [Term]) -> Result<()
 }
 
 /// Completes terms that occur in none of these texts by words of the texts that are as near to them as [`correct`] allows.
-pub fn guess<'a>(terms: &mut [Term], texts: impl Iterator<Item = &'a str>) {
-    let words: BTreeSet<String> = texts.flat_map(token::tokens).map(|token| token.word).collect();
-    for term in terms {
-        let Some(wanted) = word(term) else { continue };
-        if words.contains(wanted) {
-            continue;
+pub fn guess<'a>(terms: &mut [Term], texts: impl Iterator<Item = &'a str> + Clone) {
+    let words = || texts.clone().flat_map(token::tokens).map(|token| token.word);
+    let mut missing: Vec<&mut Term> = terms.iter_mut().filter(|term| word(term).is_some()).collect();
+    for found in words() {
+        if missing.is_empty() {
+            return;
         }
+        missing.retain(|term| word(term) != Some(&found));
+    }
+    let words: BTreeSet<String> = words().filter(|word| is_kept(word)).collect();
+    for term in missing {
+        let Some(wanted) = word(term) else { continue };
         let most = tolerance(wanted.chars().count());
-        let near = |other: &&String| is_kept(other) && osa_distance(wanted, other) <= most;
-        term.meant = words.iter().filter(near).take(MAX_MEANT).cloned().collect();
+        let near = words.iter().filter(|other| osa_distance(wanted, other) <= most);
+        term.meant = near.take(MAX_MEANT).cloned().collect();
     }
 }
 

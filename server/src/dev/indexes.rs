@@ -4,7 +4,7 @@ use kernel::store::Tx;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 /// The tables that get most rows.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "folder",
     "media",
     "file",
@@ -12,6 +12,7 @@ const TABLES: [&str; 7] = [
     "media_tag",
     "media_person",
     "media_user",
+    "subtitle_search",
 ];
 
 /// Drops every index of the large tables that is not unique, and returns the statements that make them again.

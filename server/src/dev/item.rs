@@ -96,6 +96,8 @@ pub struct Item {
     pub people: Vec<(usize, Option<&'static str>)>,
     /// What accounts did with it.
     pub own: Vec<Own>,
+    /// What its subtitles say, where it has any.
+    pub webvtt: Option<String>,
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -188,7 +190,7 @@ pub fn item(plan: &Plan, n: usize, n_users: usize) -> Item {
         n_of(random, &[(45, 0), (40, 2), (15, 6)]),
     );
     let people = plan.people.draw_many(random, people).into_iter();
-    Item {
+    let mut item = Item {
         names: names.collect(),
         n,
         library,
@@ -215,8 +217,13 @@ pub fn item(plan: &Plan, n: usize, n_users: usize) -> Item {
         tags: plan.tags.draw_many(random, tags),
         people: people.map(|person| (person, Some(*random.pick(ROLES)))).collect(),
         own: (0..n_users).filter_map(|user| own(random, user, duration_us)).collect(),
+        webvtt: None,
         title,
+    };
+    if item.streams.iter().any(|stream| stream.kind == 2) {
+        item.webvtt = Some(webvtt(random));
     }
+    item
 }
 
 /// Items come in batches of some hundred, as people import them.
@@ -265,6 +272,22 @@ fn description(random: &mut Random) -> String {
         ));
     }
     text.truncate(text.trim_end().len());
+    text
+}
+
+fn webvtt(random: &mut Random) -> String {
+    let mut text = "WEBVTT\n".to_owned();
+    for n in 0..24 {
+        let (one, other) = (word(random, NOUNS).to_lowercase(), word(random, NOUNS).to_lowercase());
+        let how = word(random, ADJECTIVES).to_lowercase();
+        let line = match random.below(4) {
+            0 => format!("Did you see the {one}? It is {how}."),
+            1 => format!("Not the {one}. I said the {how} {other}."),
+            2 => format!("We go to the {one} now,\nand nobody tells the {other}."),
+            _ => format!("{how}, like every {one}", how = how.to_uppercase()),
+        };
+        text.push_str(&format!("\n00:{n:02}:00.000 --> 00:{n:02}:02.000\n{line}\n"));
+    }
     text
 }
 

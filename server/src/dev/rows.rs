@@ -2,7 +2,7 @@
 
 use entities::id::UserId;
 use kernel::store::Tx;
-use schema::kit::text::natural_key;
+use schema::{kit::text::natural_key, search::subtitles::lines::Lines};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 
 use super::{
@@ -35,6 +35,8 @@ pub struct Rows {
     tags: Bulk,
     people: Bulk,
     own: Bulk,
+    texts: Bulk,
+    lines: Bulk,
 }
 
 impl Rows {
@@ -75,6 +77,11 @@ impl Rows {
                 "media_user",
                 "media_id, user_id, rating, is_favorite, n_views, last_viewed_at, position_us, updated_at",
             ),
+            texts: Bulk::new(
+                "subtitle_text",
+                "file_id, size, mtime_ns, beside, version, n_lines, read_at",
+            ),
+            lines: Bulk::new("subtitle_lines", "file_id, packed"),
         }
     }
 
@@ -270,6 +277,21 @@ impl Rows {
             ]);
             self.n_streams += 1;
         }
+        if let Some(webvtt) = &item.webvtt {
+            let mut lines = Lines::default();
+            lines.add(webvtt);
+            self.texts.push([
+                id.into(),
+                item.size.into(),
+                (item.modified_at * 1_000_000).into(),
+                "[]".into(),
+                // No file is there to be read in a newer way.
+                i32::MAX.into(),
+                (lines.len() as i64).into(),
+                item.added_at.into(),
+            ]);
+            self.lines.push([id.into(), lines.pack().into()]);
+        }
         self.n_files += 1;
     }
 
@@ -300,6 +322,8 @@ impl Rows {
             &mut self.tags,
             &mut self.people,
             &mut self.own,
+            &mut self.texts,
+            &mut self.lines,
         ] {
             bulk.write(tx).await?;
         }

@@ -41,7 +41,10 @@ use schema::{
         range::{Wanted, wanted},
     },
     media::{filter, inputs::MediaFilter, page},
-    search,
+    search::{
+        self,
+        subtitles::lines::{Lines, unpack},
+    },
 };
 use sea_orm::{DbBackend, sea_query::Expr};
 use serde_json::Value as Json;
@@ -265,6 +268,13 @@ pub fn subtitles(bytes: &[u8]) {
     let file = track.finish();
     assert!(file.starts_with("WEBVTT\n"));
     assert_eq!(file.lines().filter(|line| line.contains("-->")).count(), n_cues);
+    // The search has all of them, and of what is no WebVTT nothing worse than nonsense.
+    for file in [&*file, &*text(bytes)] {
+        let mut lines = Lines::default();
+        lines.add(file);
+        assert_eq!(unpack(&lines.pack()).len(), lines.len());
+    }
+    let _ = unpack(bytes);
 }
 
 /// What a worker says to the server; the worker is not trusted.

@@ -10,7 +10,10 @@ use sea_orm::{
 use super::{Shown, Span};
 use crate::{
     media::page::is_present,
-    search::{Term, matching},
+    search::{
+        Term,
+        matching::{self, OWN, SAID},
+    },
 };
 
 const BACKEND: DbBackend = DbBackend::Postgres;
@@ -23,7 +26,7 @@ pub(super) fn select(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectSt
     let tiers = span.tiers();
     let first = if span.is_backward { *tiers.end() } else { *tiers.start() };
     let mut page = Query::select().columns(["id", "k0"]).take();
-    if tiers.contains(&first) && !matches!(shown, Shown::These(_)) {
+    if tiers.contains(&first) && first != SAID && !matches!(shown, Shown::These(_)) {
         let near = CommonTableExpression::new()
             .query(near(terms, first, shown, span))
             .table_name("near")
@@ -51,11 +54,11 @@ pub(super) fn select(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectSt
 
 /// The rows of one tier among those next to the cursor.
 fn near(terms: &[Term], tier: usize, shown: &Shown<'_>, span: &Span) -> SelectStatement {
-    let id = matching::id_column(BACKEND);
+    let id = matching::id_of(OWN, BACKEND);
     let next = Query::select()
         .expr(id.clone())
-        .column(("media_search", "document"))
-        .from("media_search")
+        .column((OWN, "document"))
+        .from(OWN)
         .cond_where(span.within(tier, &id))
         .order_by_expr(id.clone(), span.of_ids())
         .limit(NEAR)
@@ -64,7 +67,7 @@ fn near(terms: &[Term], tier: usize, shown: &Shown<'_>, span: &Span) -> SelectSt
     select
         .expr_as(id.clone(), "id")
         .expr_as(Expr::cust(format!("cast({tier} as bigint)")), "k0")
-        .from_subquery(next, "media_search")
+        .from_subquery(next, OWN)
         .and_where(matching::in_tier(terms, tier, BACKEND))
         .order_by_expr(id.clone(), span.of_ids())
         .limit(span.limit);
@@ -72,32 +75,37 @@ fn near(terms: &[Term], tier: usize, shown: &Shown<'_>, span: &Span) -> SelectSt
     select
 }
 
-/// All rows that the index finds, in tiers.
+/// All rows that the indexes find, in tiers: what only subtitles say, where the rest leaves room for it.
 fn sorted(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
-    let mut ranked = Query::select();
-    ranked.expr_as(matching::tier_of_found(terms).cast_as("bigint"), "k0");
-    match shown {
-        Shown::These(ids) => {
-            let document = Query::select()
-                .column("document")
-                .from("media_search")
-                .and_where(Expr::col("media_id").eq(Expr::col(("these", "id"))))
-                .limit(1)
-                .take();
-            ranked
-                .column(("these", "id"))
-                .from_subquery((*ids).clone(), "these")
-                .join_lateral(JoinType::InnerJoin, document, "media_search", Expr::cust("true"));
-        }
-        _ => {
-            ranked
-                .expr_as(matching::id_column(BACKEND), "id")
-                .from("media_search")
-                .cond_where(Condition::all().add_option(matching::is_found(terms, BACKEND)));
-        }
+    let own = match shown {
+        Shown::These(ids) => return in_order(ranked_of(terms, ids), shown, span),
+        _ => in_order(ranked(terms), shown, span),
+    };
+    let said = matching::said(terms, BACKEND).filter(|_| span.tiers().contains(&SAID));
+    let Some(said) = said else { return own };
+    let known = CommonTableExpression::new()
+        .query(own)
+        .table_name("known")
+        .materialized(true)
+        .to_owned();
+    let mut said = Query::select()
+        .columns(["id", "k0"])
+        .from_subquery(only_said(said, terms, shown, span), "said")
+        .take();
+    if !span.is_backward {
+        let n_known = Query::select().expr(Expr::cust("count(*)")).from("known").take();
+        said.and_where(Expr::from(SubQueryStatement::from(n_known)).lt(span.limit));
     }
-    // Without the offset the tier would be told anew for each time it is mentioned.
-    ranked.offset(0);
+    Query::select()
+        .columns(["id", "k0"])
+        .with_cte(known)
+        .from("known")
+        .union(UnionType::All, said)
+        .take()
+}
+
+/// A page of ranked ids.
+fn in_order(ranked: SelectStatement, shown: &Shown<'_>, span: &Span) -> SelectStatement {
     let (id, tier) = (Expr::col(("ranked", "id")), Expr::col(("ranked", "k0")));
     let within = span.tiers().fold(Condition::any().add(Expr::val(false)), |any, n| {
         any.add(span.within(n, &id).add(tier.clone().eq(n as i64)))
@@ -123,6 +131,57 @@ fn sorted(terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
         .take();
     only(&mut select, Expr::col(("ordered", "id")), shown);
     select
+}
+
+/// What a search finds by what is known of items, with its tiers.
+fn ranked(terms: &[Term]) -> SelectStatement {
+    // Without the offset the tier would be told anew for each time it is mentioned.
+    Query::select()
+        .expr_as(matching::id_of(OWN, BACKEND), "id")
+        .expr_as(matching::tier_of_own(terms).cast_as("bigint"), "k0")
+        .from(OWN)
+        .cond_where(Condition::all().add_option(matching::is_found(terms, BACKEND)))
+        .offset(0)
+        .take()
+}
+
+/// A page of what only subtitles say. Whether the rest finds an item is looked up as late as possible.
+fn only_said(mut said: SelectStatement, terms: &[Term], shown: &Shown<'_>, span: &Span) -> SelectStatement {
+    let id = Expr::col(("said", "id"));
+    said.cond_where(span.within(SAID, &id))
+        .order_by_expr(id.clone(), span.of_ids());
+    let is_known = matching::is_known_at(&id, terms);
+    let mut select = Query::select();
+    let looked_at = match shown {
+        Shown::That(_) => &mut select,
+        _ => &mut said,
+    };
+    only(looked_at, id.clone(), shown);
+    select
+        .expr_as(id.clone(), "id")
+        .expr_as(Expr::cust(format!("cast({SAID} as bigint)")), "k0")
+        .from_subquery(said, "said")
+        .cond_where(Condition::all().add_option(is_known.map(ExprTrait::not)))
+        .order_by_expr(id, span.of_ids())
+        .limit(span.limit)
+        .take()
+}
+
+/// A few ids, of which each is found, with their tiers.
+fn ranked_of(terms: &[Term], ids: &SelectStatement) -> SelectStatement {
+    let document = Query::select()
+        .column("document")
+        .from(OWN)
+        .and_where(Expr::col("media_id").eq(Expr::col(("these", "id"))))
+        .limit(1)
+        .take();
+    Query::select()
+        .expr_as(matching::tier_of_found(terms).cast_as("bigint"), "k0")
+        .column(("these", "id"))
+        .from_subquery(ids.clone(), "these")
+        .join_lateral(JoinType::InnerJoin, document, OWN, Expr::cust("true"))
+        .offset(0)
+        .take()
 }
 
 /// Leaves the items that are shown. Those that a condition is asked of are looked up one by one, and no more of them than the

@@ -36,6 +36,10 @@ fragment MediaCard on Media {
 const IDS: &str = "query($first: Int, $after: String, $last: Int, $sort: [MediaSort!]) {
   media(first: $first, after: $after, last: $last, sort: $sort) { pageInfo { startCursor endCursor } nodes { id } } }";
 
+/// A page with the lines that were searched for.
+const SAID: &str = "query($first: Int!, $search: String!) { media(first: $first, search: $search) {
+    totalCount nodes { id title highlights(search: $search) { field at pieces { text isMatch } } } } }";
+
 const FACETS: &str = "query($search: String, $filter: MediaFilter) { media(first: 40, search: $search, filter: $filter) {
   nodes { id title } facets { tags(first: 10) { value { id name } count } kinds { value count } resolutions { value count } } } }";
 
@@ -119,6 +123,8 @@ pub async fn measure(target: &Target, rounds: usize) -> anyhow::Result<()> {
         ("search, mistyped", MEDIA_PAGE, search("harbro")),
         ("search, only in paths", MEDIA_PAGE, search("mp4")),
         ("search that rules out", MEDIA_PAGE, search("-mp4")),
+        ("search, only in subtitles", MEDIA_PAGE, search("nobody")),
+        ("search, what was said", SAID, search("\"did you see the lantern\"")),
         (
             "search through a filter",
             MEDIA_PAGE,

@@ -1,0 +1,3 @@
+//! What this plugin does in the background.
+
+pub mod read;
